@@ -23,7 +23,7 @@ from orchestrator.api.routes import (
     tokens,
 )
 from orchestrator.api.routes.delegation import capabilities, operations, publish, registrations, signals
-from orchestrator.api.routes.devices import paired, pairing, push, sealed, state, sync, sync_conflicts
+from orchestrator.api.routes.devices import device_model, paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
 from orchestrator.api.routes.missions import decisions, filing, handover, listing, orders, steering
@@ -56,6 +56,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     pairing.blueprint,
     paired.blueprint,
     push.blueprint,
+    device_model.blueprint,
     me.blueprint,
     capabilities.blueprint,
     registrations.blueprint,

@@ -259,6 +259,14 @@ def embedded_file(settings: Settings) -> Path | None:
     return EmbeddedModel(folder=model_folder(settings)).source()
 
 
+def model_for_devices(settings: Settings) -> tuple[str, Path] | None:
+    """The name and file of the model that devices may have, where it is on this machine."""
+    from orchestrator.adapters.models.model_file import EmbeddedModel
+
+    found = embedded_file(settings)
+    return (EmbeddedModel().name, found) if found else None
+
+
 def model_manager(settings: Settings) -> ModelManager:
     """The models of this machine."""
     from orchestrator.adapters.models.manager import ModelManager

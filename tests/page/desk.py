@@ -33,6 +33,8 @@ class Desk:
     """Names under which it may be asked besides this machine's."""
     model_url: str = ""
     """Where the model is that it chats with; empty: it has none of its own."""
+    python_path: str = ""
+    """Where its packages are looked for first; empty: as they are installed."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,6 +45,8 @@ class Desk:
             "SHIFTBOOK_HOSTS": self.hosts,
             "SHIFTBOOK_PUSH_PRIVATE": "1",  # the push service of the tests is on loopback
         }
+        if self.python_path:
+            more["PYTHONPATH"] = self.python_path
         if self.model_url:
             more |= {"SHIFTBOOK_OPENAI_URL": self.model_url, "LLM_PROVIDER_OVERRIDE": "openai"}
         return self.fleet.environment("desk", **more)

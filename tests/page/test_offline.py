@@ -56,12 +56,14 @@ def test_what_is_asked_while_the_node_is_dead_is_answered_once(
     with own.serving():
         expect(tab.page.locator(".held")).to_have_count(0)
         until(lambda: call(tab.page, "questions") == [], "all of them are heard")
-        until(lambda: len(_said(own)) == 2 and all(len(each) == 4 for each in _said(own)), "all of them are answered")
-        mine = [[each["content"] for each in said if each["role"] == "user"] for said in _said(own)]
+        until(
+            lambda: len(said_at(own)) == 2 and all(len(each) == 4 for each in said_at(own)), "all of them are answered"
+        )
+        mine = [[each["content"] for each in said if each["role"] == "user"] for said in said_at(own)]
     assert sorted(mine) == [["Before.", "In the same chat."], ["In a new one.", "And more there."]]
 
 
-def _said(desk: Desk) -> list[list[dict[str, str]]]:
+def said_at(desk: Desk) -> list[list[dict[str, str]]]:
     """What each conversation at a node has."""
     with httpx.Client(base_url=desk.url, timeout=PATIENCE, trust_env=False) as asked:
         listed = asked.get("/chat/conversations").json()["conversations"]

@@ -24,6 +24,7 @@ from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.chat.tools.toolbox import TOOL_NAMES
 from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.core.errors import NotFound
+from orchestrator.core.model_competence import Competence, parameters_of
 from orchestrator.core.ports.conversations import Conversation, ConversationTurn
 from orchestrator.core.ports.model import Stop
 
@@ -294,7 +295,7 @@ def _conversation_summary(each: Conversation) -> ConversationSummary:
 
 
 def _conversation_turn(turn: ConversationTurn) -> ConversationMessage:
-    told = cast(Mapping[str, Any], turn.trace.get("answer", {}))
+    told = cast(Mapping[str, Any], turn.trace.get("answer", {})) or _synced_answer(turn)
     return ConversationMessage(
         seq=turn.seq,
         role=turn.role,
@@ -302,4 +303,12 @@ def _conversation_turn(turn: ConversationTurn) -> ConversationMessage:
         device=turn.device,
         created=turn.created,
         answer={name: value for name, value in told.items() if name != "text"},
+    )
+
+
+def _synced_answer(turn: ConversationTurn) -> Mapping[str, Any]:
+    """What is known of an answer that another node or a device gave: by which model, and what that is good for."""
+    model = str(turn.usage.get("model", ""))
+    return (
+        {"model": model, "good_for": Competence(model=model, parameters=parameters_of(model)).good_for} if model else {}
     )

@@ -50,7 +50,7 @@ ELSEWHERE = frozenset({"cross-site", "same-site"})
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 WELCOME_SECONDS = 1.0
 """Seconds for which a caller's welcome in a stream is not asked for again."""
-ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Range"
 EXPOSED_HEADERS = "ETag, Retry-After"
 """The headers that a page of an allowed origin may send, and may read."""
 PROXY_HEADERS = ("Forwarded", "Via", "X-Real-IP", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "CDN-Loop")

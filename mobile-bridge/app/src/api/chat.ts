@@ -3,6 +3,7 @@ import { EventParser } from '../live/parser.ts';
 import { get, send, stream, type Answer } from './client.ts';
 import type { Listed } from './documents.ts';
 import { Problem, Unreachable } from './problem.ts';
+import type { Way } from '../state/node.svelte.ts';
 
 export interface Conversation {
   id: string;
@@ -41,6 +42,8 @@ export interface TierUsed {
 export interface AnswerFacts {
   conversation_id: string;
   node: string;
+  /** By which way it came, where this page heard it come; `device`: nobody else was asked. */
+  way?: Way | 'device';
   model: string;
   backend: string;
   project: string;

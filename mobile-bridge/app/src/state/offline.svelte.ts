@@ -61,6 +61,7 @@ export async function startOffline(): Promise<void> {
     addEventListener('online', () => wake());
     await refresh(store);
     settle(store);
+    if (localStorage.getItem('shiftbook.device-model')) await (await import('../device-model/device-model.svelte.ts')).keepDeviceEngine().catch(() => undefined); // without a network it is here, or comes later
   } catch (error) {
     settle(null);
     Object.assign(offline, { mode: 'none', why: 'broken' });

@@ -29,12 +29,15 @@ class Lines {
 }
 
 export const lines = new Lines();
+/** The only way that a person wants; null: any. */
+let wished: 'lan' | 'hq' | null = null;
 let key: Promise<DeviceKey | null> | null = null;
 let finding: Promise<SealedLine> | null = null;
 /** Ends what is under way on the line of now, once it counts as lost. */
 let gone = new AbortController();
 let stopWatching = new AbortController();
 
+const suits = ({ near }: Candidate): boolean => !wished || near === (wished === 'lan');
 const mayCallNear = (): boolean => lines.network === 'granted' || lines.network === 'free';
 
 async function lookAtPermission(): Promise<void> {
@@ -90,7 +93,7 @@ async function find(): Promise<SealedLine> {
   const never = new AbortController().signal;
   const headStart = gone.signal.aborted ? AFTER_LOSS_MS : HEAD_START_MS;
   try {
-    return take(await reach(ordered(candidates(mayCallNear()), remembered()), knock, never, headStart));
+    return take(await reach(ordered(candidates(mayCallNear()).filter(suits), remembered()), knock, never, headStart));
   } catch (error) {
     lines.changed = error instanceof ChangedKey;
     if (error instanceof ChangedKey) throw new Problem(495, 'Another key', '');
@@ -117,6 +120,14 @@ function lost(silent: SealedLine): void {
   void line().catch(() => undefined); // whoever asks next is told
 }
 
+/** Goes by one way only from now on (null: by any), and leaves a line that is not of it. */
+export function wishWay(way: 'lan' | 'hq' | null): void {
+  wished = way;
+  const now = lines.current;
+  if (now && !suits(now.candidate)) lost(now.line);
+  if (now && !way) void lookNear();
+}
+
 async function carry(request: Outgoing): Promise<Response> {
   const first = await line();
   try {
@@ -140,7 +151,7 @@ function over(line: SealedLine, request: Outgoing): Promise<Response> {
 async function lookNear(): Promise<void> {
   await lookAtPermission();
   const now = lines.current;
-  if (document.hidden || now?.candidate.near || !mayCallNear()) return;
+  if (document.hidden || now?.candidate.near || !mayCallNear() || wished === 'hq') return;
   const near = candidates(true).filter((one) => one.near);
   if (!near.length) return;
   try {

@@ -33,7 +33,7 @@ SERVER_KEYS = (
 )
 """What an inner request has of the outer one."""
 INNER_HEADERS = frozenset(
-    {"accept", "accept-encoding", "content-encoding", "idempotency-key", "last-event-id", "if-none-match"}
+    {"accept", "accept-encoding", "content-encoding", "idempotency-key", "last-event-id", "if-none-match", "range"}
 )
 """What it may say itself, beside the content type. Who it comes from is said by the seal alone."""
 

@@ -1,11 +1,15 @@
 // What was said in a conversation, and what is being answered now? It lives as long as the page, whichever screen is shown.
 import { ask, getThread, type AnswerFacts, type Heard, type Message, type ToolCall, type ToolQuestion } from '../../api/chat.ts';
 import { Unreachable } from '../../api/problem.ts';
+import { answerHere, deviceModel } from '../../device-model/device-model.svelte.ts';
+import { node } from '../../state/node.svelte.ts';
 import { deviceName } from '../../state/session.svelte.ts';
 import { draftBook } from './drafts.ts';
+import { draftsOf, factsOf, keepHere, newConversation } from './here.ts';
 import { hold } from './held.ts';
 import { keptTurns } from './kept-turns.ts';
 import type { HeldQuestion } from '../../store/question-table.ts';
+import type { Route } from './route.ts';
 import { isWhole, withCall } from './told.ts';
 
 export interface Turn {
@@ -23,6 +27,8 @@ class Live {
   questions = $state.raw<ToolQuestion[]>([]);
   start = $state.raw<AnswerFacts | null>(null);
   place = $state(0);
+  /** This device answers it. */
+  here = $state(false);
   readonly stop = new AbortController();
   readonly asked: string;
   readonly key: string;
@@ -44,6 +50,7 @@ export interface Break {
 export interface How {
   project: string;
   tools: boolean;
+  route: Route;
 }
 
 const PAGE = 200;
@@ -107,7 +114,7 @@ export class Talk {
   /** Whether the node has not written down yet what came of an answer that was stopped here. */
   #isBehind(turns: Turn[]): boolean {
     const shown = this.turns.at(-1);
-    return shown?.answer.finish === 'cancelled' && (turns.at(-1)?.seq ?? 0) < shown.seq;
+    return (shown?.answer.finish === 'cancelled' || shown?.answer.way === 'device') && (turns.at(-1)?.seq ?? 0) < shown.seq;
   }
 
   /** Reads the page before the first turn that is shown. */
@@ -118,15 +125,16 @@ export class Talk {
     this.turns = [...data.messages.map(turnOf).filter((one) => one.seq < first), ...this.turns];
   }
 
-  /** Says something and hears the answer. What was typed is on this device until the node has it. */
+  /** Says something and hears the answer. What was typed is on this device until the node has it; where none answers this device does, if it can and may. */
   async say(text: string, how: How, key: string = newKey()): Promise<void> {
     if (this.live || !text.trim()) return;
     const live = new Live(text, key);
     sent.write(this.id, text);
     this.draft = '';
-    const error = await this.#ask(live, how);
+    const error = how.route === 'device' ? await this.#askHere(live, how) : await this.#ask(live, how);
     if (!error) return;
     const waits = error instanceof Unreachable && !live.start && !live.stop.signal.aborted;
+    if (waits && how.route === 'auto' && deviceModel.kept && !(await this.#askHere(live, how))) return;
     if (waits && (await hold({ key, chat: this.id, text, ...how }))) {
       sent.write(this.id, '');
       this.live = null;
@@ -143,7 +151,7 @@ export class Talk {
   }
 
   /** Promises why the answer did not come to its end, or null. */
-  async #ask(live: Live, how: How): Promise<Error | null> {
+  async #ask(live: Live, how: Omit<How, 'route'>): Promise<Error | null> {
     Object.assign(this, { live, broken: null });
     this.#pieces = '';
     const text = live.asked;
@@ -152,6 +160,26 @@ export class Talk {
       for await (const heard of ask(asked, live.key, live.stop.signal)) this.#take(live, heard);
       return null;
     } catch (error) {
+      return error as Error;
+    }
+  }
+
+  /** The same of this device's own model. */
+  async #askHere(live: Live, { project }: Pick<How, 'project'>): Promise<Error | null> {
+    live.here = true;
+    Object.assign(this, { live, broken: null });
+    try {
+      const made = await answerHere(this.turns, live.asked, (text) => (live.text = text), live.stop.signal);
+      const fresh = !this.id;
+      if (fresh) register(this, newConversation());
+      await keepHere(draftsOf(this.id, fresh ? project : '', live.asked, made, new Date().toISOString()), live.key);
+      sent.write(this.id, '');
+      if (fresh) sent.write('', '');
+      this.title ||= live.asked.slice(0, 80);
+      this.#end(live, made.text, factsOf(made), 0);
+      return null;
+    } catch (error) {
+      Object.assign(live, { here: false, text: '' });
       return error as Error;
     }
   }
@@ -187,7 +215,7 @@ export class Talk {
       live.questions = [];
       live.tools = withCall(live.tools, heard.data);
     } else if (heard.kind === 'approval') live.questions = [...live.questions, heard.data];
-    else if (heard.kind === 'done') this.#end(live, heard.data.text, heard.data, heard.data.seq);
+    else if (heard.kind === 'done') this.#end(live, heard.data.text, { ...heard.data, way: node.way }, heard.data.seq);
   }
 
   /** Words are shown once a picture, however small the pieces are in which they come. */
