@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def test_the_same_sources_give_the_same_bytes(built_page: Path, tmp_path: Path) 
     names = {path.relative_to(built_page).as_posix() for path in built_page.rglob("*") if path.is_file()}
     assert {path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if path.is_file()} == names
     assert [name for name in names if (built_page / name).read_bytes() != (fresh / name).read_bytes()] == []
+
+
+def test_the_page_leaves_room_in_the_wheel(built_page: Path) -> None:
+    """Packed as in a wheel, which is to stay below 4 MB, it has at most 2.5 MB, the engine of the model included."""
+    files = [path for path in built_page.rglob("*") if path.is_file()]
+    packed = {path.name: len(zlib.compress(path.read_bytes())) for path in files}
+    print(f"page: {sum(packed.values())} bytes packed in {len(files)} files")
+    assert sum(packed.values()) <= 2_500_000, sorted(packed.items(), key=lambda each: -each[1])[:10]
+    assert any(name.startswith("wllama") and name.endswith(".wasm") for name in packed)
 
 
 def test_components_are_small() -> None:

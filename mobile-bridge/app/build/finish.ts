@@ -1,13 +1,15 @@
 // What is done after the bundle is written? The service worker learns the shell's files, and each text gets its compressed twins.
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join, relative, resolve } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build as bundle, type Plugin } from 'vite';
 
 const COMPRESSED = new Set(['.html', '.js', '.css', '.svg', '.json', '.webmanifest']);
 // Kept when there is time: not part of the first visit. Engines of models are kept only once they were asked for.
-const LATE = /\.(woff2|wasm)$|assets\/(worker|sqlite3|jsQR)[^/]*\.m?js$/;
+const LATE = /\.(woff2|wasm)$|assets\/(worker|jsQR)[^/]*\.m?js$/;
 const NEVER = /\.map$|wllama/i;
+// Of SQLite's package, for ways of running it that this page does not go: they would be a twentieth of the wheel.
+const UNUSED = /assets\/sqlite3-(worker1|opfs-async-proxy)[^/]*\.js$/;
 
 /** Every file below a folder, as paths with `/`, in one order on every machine. */
 function files(folder: string): string[] {
@@ -39,6 +41,7 @@ function compress(out: string): void {
   for (const name of files(out).filter((each) => COMPRESSED.has(extname(each)))) {
     const plain = readFileSync(join(out, name));
     writeFileSync(join(out, `${name}.gz`), gzipSync(plain, { level: 9 })); // zlib writes no time into its head
+    if (LATE.test(name) || NEVER.test(name)) continue; // nobody waits for these: one twin, or the wheel would hold them three times
     writeFileSync(join(out, `${name}.br`), brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
   }
 }
@@ -58,6 +61,7 @@ export function finishPage(page: string): Plugin {
       sequential: true,
       order: 'post',
       async handler() {
+        for (const name of files(out).filter((each) => UNUSED.test(each))) rmSync(join(out, name));
         await writeWorker(root, out, page);
         compress(out);
         writeFileSync(join(out, 'build.json'), `${JSON.stringify({ page, api: 1, files: files(out).length })}\n`);
