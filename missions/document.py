@@ -19,6 +19,9 @@ MAX_FILE_BYTES = 256 * 1024
 
 RESULT_MARK = "<!-- shiftbook: nodes write below this line -->"
 
+_TRIED_ONCE = PAID_AGENTS | {AUTO}
+"""Agents that cost money, so that a failed attempt is not repeated unasked."""
+
 
 def read(path: str, data: bytes) -> Mission | Quarantined:
     """A mission file's bytes as a Mission, or the reason and the line for which it is quarantined. Never raises."""
@@ -66,7 +69,7 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     title = fields.title or _first_line(body) or name
     if not body.strip() and not fields.run and not fields.title:
         raise Malformed("the file is empty: write what is to be done", None)
-    retries = fields.max_retries if fields.max_retries is not None else (1 if agent in PAID_AGENTS | {AUTO} else 3)
+    retries = fields.max_retries if fields.max_retries is not None else (1 if agent in _TRIED_ONCE else 3)
     projectless = (fields.project or "").strip().lower() == NO_PROJECT
     return Mission(
         **vars(fields)

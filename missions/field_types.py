@@ -198,6 +198,8 @@ def _inside(globs: tuple[str, ...]) -> tuple[str, ...]:
 
 def word_of(value: str, known: tuple[str, ...]) -> str | None:
     """The one of these words that is meant, however it is written: `Coding task` for `coding_task`."""
+    if value in known:
+        return known[known.index(value)]  # a status is told as one, not as its word
     plain = re.sub(r"[ -]", "_", _plain(value).strip().casefold())
     return next((word for word in known if word == plain), None)
 

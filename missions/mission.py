@@ -78,12 +78,17 @@ MAX_COMMENT_CHARS = 8000
 """Characters of a rejection's comment."""
 
 
+_SLUG = re.compile(r"[a-z0-9]++(?:-[a-z0-9]++)*+")
+
+
 def slug(name: str) -> str:
     """The identity that a file name or a title stands for.
 
     Lower-case ASCII letters and digits joined by single hyphens, at most MAX_NAME_CHARS characters, so that it is a
     safe file name and a safe part of a ref name everywhere. Raises BadName when nothing is left.
     """
+    if len(name) <= MAX_NAME_CHARS and _SLUG.fullmatch(name):
+        return name  # as most file names are
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     found = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:MAX_NAME_CHARS].strip("-")
     if not found:

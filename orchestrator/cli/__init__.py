@@ -6,6 +6,7 @@ A command module imports at its top only what its options need; what the command
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -61,6 +62,7 @@ def _word_meant(error: click.ClickException) -> str:
 def main() -> None:
     """The `shiftbook` command. Exit codes: 0 done, 1 failed, 2 wrong use or settings, 3 not found, 4 refused."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some it reads every package there is
+    gc.set_threshold(50_000)  # loading modules makes no garbage: to look for it at each 700 objects is for nothing
     try:
         code = cli.main(prog_name="shiftbook", standalone_mode=False)
     except click.ClickException as error:

@@ -52,15 +52,13 @@ def print_rows(rows: Iterable[Row], lines: Iterable[Sequence[str]] = ()) -> None
 
         console().print(shift_lines(rows))
     else:
-        for parts in lines or ((title, status, when, detail) for when, title, detail, status in rows):
-            print_line(parts)
+        print_lines(lines or ((title, status, when, detail) for when, title, detail, status in rows))
 
 
 def print_columns(rows: Iterable[Sequence[str]]) -> None:
     """Short facts in columns as wide as their widest, the last one cut at the terminal's edge; into a pipe as lines."""
     if not for_people():
-        for row in rows:
-            print_line(row)
+        print_lines(rows)
         return
     from orchestrator.cli.console import column_lines, console
 
@@ -71,9 +69,18 @@ def print_columns(rows: Iterable[Sequence[str]]) -> None:
 
 def print_line(parts: Iterable[str]) -> None:
     """One line of a list in a pipe."""
-    from orchestrator.workflow.approval.diff_view import printable_diff
+    print_lines([parts])
 
-    click.echo("\t".join(printable_diff(" ".join(part.split())) for part in parts).rstrip("\t"))
+
+def print_lines(rows: Iterable[Iterable[str]]) -> None:
+    """A list in a pipe, one line for each row, its parts parted by tabs; written at once, as each write is a call."""
+    text = "\n".join("\t".join(" ".join(part.split()) for part in parts).rstrip("\t") for parts in rows)
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        from orchestrator.workflow.approval.diff_view import printable_diff
+
+        text = printable_diff(text)
+    if text:
+        click.echo(text)
 
 
 def print_status(words: str, status: str) -> None:

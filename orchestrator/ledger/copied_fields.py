@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 from missions.errors import BadName
@@ -21,6 +22,8 @@ from sync.objects import EXECUTABLE, FILE, FOLDER, find, load_commit, load_tree
 from sync.remote import ObjectStore, Oid
 
 DEFAULTS = {each.name: each.default for each in fields(Mission) if each.name in NODE_FIELDS}
+_node_values = attrgetter(*NODE_FIELDS)
+_DEFAULT_VALUES = tuple(DEFAULTS[name] for name in NODE_FIELDS)
 COUNTERS = ("attempt", "rejections", "retries")
 """They go on where a mission comes back under its own name: its attempts have branches and files."""
 PERSONS_STATUS = frozenset({Status.QUEUED, Status.PARKED, Status.REVIEW, *FINISHED})
@@ -43,6 +46,8 @@ def own_fields(store: ObjectStore, path: str, mission: Mission, recent: RecentCh
     if mission.status is Status.RUNNING:  # what runs has a claim: no node writes it into the file
         told = own_fields(store, path, replace(mission, status=Status.QUEUED), recent)
         return replace(told, copied=tuple(dict.fromkeys(("status", *told.copied))))
+    if _node_values(mission) == _DEFAULT_VALUES:  # as most are that wait
+        return OwnFields(mission=mission)
     said = [name for name in NODE_FIELDS if getattr(mission, name) != DEFAULTS[name]]
     if not set(said) - {"status", "reason"} and mission.status in PERSONS_STATUS - FINISHED:
         return OwnFields(mission=mission)

@@ -42,6 +42,8 @@ class Trust:
     store: ObjectStore
     _verifier: Verifier = field(default_factory=lambda: Verifier(""))
     _words: dict[tuple[str, Oid], TrustDecision] = field(default_factory=dict)
+    _signers: dict[Oid, Principal | None] = field(default_factory=dict)
+    """Who signed a commit, by the same signers: one commit may have brought a thousand missions."""
     _tip: Oid | None = None
     _charter: FleetConfig | None = None
     _recent: RecentChanges | None = None
@@ -57,13 +59,16 @@ class Trust:
         """Checks signatures against the ledger's `allowed_signers` as they are now: a key taken out counts no more."""
         if self._verifier.text != ledger.signers:
             self._verifier = Verifier(ledger.signers)
-            self._words = {}
+            self._words, self._signers = {}, {}
         return self._verifier
 
     def signer(self, ledger: LedgerSnapshot, commit: Oid) -> Principal | None:
         """Who signed a commit, if it is somebody listed."""
-        read = load_commit(self.store, commit)
-        return self.verifier(ledger).signer(read.payload, read.signature)
+        verifier = self.verifier(ledger)
+        if commit not in self._signers:
+            read = load_commit(self.store, commit)
+            self._signers[commit] = verifier.signer(read.payload, read.signature)
+        return self._signers[commit]
 
     def is_signed_by_holder(self, ledger: LedgerSnapshot, held: HeldClaim, commit: Oid) -> bool:
         """Whether the very node that a claim names signed this commit, and is a node of the fleet by now."""
