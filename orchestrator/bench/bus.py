@@ -155,7 +155,7 @@ def _hundred_at_once(root: Path, *, by_git: bool, rounds: int = 9) -> Measuremen
         Git(ground.bare).run("config", "receive.denyDeletes", "false")
     bus = ground.bus("n0")
     bus.remote.fetch()
-    one, hundred = [], []
+    one, hundred = list[float](), list[float]()
     for turn in range(rounds):
         first = turn * 101
         for numbers, took in ((range(first, first + 1), one), (range(first + 1, first + 101), hundred)):
