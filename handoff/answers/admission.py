@@ -66,14 +66,6 @@ def admitted(text: str, sources: AnswerSources, *, toy: bool) -> str:
     return with_guards(check(text, sources, toy=toy).text(what))
 
 
-def toy_answer(question: str, words: str, sources: AnswerSources, name: str) -> str:
-    """A toy's answer as a whole: the lines first, its words after them, by name, and only those that repeat a line."""
-    own = own_answer(question, sources)
-    if own.whole:
-        return own.text
-    return "\n\n".join(filter(None, (own.text, added_words(own.text, words, sources, name))))
-
-
 def added_words(shown: str, words: str, sources: AnswerSources, name: str) -> str:
     """What a toy adds to the lines that were shown, by its name; empty where it says nothing that holds and is new."""
     kept = [one for one in check(words, sources, toy=True).supported if one.text.rstrip(".") not in shown]

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _OPTION = r"(?:\s+-{1,2}[^\s`]+)*"
-_TARGET = r"(?:\s+[^\s`;|&]+)"
 _KINDS: tuple[tuple[str, str], ...] = (
     ("files", rf"\brm{_OPTION}\s+(?:-\w*[rRf]|--recursive|--force)"),
     ("files", r"\bfind\b[^\n`]*\s-(?:delete\b|exec(?:dir)?\s+(?:rm|shred)\b)"),

@@ -14,7 +14,8 @@ Messages, in bytes:
     request  2 | channel 16 | number 8 | length 2 of the cookie | cookie | sealed frame
     answer   for each frame: length 4 | sealed frame
 
-The node keeps nothing of a hello: what it needs is sealed in the cookie, which the first requests bring back.
+The node keeps nothing of a hello: what it needs is sealed in the cookie, which the first requests bring back. The
+device's side is the page's (`mobile-bridge/app`); `tests/mobile_bridge/device_side.py` is one that tests can read.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mobile_bridge.key_exchange import POINT_BYTES, ExchangeKey, NotSealed, derive_key, seal, unseal
-from mobile_bridge.sealed_frames import LENGTH_BYTES, MAX_SEALED_FRAME, cut_frames, decode_frame, encode_frame
-from mobile_bridge.wire_encoding import decode_base64, join_parts
+from mobile_bridge.sealed_frames import LENGTH_BYTES, cut_frames, decode_frame
+from mobile_bridge.wire_encoding import join_parts
 
 HELLO, REQUEST = 1, 2
 DEVICE_BYTES = CHANNEL_BYTES = 16
@@ -61,23 +62,14 @@ class ChannelKeys:
 
 def node_channel(hand: Handshake, *, key: ExchangeKey, new: ExchangeKey) -> ChannelKeys:
     """The channel's keys, on the node. Raises ValueError for a key that is none."""
-    return _keys(hand, new.agree(hand.device_new), key.agree(hand.device_new), new.agree(hand.device_key))
+    return channel_keys(hand, new.agree(hand.device_new), key.agree(hand.device_new), new.agree(hand.device_key))
 
 
-def device_channel(hand: Handshake, *, key: ExchangeKey, new: ExchangeKey) -> ChannelKeys:
-    """The same keys, on the device."""
-    return _keys(hand, new.agree(hand.node_new), new.agree(hand.node_key), key.agree(hand.node_new))
-
-
-def _keys(hand: Handshake, both_new: bytes, of_node: bytes, of_device: bytes) -> ChannelKeys:
+def channel_keys(hand: Handshake, both_new: bytes, of_node: bytes, of_device: bytes) -> ChannelKeys:
+    """The keys of what both sides agreed on: from both new keys, from the node's own, from the device's own."""
     said = join_parts("shiftbook sealed 1", hand.device, hand.device_key, hand.node_key, hand.device_new, hand.node_new)
     made = derive_key(both_new + of_node + of_device, hashlib.sha256(said).digest(), "shiftbook sealed 1", 80)
     return ChannelKeys(request=made[:32], answer=made[32:64], channel=made[64:])
-
-
-def hello_message(device: str, new_key: bytes) -> bytes:
-    """The first message of a device."""
-    return bytes([HELLO]) + decode_base64(device, DEVICE_BYTES) + new_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +107,6 @@ def read_request(message: bytes) -> SealedRequest:
     )
 
 
-def seal_request(keys: ChannelKeys, number: int, data: bytes, cookie: bytes = b"") -> bytes:
-    """A request, on the device. A number is used once."""
-    bound = bytes([REQUEST]) + keys.channel + number.to_bytes(NUMBER_BYTES, "big") + len(cookie).to_bytes(2, "big")
-    bound += cookie
-    return bound + seal(keys.request, number, encode_frame(data, last=True), bound)
-
-
 def open_request(keys: ChannelKeys, request: SealedRequest) -> bytes:
     """What a device asks, on the node. Raises NotSealed, WrongFrame. Whether it came before is not known here."""
     data, last = decode_frame(unseal(keys.request, request.number, request.sealed, request.bound))
@@ -141,25 +126,3 @@ def seal_answer(keys: ChannelKeys, request: bytes, chunks: Iterable[bytes]) -> I
     for number, plain in enumerate(cut_frames(chunks)):
         sealed = seal(key, number, plain, keys.channel)
         yield len(sealed).to_bytes(LENGTH_BYTES, "big") + sealed
-
-
-def open_answer(keys: ChannelKeys, request: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """What a node answers, on the device, as it comes.
-
-    Raises NotSealed for what is not the answer to this request, was put into another order, was cut off or goes on.
-    """
-    key, rest, number, over = answer_key(keys, request), b"", 0, False
-    for piece in pieces:
-        rest += piece
-        while len(rest) >= LENGTH_BYTES:
-            size = int.from_bytes(rest[:LENGTH_BYTES], "big")
-            if over or size > MAX_SEALED_FRAME:
-                raise NotSealed
-            if len(rest) < LENGTH_BYTES + size:
-                break
-            frame, rest = rest[LENGTH_BYTES : LENGTH_BYTES + size], rest[LENGTH_BYTES + size :]
-            data, over = decode_frame(unseal(key, number, frame, keys.channel))
-            number += 1
-            yield data
-    if not over or rest:
-        raise NotSealed

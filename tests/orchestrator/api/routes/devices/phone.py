@@ -9,17 +9,12 @@ from typing import Any
 from flask.testing import FlaskClient
 from mobile_bridge.key_exchange import ExchangeKey, key_fingerprint
 from mobile_bridge.pairing import PairingClaim, PairingTicket, commit_nonce, device_id, pairing_key
-from mobile_bridge.sealed_channel import (
-    ChannelKeys,
-    Handshake,
-    device_channel,
-    hello_message,
-    open_answer,
-    seal_request,
-)
+from mobile_bridge.sealed_channel import ChannelKeys, Handshake
 from mobile_bridge.sealed_frames import InnerRequest
 from mobile_bridge.wire_encoding import decode_base64, encode_base64
 from werkzeug.test import TestResponse
+
+from tests.mobile_bridge.device_side import device_channel, hello_message, open_answer, seal_request
 
 APP_ORIGIN = "https://hq.example"
 """Where the phone's page came from: another origin than the node's."""
