@@ -136,6 +136,7 @@ def test_each_is_on_one_page(limit: int, states: tuple[str, ...], found: str) ->
     for _ in range(9):
         page = registration_page(EVERY, NOW, states=states, after=after, limit=limit)
         seen += "".join(row["node"] for row in page["items"])
+        assert page["items"], "no page promises another one that is empty"
         after = page["next"] or ""
         if not after:
             break

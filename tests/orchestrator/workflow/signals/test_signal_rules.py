@@ -133,4 +133,5 @@ def test_no_words_of_a_supplier_are_more_than_data(title: str, subject: str, res
     lines = draft.text.split("\n")
     assert [line for line in lines if line.startswith(FENCE)] == [f"{FENCE}json", FENCE]
     block = draft.text.split(f"{FENCE}json\n")[1].split(f"\n{FENCE}")[0]
+    assert block.isascii(), "nothing in it ends a line, turns the reading direction or moves a cursor"
     assert json.loads(block) == {"type": "disk.full", "subject": asked.subject, "data": asked.data}
