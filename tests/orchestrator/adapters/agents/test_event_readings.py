@@ -1,0 +1,251 @@
+"""Does what Codex and Gemini say of a round become what happened in it, event by event?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.adapters.agents.codex import CodexOutputParser
+from orchestrator.adapters.agents.gemini import GeminiOutputParser
+from orchestrator.execution.programs import json_events
+from orchestrator.execution.programs.json_events import (
+    MAX_DENIALS,
+    MAX_NUMBER,
+    JsonEventParser,
+    main_argument,
+    number_at,
+    objects_at,
+    parse_event,
+    text_at,
+    usd_at,
+    value_at,
+)
+from orchestrator.execution.programs.port import ErrorKind
+
+Event = dict[str, Any]
+
+
+def shown(reading: JsonEventParser, *events: Event) -> list[str]:
+    """What people see of these events."""
+    return [reading.take(json.dumps(event)) for event in events]
+
+
+def item(kind: str, *, done: bool = True, **facts: Any) -> Event:
+    """An item of Codex."""
+    return {"type": "item.completed" if done else "item.started", "item": {"type": kind, **facts}}
+
+
+def test_a_round_of_codex() -> None:
+    """Its session, what it ran and changed, its answer, and what it took since the round began."""
+    before = {"input_tokens": 100, "output_tokens": 10, "cached_input_tokens": 50}
+    reading = CodexOutputParser(before)
+    usage = {"input_tokens": 350, "output_tokens": 30, "cached_input_tokens": 250}
+    said = shown(
+        reading,
+        {"type": "thread.started", "thread_id": "t1"},
+        item("command_execution", done=False, command="make\ntest"),
+        item("command_execution", command="make test", status="completed"),
+        item("file_change", status="completed", changes=[{"path": "a.py"}, {"path": "b.py"}, "odd"]),
+        item("agent_message", done=False, text="half"),
+        item("agent_message", text="Done."),
+        {"type": "turn.completed", "usage": usage},
+        {"type": "news of the next version"},
+    )
+    assert said == ["", "[make test]", "", "[completed: a.py, b.py]", "", "Done.", "", ""]
+    told = reading.told(0)
+    assert (told.ended, told.session, told.answer, told.error, told.trouble) == (True, "t1", "Done.", "", None)
+    assert (told.usage.tokens_in, told.usage.tokens_out, told.usage.tokens_cached) == (250, 20, 200)
+
+
+def test_what_codex_got_over_is_forgotten() -> None:
+    """An error is one while the turn is not completed; a turn that failed has ended."""
+    reading = CodexOutputParser()
+    assert shown(reading, {"type": "error", "message": "429 Too Many Requests"}) == ["[quota: 429 Too Many Requests]"]
+    assert (reading.told(0).trouble, reading.told(0).ended) == (ErrorKind.QUOTA, False)
+    shown(reading, {"type": "turn.completed", "usage": {}})
+    assert (reading.told(0).trouble, reading.told(0).error) == (None, "")
+    failed = CodexOutputParser()
+    shown(failed, {"type": "turn.failed", "error": {"message": "401 Unauthorized\nlog in"}})
+    told = failed.told(1)
+    assert (told.ended, told.trouble, told.error) == (True, ErrorKind.LOGIN, "401 Unauthorized log in")
+
+
+def test_what_codex_was_not_let_do() -> None:
+    """A command by its words, a change of files as one; each once."""
+    reading = CodexOutputParser()
+    declined = item("command_execution", command="curl x", status="declined")
+    shown(reading, declined, declined, item("file_change", status="declined", changes=[]))
+    assert reading.told(0).denials == ("curl x", "a change of files")
+
+
+def test_counts_that_went_back_are_none() -> None:
+    """A thread that began anew counts from nothing: no count is below it."""
+    reading = CodexOutputParser({"input_tokens": 10**6})
+    shown(reading, {"type": "turn.completed", "usage": {"input_tokens": 5, "output_tokens": 1}})
+    assert (reading.told(0).usage.tokens_in, reading.told(0).usage.tokens_out) == (0, 1)
+
+
+def test_a_round_of_gemini() -> None:
+    """What it says after its last tool is its answer; the model that wrote most gives the name."""
+    reading = GeminiOutputParser()
+    models = {"flash": {"output_tokens": 5}, "pro": {"output_tokens": 50}, "odd": 7}
+    said = shown(
+        reading,
+        {"type": "init", "session_id": "s1"},
+        {"type": "message", "role": "user", "content": "asked"},
+        {"type": "message", "role": "assistant", "content": "I look. "},
+        {"type": "tool_use", "tool_name": "read_file", "tool_id": "1", "parameters": {"file_path": "a.py"}},
+        {"type": "tool_result", "tool_id": "1", "status": "success"},
+        {"type": "message", "role": "assistant", "content": "It is "},
+        {"type": "message", "role": "assistant", "content": "done."},
+        {
+            "type": "result",
+            "status": "success",
+            "stats": {"input_tokens": 90, "output_tokens": 55, "cached": 30, "models": models},
+        },
+    )
+    assert said == ["", "", "I look. ", "[read_file a.py]", "", "It is ", "done.", ""]
+    told = reading.told(0)
+    assert (told.ended, told.session, told.answer, told.error) == (True, "s1", "It is done.", "")
+    usage = told.usage
+    assert (usage.model, usage.tokens_in, usage.tokens_out, usage.tokens_cached) == ("pro", 90, 55, 30)
+
+
+@pytest.mark.parametrize(
+    ("error", "denied"),
+    [
+        ({"type": "policy_violation", "message": "no"}, True),
+        ({"type": "permission_denied", "message": "no"}, True),
+        ({"type": "x", "message": "Tool execution denied by policy"}, True),
+        ({"type": "x", "message": "Path not in workspace: /etc"}, True),
+        ({"type": "x", "message": "File not found"}, False),
+    ],
+)
+def test_what_gemini_was_not_let_do(error: dict[str, str], denied: bool) -> None:
+    """By the tool and what it was used on; what only failed is no refusal."""
+    reading = GeminiOutputParser()
+    call = {"type": "tool_use", "tool_name": "run_shell_command", "tool_id": "1", "parameters": {"command": "curl x"}}
+    (_, line) = shown(reading, call, {"type": "tool_result", "tool_id": "1", "status": "error", "error": error})
+    assert line == f"[refused or failed: {error['message']}]"
+    assert reading.told(0).denials == (("run_shell_command curl x",) if denied else ())
+    unknown = GeminiOutputParser()
+    shown(unknown, {"type": "tool_result", "tool_id": "9", "status": "error", "error": {"type": "policy_violation"}})
+    assert unknown.told(0).denials == ("a tool",)
+
+
+@pytest.mark.parametrize(
+    ("result", "trouble", "error"),
+    [
+        (
+            {"status": "error", "error": {"message": "429 RESOURCE_EXHAUSTED"}},
+            ErrorKind.QUOTA,
+            "429 RESOURCE_EXHAUSTED",
+        ),
+        (
+            {"status": "error", "error": {"message": "API key not valid: 403"}},
+            ErrorKind.LOGIN,
+            "API key not valid: 403",
+        ),
+        ({"status": "error", "error": {"type": "FatalTurnLimitedError", "message": "x"}}, ErrorKind.TURNS, "x"),
+        ({"status": "error", "error": {"message": "Reached max session turns"}}, ErrorKind.TURNS, None),
+        ({"status": "error"}, ErrorKind.API, "error"),
+        ({}, ErrorKind.API, "an error without words"),
+    ],
+)
+def test_how_gemini_fails(result: Event, trouble: ErrorKind, error: str | None) -> None:
+    """Its exit codes say nothing: only its last event does."""
+    reading = GeminiOutputParser()
+    shown(reading, {"type": "result", **result})
+    told = reading.told(0)
+    assert (told.ended, told.trouble) == (True, trouble)
+    assert error is None or told.error == error
+
+
+def test_stack_traces_of_gemini_are_not_shown() -> None:
+    """Of calls that it tries again; Codex's plain lines are."""
+    assert GeminiOutputParser().take("    at Object.<anonymous> (x.js:1)") == ""
+    assert CodexOutputParser().take("plain") == "plain"
+
+
+def test_an_endless_answer_is_kept_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And shown whole, piece by piece."""
+    monkeypatch.setattr("orchestrator.adapters.agents.gemini.MAX_ANSWER_CHARS", 10)
+    reading = GeminiOutputParser()
+    said = shown(reading, *({"type": "message", "role": "assistant", "content": "12345678"} for _ in range(5)))
+    assert ("".join(said), reading.told(0).answer) == ("12345678" * 5, "1234567812345678")
+    assert json_events.MAX_ANSWER_CHARS >= 1024**2
+
+
+def test_so_many_refusals_are_remembered() -> None:
+    """A program that is refused all night fills no memory."""
+    reading = CodexOutputParser()
+    for number in range(3 * MAX_DENIALS):
+        reading.deny(f"curl {number}")
+    assert len(reading.told(0).denials) == MAX_DENIALS
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('  {"a": 1}  ', {"a": 1}),
+        ("[1]", {}),
+        ("{", {}),
+        ("", {}),
+        ('"a"', {}),
+        ("null", {}),
+        ('{"a": "\\ud800"}', {"a": "?"}),
+    ],
+)
+def test_a_line_is_an_object_or_nothing(line: str, found: Event) -> None:
+    """Whatever it is."""
+    assert parse_event(line) == found
+
+
+FOUND: Event = {
+    "text": "x",
+    "number": 7,
+    "odd": True,
+    "deep": {"list": [{"a": 1}, 2, {"b": 3}], "text": ["x"]},
+    "negative": -5,
+    "huge": 10**30,
+    "half": 2.9,
+}
+
+
+def test_what_stands_where() -> None:
+    """Of the right kind, or what stands for nothing."""
+    assert (text_at(FOUND, "text"), text_at(FOUND, "number"), text_at(FOUND, "deep", "text")) == ("x", "", "")
+    assert value_at(FOUND, "deep", "list", "a") is None
+    assert objects_at(FOUND, "deep", "list") == [{"a": 1}, {"b": 3}]
+    assert objects_at(FOUND, "text") == []
+    numbers = [number_at(FOUND, name) for name in ("number", "odd", "text", "negative", "huge", "half", "none")]
+    assert numbers == [7, 0, 0, 0, MAX_NUMBER, 2, 0]
+    assert [usd_at({"usd": usd}, "usd") for usd in (0, 1.5, -1, True, "1", 1e9, None)] == [0.0, 1.5, *[None] * 5]
+
+
+@given(st.floats() | st.integers())
+def test_no_number_is_more_than_can_be_stored(value: float) -> None:
+    """Infinity and what is no number among them."""
+    assert 0 <= number_at({"a": value}, "a") <= MAX_NUMBER
+    usd = usd_at({"a": value}, "a")
+    assert usd is None or 0 <= usd < 1e9
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"path": "b", "command": "make\ttest"}, "make test"),
+        ({"file_path": "a.py", "content": "x" * 900}, "a.py"),
+        ({"pattern": "x" * 900}, "x" * 199 + "…"),
+        ({"command": ["make"]}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_a_tool_was_used_on(given_: Event, said: str) -> None:
+    """In one line that fits on a screen."""
+    assert main_argument(given_) == said
