@@ -11,11 +11,13 @@ import base64
 import hashlib
 import re
 import subprocess
+import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,10 @@ NAMESPACE = "git"
 MAX_KNOWN_SIGNATURES = 10_000
 """Signatures by listed keys of which it is remembered whether they hold."""
 TIMED = re.compile(r"\bvalid-(?:after|before)=", re.IGNORECASE)
+
+_LIBRARY = "cryptography"
+FIRST_BY_PROGRAM = 4
+"""Signatures by ssh-keygen before the library is loaded: that takes as long as about ten of them, and 8 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +142,8 @@ class Key:
     """A private key on this machine's disk."""
 
     path: Path
+    _made: Iterator[int] = field(default_factory=count, compare=False, repr=False)
+    """Counts its signatures."""
 
     @property
     def public(self) -> str:
@@ -151,9 +159,11 @@ class Key:
 
         With an ed25519 key without a passphrase, which is what `init` makes, it is made here: a node signs several
         times for each mission, and starting ssh-keygen takes longer than the rest of a claim that is not git's. Other
-        keys, and every key where the extra `fast` is not installed, are ssh-keygen's.
+        keys, and every key where the extra `fast` is not installed, are ssh-keygen's. So are the first FIRST_BY_PROGRAM
+        signatures: a command that signs once, and a node that has nothing to do, load no library for it.
         """
-        key = self._ed25519
+        first = next(self._made) < FIRST_BY_PROGRAM and _LIBRARY not in sys.modules
+        key = None if first else self._ed25519
         return self._by_ssh_keygen(payload) if key is None else _armour(key, self.public, payload)
 
     @cached_property

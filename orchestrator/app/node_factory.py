@@ -149,10 +149,14 @@ def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPubl
 
 def build_push(parts: NodeParts) -> PushDispatcher | None:
     """What rings the devices that subscribed here; None where the extra for it is not installed."""
-    carrier = wiring.push_carrier(parts.settings)
+    carrier = wiring.late_push_carrier(parts.settings)
     if carrier is None:
         return None
-    from mobile_bridge.web_push import push_topic
+
+    def topic(words: str) -> str:
+        from mobile_bridge.web_push import push_topic  # loads what seals messages
+
+        return push_topic(words)
 
     return PushDispatcher(
         outgoing=parts.stores.outgoing,
@@ -160,7 +164,7 @@ def build_push(parts: NodeParts) -> PushDispatcher | None:
         carrier=carrier,
         tell=parts.tell,
         now=wiring.now,
-        topic=push_topic,
+        topic=topic,
         may_ring=RungDevices(paired=parts.stores.paired, tokens=parts.stores.tokens, now=wiring.now).may_ring,
     )
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.core.ports.model import Model
     from orchestrator.core.ports.model_backend import BackendCandidate
     from orchestrator.core.ports.notifier import Notifier
+    from orchestrator.core.ports.push import PushCarrier
     from orchestrator.core.ports.sandbox import Sandbox
     from orchestrator.core.ports.stores import Stores
     from orchestrator.core.settings import Settings
@@ -387,6 +388,20 @@ def push_carrier(settings: Settings) -> WebPushCarrier | None:
     return WebPushCarrier(
         key=push_key(settings.home), contact=settings.push_contact, now=now, private=settings.push_private
     )
+
+
+def late_push_carrier(settings: Settings) -> PushCarrier | None:
+    """The same, made when the first message leaves: what seals it takes 8 MiB, and most nodes ring nobody."""
+    if find_spec("cryptography") is None:
+        return None
+    from orchestrator.adapters.notifiers.late_push import LatePushCarrier
+
+    def made() -> PushCarrier:
+        carrier = push_carrier(settings)
+        assert carrier is not None
+        return carrier
+
+    return LatePushCarrier(made)
 
 
 def rotate_push_key(settings: Settings) -> None:

@@ -233,9 +233,11 @@ def _idle(root: Path, seconds: float = 60.0) -> list[Measurement]:
         before, began = _cpu(process), time.monotonic()
         time.sleep(seconds)
         used = (_cpu(process) - before) / (time.monotonic() - began) * 100
+        resident = process.memory_info().rss / MIB
     grown = _beats_grow(root / "beats")
     return [
-        at_most("an idle node, its git included", used, "% of a core", 1.0),
+        at_most("an idle node, its git included", used, "% of a core", 0.1),
+        at_most("an idle node, resident after its first start", resident, "MiB", 100.0),
         at_most(f"{RING_BLOBS + 60} beats (a lap is {RING_BLOBS}), before any gc", grown, "MiB", 7.0),
     ]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.core import pricing
 from orchestrator.core.errors import WorkspaceFailed
@@ -18,11 +19,13 @@ from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.dialogue import ProgramDialogue, dialogue
-from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, Program, RoundRequest
 from orchestrator.execution.turn import RoundResult
 from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
+
+if TYPE_CHECKING:
+    from orchestrator.execution.egress.proxy import EgressProxy  # loaded with the first line that is opened
 
 NEEDS_PERSON = frozenset({ErrorKind.LOGIN, ErrorKind.QUOTA, ErrorKind.BUDGET})
 """Trouble that trying again does not end."""
@@ -131,6 +134,8 @@ class ProgramWorker:
         """The way to the program's model; none for one that needs none."""
         if not (launch.upstreams or launch.hosts):
             return nullcontext()
+        from orchestrator.execution.egress.proxy import open_egress_proxy
+
         return open_egress_proxy(
             site.job.folder,
             upstreams=launch.upstreams,

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from orchestrator.core.background import run_in_background
 from orchestrator.core.events import Tell
 from sync.backoff import Backoff
 from sync.watch import RESTLESS_REFS, watch_file, watch_refs
+
+if TYPE_CHECKING:
+    import httpx  # loaded where it is used: a node that speaks no HTTP saves its 7 MiB
 
 NUDGE_FILE = "nudge"
 """In the home folder: touched by whoever wants this machine's node to look."""
@@ -122,6 +124,8 @@ class HqEventClient:
 
     def _call(self) -> str:
         """One connection, for as long as it holds. Returns why there was none; empty if there was one."""
+        import httpx
+
         connected = False
         headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         timeout = httpx.Timeout(10.0, read=READ_TIMEOUT_SECONDS)

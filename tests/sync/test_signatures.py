@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.errors import SigningFailed
-from sync.signatures import Key, Principal, Verifier, make_key, read_signers, signing_key, timed_names
+from sync.signatures import FIRST_BY_PROGRAM, Key, Principal, Verifier, make_key, read_signers, signing_key, timed_names
 from tests.ledgers import Keys
 
 PAYLOAD = b"tree 1\n\na commit\n"
@@ -166,6 +166,8 @@ def test_our_signature_is_the_one_that_ssh_keygen_makes(
     tmp_path_factory: pytest.TempPathFactory, payload: bytes
 ) -> None:
     """ed25519 signatures are deterministic, so the two must be equal to the last byte."""
+    import cryptography  # noqa: F401  # loaded, so that it signs from the first time on
+
     key = make_key(tmp_path_factory.getbasetemp() / "same" / "key", "same")
     path = tmp_path_factory.mktemp("payload") / "x"
     path.write_bytes(payload)
@@ -182,6 +184,20 @@ def test_without_the_extra_ssh_keygen_signs(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cryptography", None)
     assert Key(key.path).sign(PAYLOAD) == here
+
+
+@pytest.mark.parametrize(("signed", "loaded"), [(FIRST_BY_PROGRAM, False), (FIRST_BY_PROGRAM + 1, True)])
+def test_who_signs_seldom_loads_no_library(tmp_path: Path, signed: int, loaded: bool) -> None:
+    """The first signatures of a process are ssh-keygen's; from then on one is made here, and is the same."""
+    key = make_key(tmp_path / "key", "same")
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom sync.signatures import Key\n"
+        f"key = Key(Path({str(key.path)!r}))\n"
+        f"made = {{key.sign({PAYLOAD!r}) for _ in range({signed})}}\n"
+        "print('cryptography' in sys.modules, *made)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{loaded} {key.sign(PAYLOAD)}\n"
 
 
 def test_a_key_with_a_passphrase_is_refused_with_a_reason(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import cache
-from ssl import SSLContext
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.models import server_probe
 from orchestrator.adapters.models.blocking_call import POLL_SECONDS
 from orchestrator.core.ports.model import Prompt, Stop
+
+if TYPE_CHECKING:  # loaded where a server is called: a node whose model is not asked saves 7 MiB
+    from ssl import SSLContext
 
 READ_TIMEOUT_SECONDS = 600.0
 """The longest wait between two bytes of an answer: a server may have to load the model first."""
@@ -51,6 +51,8 @@ async def _watched(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
 
 def client_options(url: str, *, silence: float = READ_TIMEOUT_SECONDS) -> dict[str, Any]:
     """What an httpx client for `url` is made with."""
+    import httpx
+
     return {
         "timeout": httpx.Timeout(silence, connect=server_probe.connect_timeout(url)),
         "verify": _certificates(),
@@ -63,6 +65,8 @@ def client_options(url: str, *, silence: float = READ_TIMEOUT_SECONDS) -> dict[s
 @cache
 def _certificates() -> SSLContext:
     """Reading them takes longer than a call to a neighbour, so it is done once."""
+    import httpx
+
     return httpx.create_ssl_context()
 
 

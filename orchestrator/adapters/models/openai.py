@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from missions.plain_data import read_json
 from orchestrator.adapters.models import http, server_probe
@@ -19,6 +17,9 @@ from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, 
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import HOPS_HEADER, ListedModel
+
+if TYPE_CHECKING:
+    import httpx  # loaded where a server is called, as in `http`
 
 CONTEXT_FIELDS = ("context_length", "max_model_len", "context_window", "max_context_length")
 """What servers call a model's context in their list (OpenRouter and Shiftbook, vLLM, Groq, LM Studio)."""
@@ -46,6 +47,8 @@ class OpenAIServer:
 
     def client(self, *, silence: float) -> httpx.AsyncClient:
         """A client for one call. A redirect is not followed: the key is for this server only."""
+        import httpx
+
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         headers |= {HOPS_HEADER: "1"} if self.peer else {}
         base = self.url.rstrip("/") + "/"
@@ -74,6 +77,8 @@ class OpenAIServer:
 
     def get(self, path: str) -> dict[str, Any]:
         """A small JSON document. Raises ModelUnavailable."""
+        import httpx
+
         try:
             headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
             options = http.client_options(self.url, silence=server_probe.QUICK_TIMEOUT_SECONDS)
@@ -163,6 +168,8 @@ class OpenAICompatible:
                     if not answer.whole:
                         raise ModelUnavailable(f"{self._server.shown} broke off in the middle of an answer")
 
+        import httpx
+
         try:
             ended = http.run_until_stopped(work, stop)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -175,6 +182,8 @@ class OpenAICompatible:
         """Vectors, in the order of `texts`. Raises ContextTooLong, ModelUnavailable."""
         if not texts:
             return ()
+        import httpx
+
         self._look()
         asked = max((self.count(each) for each in texts), default=0)
         body = {"model": self._name, "input": list(texts), "encoding_format": "float"}

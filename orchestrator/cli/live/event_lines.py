@@ -10,14 +10,15 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from handoff.secrets.redact import redact, redact_values
-from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS, console
 from orchestrator.cli.live.sign_of_life import SignOfLife, can_write_over
 from orchestrator.cli.terminal import MAX_COLUMNS
+
+if TYPE_CHECKING:  # loaded by what writes for people: a service writes JSON for as long as it lives
+    from rich.console import Console
+    from rich.text import Text
 
 BEGINS = frozenset({"started", "took over"})
 ENDS = frozenset({"done", "failed", "released", "cancelled", "parked", "late", "refused"})
@@ -71,6 +72,8 @@ class EventLines(_Lines):
     """Each event as an entry of one line on standard error; while missions run, a line that ticks below them."""
 
     def __init__(self, out: Console | None = None) -> None:
+        from orchestrator.cli.console import console
+
         super().__init__()
         self._out = out or console(stderr=True)
         self._running: dict[str, float] = {}
@@ -93,6 +96,10 @@ class EventLines(_Lines):
 
     def _lines(self, event: str, sentence: str) -> Iterator[Text]:
         """One line; on a terminal as many as it takes, broken between words, beside the margin rule."""
+        from rich.text import Text
+
+        from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS
+
         words = Text.assemble((event, f"bold {STATUS_COLOURS.get(event, '')}".strip()), " ", sentence)
         width = min(self._out.width, MAX_COLUMNS) - len(MARGIN)
         gutter = f"{datetime.now().astimezone():%H:%M:%S} "

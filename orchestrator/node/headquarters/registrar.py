@@ -9,9 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from missions.plain_data import read_json
 from orchestrator.core.background import run_in_background
@@ -19,10 +17,13 @@ from orchestrator.core.events import Tell
 from orchestrator.workflow.delegation.node_status import MAX_NUMBER, NodeStatus, print_status, signed_bytes
 from sync.backoff import Backoff
 
+if TYPE_CHECKING:
+    import httpx  # loaded where it is used: a node that speaks no HTTP saves its 7 MiB
+
 INTERVAL_SECONDS = 60.0
 RETRY = Backoff(first=INTERVAL_SECONDS, limit=300.0, jitter=(0.9, 1.0))
 """Pauses after failures: a minute, doubled, five minutes at most."""
-TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+TIMEOUT_SECONDS, CONNECT_SECONDS = 20.0, 5.0
 MAX_ANSWER_BYTES = 64 * 1024
 PATH = "/api/v1/factory/registrations"
 
@@ -51,7 +52,10 @@ class Registrar:
         return run_in_background("registrar", self._run, self._over, wait_seconds=2)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=TIMEOUT, follow_redirects=False, transport=self.transport) as client:
+        import httpx
+
+        timeout = httpx.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS)
+        with httpx.Client(timeout=timeout, follow_redirects=False, transport=self.transport) as client:
             while not self._over.is_set():
                 self._over.wait(self.report(client))
 

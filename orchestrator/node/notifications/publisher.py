@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from missions.plain_data import read_json
+from orchestrator.core.errors import StoreFailed
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import Channel, NotDelivered, NotificationMessage, Notifier
 from orchestrator.core.ports.stores import Cursors, Stores
@@ -79,8 +80,9 @@ class NoNotifier:
 BRANCH_CURSOR, LOST_NODES_CURSOR = "notices", "lost nodes"
 MAX_NOTIFICATIONS = 200
 """Notices of one look that are told one by one; the others are told by their number."""
-MAX_WAIT_SECONDS, MIN_PAUSE_SECONDS = 5.0, 1.0
-"""Seconds between two rounds while nothing is left here, and at least between two looks."""
+MAX_WAIT_SECONDS, IDLE_WAIT_SECONDS, MIN_PAUSE_SECONDS = 5.0, 60.0, 1.0
+"""Seconds between two rounds while something waits in the outbox, while nothing does, and at least between two looks.
+What a fetch brings ends both waits."""
 REVIEW_CHECK_MOVED_SECONDS, REVIEW_CHECK_SECONDS = 300.0, 900.0
 """Seconds after which the logs' reviews are looked at again where the branch moved, and where it did not: one can
 become late by waiting."""
@@ -124,7 +126,7 @@ class NotificationPublisher:
         silent_after = max(OFFLINE_AFTER.total_seconds(), ledger.charter.bus.lease)
         silent = self.liveness.silent(silent_after)
         silent.pop(self.name, None)
-        moved = self._left is None or self._left[0].tip != ledger.tip
+        moved = self._left is None or self._left[0].tip != ledger.tip or self._left[1].keys() != silent.keys()
         self._left = (ledger, silent)
         if self._thread is None and not self._ended.is_set():
             self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
@@ -144,10 +146,18 @@ class NotificationPublisher:
     def _run(self) -> None:
         while not self._ended.is_set():
             self.round()
-            self.wake.wait(MAX_WAIT_SECONDS)
+            self.wake.wait(self._pause())
             self.wake.clear()
             self._ended.wait(MIN_PAUSE_SECONDS)
         self.round(ahead=self.postman.charter.notify.batch_seconds)
+
+    def _pause(self) -> float:
+        """Seconds until the next round where nothing wakes it. Looking each few seconds for what may be due was most of
+        what an idle node did."""
+        try:
+            return MAX_WAIT_SECONDS if self.postman.outgoing.listing(limit=1) else IDLE_WAIT_SECONDS
+        except StoreFailed:
+            return MAX_WAIT_SECONDS
 
     def round(self, ahead: float = 0.0) -> None:
         """Looks at the newest ledger, then delivers what is due within `ahead` seconds."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from orchestrator.bench.start import BASELINE, cpu_milliseconds
+from orchestrator.bench.testbed import make_testbed
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,15 @@ def test_help_takes_little_more_than_loading_click(words: str, roof: float) -> N
         took["baseline"].append(cpu_milliseconds(BASELINE, os.environ))
         took["command"].append(cpu_milliseconds(("-P", "-m", "orchestrator", *words.split()), os.environ))
     assert min(took["command"]) <= roof * min(took["baseline"])
+
+
+def test_a_list_of_a_thousand_missions_stays_below_its_ceiling(tmp_path: Path) -> None:
+    """List and show, whole processes with their git, in times of the same baseline: above what is taken on a busy
+    machine, below what another library of the size of pydantic would cost."""
+    ground = make_testbed(tmp_path / "ledger", missions=1000)
+    env = os.environ | {"SHIFTBOOK_HOME": str(tmp_path / "home"), "SHIFTBOOK_LEDGER": str(ground.bare)}
+    words = {each: ("-P", "-m", "orchestrator", "mission", *each.split()) for each in ("list", "show job-5")}
+    cpu_milliseconds(words["list"], env)  # fetches
+    baseline = min(cpu_milliseconds(BASELINE, env) for _ in range(3))
+    for each in words.values():
+        assert min(cpu_milliseconds(each, env) for _ in range(2)) <= 11 * baseline

@@ -446,3 +446,35 @@ def test_pages_are_not_rewritten_by_announcing(tmp_path: Path) -> None:
     ada = Town().peer("ada")
     assert publish_page(ada.bus, ada.reader, "a\n")
     assert not publish_page(ada.bus, ada.reader, "a\n")
+
+
+def test_it_sleeps_long_only_while_nothing_waits_in_the_outbox(desk: Desk, web: Hook) -> None:
+    """What is to be tried again, or waits for its batch, is looked at each few seconds."""
+    town = Town(FIX)
+    ada = town.peer("ada")
+    herald = desk.herald("ada", web.url())
+    look(herald, ada)
+    assert herald._pause() == heralds.IDLE_WAIT_SECONDS
+    assert herald.postman.put(notice("waits"))
+    assert herald._pause() == heralds.MAX_WAIT_SECONDS
+
+
+def test_a_node_that_falls_silent_ends_the_long_sleep(desk: Desk, web: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The branch does not move by it: it is told by the next fetch all the same, and only once woken for."""
+    town = Town(FIX)
+    ada = town.peer("ada")
+    herald = desk.herald("ada", web.url())
+    monkeypatch.setattr(herald, "_run", lambda: None)
+    ledger, silent = ada.ledger(), dict[str, float]()
+    monkeypatch.setattr(herald.liveness, "silent", lambda _after: dict(silent))
+    herald.post(ledger)
+    herald.post(ledger)
+    assert not herald.wake.is_set()
+    silent["bob"] = SECONDS
+    herald.post(ledger)
+    assert herald.wake.is_set()
+    herald.wake.clear()
+    silent["bob"] = SECONDS + 30
+    herald.post(ledger)
+    assert not herald.wake.is_set()
+    herald.close()

@@ -1,0 +1,129 @@
+"""What an idle node, and a list of missions, may keep in memory: a library is loaded when it is first used."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters.notifiers.late_push import LatePushCarrier
+from orchestrator.app import wiring
+from orchestrator.bench.testbed import make_testbed
+from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.notifier import NotDelivered
+from orchestrator.core.ports.push import PushCarrier, PushMessage, PushSubscription
+
+HTTP = {"flask", "flask_openapi", "werkzeug", "gunicorn", "httpx", "httpcore", "h11", "ollama"}
+"""A node without SHIFTBOOK_HTTP serves none, and whose model is not asked calls none."""
+DEVICES = {"cryptography", "jwt", "zeroconf", "segno", "apprise"}
+"""Who rings nobody seals nothing."""
+PEOPLE = {"rich", "pygments"}
+"""What colours lines for people; a service writes JSON."""
+MODELS = {"xllamacpp", "llama_cpp", "numpy", "genai_prices"}
+MIGRATION = {"alembic", "mako"}
+"""A database that is up to date needs none."""
+
+
+def _run(script: str, env: dict[str, str]) -> set[str]:
+    """The top modules that a fresh Python has when the script is through; it prints nothing else at the end."""
+    script += "\nimport json, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """A machine of the fleet, and a ledger with three missions."""
+    ground = make_testbed(tmp_path / "ledger", missions=3)
+    (tmp_path / "home" / "keys").mkdir(parents=True)
+    for ending in ("", ".pub"):
+        (ground.root / "keys" / f"n0{ending}").rename(tmp_path / "home" / "keys" / f"node{ending}")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SHIFTBOOK_", "FACTORY_", "GIT_"))}
+    home = {"SHIFTBOOK_HOME": str(tmp_path / "home"), "SHIFTBOOK_LEDGER": str(ground.bare), "SHIFTBOOK_NODE_ID": "n0"}
+    return kept | home | {"SHIFTBOOK_HTTP": "off"}
+
+
+def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: dict[str, str]) -> None:
+    """Built as `node run --json` builds it, with the database open and its ledger fetched. The very first start, which
+    makes the database, has Alembic beside that."""
+    wiring.stores(load_settings(home=env["SHIFTBOOK_HOME"])).close()
+    loaded = _run(
+        "from orchestrator.app import node_process\n"
+        "from orchestrator.app.node_factory import build_node\n"
+        "from orchestrator.cli.live.event_lines import JsonLines\n"
+        "from orchestrator.core.environment import load_settings\n"
+        "node = build_node(load_settings(), JsonLines())\n"
+        "node.close()\n",
+        env,
+    )
+    assert "sqlalchemy" in loaded  # it is a whole node
+    assert loaded & (HTTP | DEVICES | PEOPLE | MODELS | MIGRATION) == set()
+
+
+@pytest.mark.parametrize("words", [["mission", "list"], ["mission", "show", "job-1", "--json"]])
+def test_a_look_at_missions_loads_no_database_and_no_http(env: dict[str, str], words: list[str]) -> None:
+    """Neither what draws for a terminal, where it writes into a pipe."""
+    loaded = _run(
+        f"from orchestrator.cli import cli\ncli.main({words!r}, standalone_mode=False)\n",
+        env,
+    )
+    assert "pydantic" in loaded
+    heavy = {"sqlalchemy", "asyncio", "yaml", "watchdog", "psutil"}
+    assert loaded & (HTTP | DEVICES | PEOPLE | MODELS | heavy) == set()
+
+
+class _Carrier:
+    """Notes what it is given."""
+
+    public_key = "its key"
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def check(self, to: PushSubscription) -> None:
+        self.sent.append(f"checked {to.device}")
+
+    def send(self, to: PushSubscription, message: PushMessage) -> None:
+        self.sent.append(f"rang {to.device}")
+
+
+def _device() -> PushSubscription:
+    return PushSubscription(device="phone", endpoint="https://push.invalid/x", p256dh="", auth="", server_key="its key")
+
+
+def test_what_rings_is_made_with_the_first_message_and_once() -> None:
+    """Every method of the port goes to the one that is made."""
+    real, made = _Carrier(), list[int]()
+
+    def make() -> PushCarrier:
+        made.append(1)
+        return real
+
+    late = LatePushCarrier(make)
+    assert not made
+    late.check(_device())
+    late.send(_device(), PushMessage(payload=b"{}", ttl_seconds=1, topic="t", urgent=False))
+    assert late.public_key == "its key"
+    assert (made, real.sent) == ([1], ["checked phone", "rang phone"])
+
+
+def test_a_push_key_that_cannot_be_read_keeps_the_message_with_the_reason() -> None:
+    """It is tried again, and no thread dies of it; once the key is mended, it goes out."""
+    real, broken = _Carrier(), [True]
+
+    def make() -> PushCarrier:
+        if broken[0]:
+            raise WrongSetting("push.pem", "it cannot be read as a key")
+        return real
+
+    late, message = LatePushCarrier(make), PushMessage(payload=b"{}", ttl_seconds=1, topic="t", urgent=False)
+    with pytest.raises(NotDelivered, match=r"push\.pem"):
+        late.send(_device(), message)
+    broken[0] = False
+    late.send(_device(), message)
+    assert real.sent == ["rang phone"]
