@@ -11,12 +11,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from missions.errors import Malformed as Malformed
 from missions.plain_fields import MAX_SHOWN_CHARS, Fields, Lines, Spans, read_plain
 
 Scalar = str | int | float | bool | None
 
+MAX_KNOWN_HEADS = 64
+"""Front matters that are kept as a YAML parser read them."""
 BYTE_ORDER_MARK = "\ufeff"
 """The byte-order mark that some editors put before a text. It stays where it is."""
 
@@ -86,7 +89,9 @@ def split(text: str) -> FrontMatter:
     )
 
 
+@lru_cache(maxsize=MAX_KNOWN_HEADS)
 def _parse(head: str) -> tuple[Fields, Lines, Spans]:
+    """Of the versions of a file most differ in their text only. Nobody changes what is returned."""
     from missions.yaml_parser import parse_yaml
 
     return parse_yaml(head)

@@ -24,7 +24,7 @@ from orchestrator.ledger.claim_reader import MAX_CLAIM_BYTES as MAX_CLAIM_BYTES
 from orchestrator.ledger.claim_reader import ClaimReader
 from orchestrator.ledger.claim_reader import HeldClaim as HeldClaim
 from orchestrator.ledger.config.fleet_toml import FleetConfig
-from orchestrator.ledger.copied_fields import OwnFields, own_fields
+from orchestrator.ledger.copied_fields import FieldOwners, OwnFields
 from orchestrator.ledger.name_twins import NameTwins
 from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
 from orchestrator.ledger.recent_changes import RecentChanges
@@ -184,6 +184,7 @@ class SnapshotReader:
         self._librarian = ArchiveReader(self.store)
         self._claims = ClaimReader(self.store)
         self._twins = NameTwins(self.store)
+        self._owners = FieldOwners(self.store)
 
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
@@ -240,10 +241,11 @@ class SnapshotReader:
         read.sort(key=lambda file: (file[0] != file[0].lower(), file[0]))
         found = [(f"{MISSIONS}/{name}", oid, each) for name, oid, each in read]
         self._own = {
-            (path, oid): self._own.get((path, oid)) or own_fields(self.store, path, each, recent)
+            (path, oid): self._own.get((path, oid)) or self._owners.own_fields(path, each, recent)
             for path, oid, each in found
             if isinstance(each, Mission)
         }
+        self._owners.keep(path for path, _, _ in found)
         self._found = (folder.oid if folder else "", found)
 
     def _file(self, name: str, entry: TreeEntry) -> Mission | Quarantined | None:

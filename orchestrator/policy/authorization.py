@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from missions.mission import REVIEW
 from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.file_versions import FileVersions
 from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.provenance import Provenance
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # a list of missions judges no result
     from orchestrator.policy.agent_history import AgentHistory
     from orchestrator.policy.verdict import Judge
 
+MAX_KNOWN_FILES = 10_000
+"""Files of which it is remembered on whose word they stood."""
 FILING_ROLES = frozenset({"author", "admin"})
 
 
@@ -47,6 +50,12 @@ class Trust:
     _tip: Oid | None = None
     _charter: FleetConfig | None = None
     _recent: RecentChanges | None = None
+    _versions: FileVersions = field(init=False)
+    _stood: dict[str, tuple[Oid, list[Oid]]] = field(default_factory=dict)
+    """By path: the newest commit that had changed a file when it was judged, and on whose word it stood."""
+
+    def __post_init__(self) -> None:
+        self._versions = FileVersions(self.store)
 
     @cached_property
     def past(self) -> AgentHistory:
@@ -140,10 +149,20 @@ class Trust:
     def _judge(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         if self._recent is None or self._recent.tip != ledger.tip:
             self._recent = RecentChanges(self.store, ledger.tip)
-        history = Provenance(self.store, ledger.tip, filed.path, self._recent)
-        words = [self._judge_commit(ledger, filed, commit) for commit in history.deciding()]
+        words = [self._judge_commit(ledger, filed, commit) for commit in self._deciding(filed.path, self._recent)]
         untold = TrustDecision(trusted=False, who="", why="no commit that wrote it was found")
         return next((word for word in words if word.trusted), words[0] if words else untold)
+
+    def _deciding(self, path: str, recent: RecentChanges) -> list[Oid]:
+        """On whose word a file stands. After another commit to it only what came since is looked at."""
+        known = self._stood.get(path, ("", []))
+        history = Provenance(self.store, recent.tip, path, recent, self._versions, known)
+        found, last = history.deciding(), next(recent.of(path), None)
+        if last is not None:
+            if len(self._stood) >= MAX_KNOWN_FILES:
+                self._stood.clear()
+            self._stood[path] = (last, found)
+        return found
 
     def _judge_commit(self, ledger: LedgerSnapshot, filed: MissionFile, commit: Oid) -> TrustDecision:
         """Whether a mission may run on the word of whoever signed this commit."""
@@ -171,5 +190,7 @@ class Trust:
 
     def _asked(self, ledger: LedgerSnapshot, tip: Oid, path: str) -> str:
         """Who asked for what stands at a path in an earlier commit, if it is somebody who may."""
-        signers = (self.signer(ledger, commit) for commit in Provenance(self.store, tip, path).deciding())
+        signers = (
+            self.signer(ledger, commit) for commit in Provenance(self.store, tip, path, None, self._versions).deciding()
+        )
         return next((each.name for each in signers if each and each.roles & FILING_ROLES), "")

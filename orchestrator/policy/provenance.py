@@ -8,11 +8,11 @@ has said anything else since, or beside it. Where somebody has, it counts as sai
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from missions import document
-from orchestrator.ledger.archive import mission_bytes
+from orchestrator.ledger.file_versions import FileVersions
 from orchestrator.ledger.recent_changes import RecentChanges
-from sync.objects import Commit, find, load_commit
+from sync.objects import Commit, load_commit
 from sync.remote import ObjectStore, Oid
 
 MAX_LINEAR_COMMITS = 50
@@ -30,8 +30,16 @@ class Provenance:
     path: str
     recent: RecentChanges | None = None
     """What was read of the branch already, for whoever asks about many files."""
-    _read: dict[Oid, str | None] = field(default_factory=dict)
+    read: FileVersions | None = None
+    """What was read of the file's versions already, for whoever asks again."""
+    known: tuple[Oid, list[Oid]] = ("", [])
+    """The newest commit that had changed the file when somebody asked before, and what `deciding` said then."""
     _deciding_merges: dict[Oid, bool] = field(default_factory=dict)
+
+    @cached_property
+    def versions(self) -> FileVersions:
+        """The file's versions."""
+        return self.read or FileVersions(self.store)
 
     def deciding(self) -> list[Oid]:
         """The commits on whose word the text stands, newest first: one signer of them who may file it is enough.
@@ -40,6 +48,8 @@ class Provenance:
         """
         if self.recent is not None and self.recent.tip == self.tip:
             for commit in self.recent.of(self.path):
+                if commit == self.known[0]:  # what came since, all in one line, is nodes' fields
+                    return self.known[1]
                 if self.recent.is_new(self.path, commit) or self._changes(commit):
                     return [commit]
         found = self._last_change()
@@ -52,7 +62,7 @@ class Provenance:
     def _last_change(self) -> Oid | None:
         """A commit that wrote the text which stands there now; a merge if it brought an older text back."""
         wanted, merge = self._requested_content(self.tip), None
-        for commit in self.store.history(self.tip, self.path):
+        for commit in self.versions.along(self.path, self.store.history(self.tip, self.path)):
             mine = self._requested_content(commit)
             if self._changes(commit):
                 return commit if mine == wanted else merge
@@ -86,7 +96,7 @@ class Provenance:
             if len(self._deciding_merges) >= MAX_MERGES:
                 return True
             self._deciding_merges[merge] = True
-            self._deciding_merges[merge] = merge in replace(self, tip=merge).deciding()
+            self._deciding_merges[merge] = merge in replace(self, tip=merge, read=self.versions).deciding()
         return self._deciding_merges[merge]
 
     def _covering_merges(self, found: Oid, doubts: list[Oid]) -> list[Oid]:
@@ -118,10 +128,4 @@ class Provenance:
         return load_commit(self.store, commit)
 
     def _requested_content(self, commit: Oid) -> str | None:
-        entry = find(self.store, self._commit(commit).tree, self.path)
-        if entry is None:
-            return None
-        if entry.oid not in self._read:
-            data = mission_bytes(self.store, entry.oid)
-            self._read[entry.oid] = None if data is None else document.requested_content(data)
-        return self._read[entry.oid]
+        return self.versions.requested_content(self.path, commit)
