@@ -3,7 +3,7 @@
 A child is what `python -m orchestrator` would be: a process of its own with its pid, environment, folder, streams,
 signals and exit code, ended as the interpreter ends. What it is spared is the import, which takes longer than most
 commands. `tests/program.py` asks; a request is a line of JSON with its open files, the answers are the pid and,
-when it has ended, the code that it ended with.
+when it has ended, the code that it ended with. One server serves all test processes of a run, and ends with the last.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pkgutil
 import random
 import runpy
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -27,6 +28,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import orchestrator
 
@@ -63,32 +65,58 @@ def preload() -> None:
     assert threading.active_count() == len(tasks) == 1, "a thread does not survive a fork"
 
 
-def serve(door: socket.socket) -> tuple[Request, list[int]] | None:
-    """Forks for each request until nobody is left who could ask. Returns the request in the child, None at the end."""
+def serve(listener: socket.socket, turn: IO[str]) -> tuple[Request, list[int]] | None:
+    """Forks for each request until nobody is left who could ask. Returns the request in the child, None at the end.
+
+    `turn` is an open file beside the address: who has locked it connects, or, if that is the server, lets nobody in.
+    """
     ended, wake = socket.socketpair()
-    for end in (ended, wake):
+    for end in (ended, wake, listener):
         end.setblocking(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests; a child hears it
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake.fileno())
     running: dict[int, int] = {}
+    doors: set[socket.socket] = set()
     while True:
-        ready, _, _ = select.select([door, ended], [], [])
+        ready, _, _ = select.select([listener, ended, *doors], [], [])
         if ended in ready:
             ended.recv(4096)
             _tell_ended(running)
-        if door in ready:
+        if listener in ready:
+            doors.add(listener.accept()[0])
+        for door in doors & set(ready):
             line, files, _, _ = socket.recv_fds(door, REQUEST_BYTES, MOST_FILES)
-            pid = os.fork() if line else 0
-            if pid == 0:
+            if line and (pid := os.fork()) == 0:
                 signal.set_wakeup_fd(-1)
-                for each in (door, ended, wake):
-                    each.close()
-                return (Request(**json.loads(line)), files[1:]) if line else None
-            running[pid] = files[0]
-            os.write(files[0], pid.to_bytes(4, "little"))
-            for each in files[1:]:
-                os.close(each)
+                return Request(**json.loads(line)), files[1:]  # `become` closes all that is the server's
+            if line:
+                running[pid] = files[0]
+                _tell_begun(pid, files)
+                continue
+            doors.discard(door)
+            door.close()
+            if not doors and _nobody_comes(listener, turn):
+                return None
+
+
+def _tell_begun(pid: int, files: list[int]) -> None:
+    os.write(files[0], pid.to_bytes(4, "little"))
+    for each in files[1:]:
+        os.close(each)
+
+
+def _nobody_comes(listener: socket.socket, turn: IO[str]) -> bool:
+    """Whether nobody is about to connect. If so the address is gone, and who comes later begins anew."""
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    if select.select([listener], [], [], 0)[0]:
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        return False
+    shutil.rmtree(Path(turn.name).parent)
+    return True
 
 
 def _tell_ended(running: dict[int, int]) -> None:
@@ -154,7 +182,8 @@ if __name__ == "__main__":
     preload()
     gc.collect()
     gc.freeze()
-    asked = serve(socket.socket(fileno=int(sys.argv[1])))
+    with Path(sys.argv[2]).open("w") as turn:  # an opening of its own: a lock belongs to one
+        asked = serve(socket.socket(fileno=int(sys.argv[1])), turn)
     if asked is not None:
         become(*asked)
         run()

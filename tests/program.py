@@ -8,6 +8,7 @@ itself; each family of scenarios has a test that does so. A variable that the in
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import select
@@ -18,13 +19,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 AT_START = ("PYTHON", "LD_", "MALLOC_", "COVERAGE_")
 """Beginnings of variables that count only for a process that is started with them."""
+NAME = "shiftbook"
+"""The last word of the server's command line, by which `ps` tells whose it is."""
 WARNINGS = {"PYTHONWARNINGS": "default"}
 """What the fork server is started with, and so are most fleets' processes."""
 
@@ -78,39 +82,71 @@ Process = Forked | subprocess.Popen[bytes]
 
 
 class ForkServer:
-    """The server of this test process, started when it is first asked."""
+    """The server of this run of tests: started by the process that first asks, and shared with the other workers."""
 
     def __init__(self) -> None:
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")
+        self.folder = Path(tempfile.gettempdir()) / f"shiftbook-tests-{os.geteuid()}-{run}"
         self._lock = threading.Lock()
         self._door: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> Path:
+        """Where it listens. It does so from here on."""
+        with self._lock:
+            self._door = self._door or self._open()
+        return self.folder / "door"
 
     def fork(self, request: Mapping[str, object], files: Sequence[int]) -> tuple[int, int]:
         """Starts a process; returns its pid, and the file that its exit code comes by."""
         answer, theirs = os.pipe()
         with self._lock:
-            door = self._door or self._open()
-            socket.send_fds(door, [json.dumps(request).encode()], [theirs, *files])
+            self._door = self._door or self._open()
+            socket.send_fds(self._door, [json.dumps(request).encode()], [theirs, *files])
         os.close(theirs)
         pid = os.read(answer, 4)
         assert pid, "the fork server has died"
         return int.from_bytes(pid, "little"), answer
 
     def _open(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        words = [sys.executable, "-m", "tests.fork_server", str(theirs.fileno()), "shiftbook"]
+        atexit.register(self.close)
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with self._turn():
+            try:
+                door.connect(str(self.folder / "door"))
+            except (FileNotFoundError, ConnectionRefusedError):  # nobody began, or it has died
+                self._begin()
+                door.connect(str(self.folder / "door"))
+        return door
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Nobody else begins a server meanwhile, and none that runs takes the folder away."""
+        while True:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileNotFoundError), (self.folder / "turn").open("w") as turn:
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                if os.fstat(turn.fileno()).st_nlink:  # else a server that ended took it away
+                    yield
+                    return
+
+    def _begin(self) -> None:
+        (self.folder / "door").unlink(missing_ok=True)
         root = Path(__file__).resolve().parents[1]
         env = os.environ | WARNINGS
-        self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], cwd=root, env=env, stdin=subprocess.DEVNULL)
-        theirs.close()
-        self._door = ours
-        atexit.register(self.close)
-        return ours
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(self.folder / "door"))
+            listener.listen()
+            words = [sys.executable, "-m", "tests.fork_server", f"{listener.fileno()}", f"{self.folder / 'turn'}", NAME]
+            more: dict[str, Any] = {"pass_fds": [listener.fileno()], "cwd": root, "stdin": subprocess.DEVNULL}
+            self._process = subprocess.Popen(words, env=env, **more)
 
     def close(self) -> None:
-        """Ends the server."""
-        if self._door and self._process:
+        """Leaves the server. Whoever started it waits until the others have left, too, and it has ended."""
+        if self._door:
             self._door.close()
+        if self._process:
             self._process.wait(timeout=60)
 
 
@@ -151,6 +187,12 @@ def start(
         numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
         pid, answer = SERVER.fork(request, [*numbers, *pass_fds])
     return Forked(["shiftbook", *words], pid, answer)
+
+
+def launched(*words: str) -> list[str]:
+    """The command by which a program that starts others starts `shiftbook WORDS` from the fork server."""
+    launcher = Path(__file__).with_name("launcher.py")
+    return [sys.executable, "-I", "-S", str(launcher), str(SERVER.address), *words]
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import program
+from tests.waiting import until
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -70,3 +75,56 @@ def test_two_processes_do_not_share_their_chance(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     keys = [(tmp_path / f"home-{name}" / "keys" / "node.pub").read_text() for name in "ab"]
     assert keys[0] != keys[1]
+
+
+def test_a_launcher_is_the_program_by_a_command_line(tmp_path: Path) -> None:
+    """It says and returns what the program does; a signal goes on to it, and what it reads is the program's input."""
+    (tmp_path / "PROJECT_CONTEXT.md").write_text("# Context\n")
+    env = environment(tmp_path / "home")
+    for words in (("--version",), ("no-such-verb",), ("handoff", "check", ".")):
+        done = subprocess.run(program.launched(*words), env=env, cwd=tmp_path, capture_output=True, text=True)
+        one = program.run(*words, env=env, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (one.returncode, one.stdout, one.stderr)
+    env |= {"SHIFTBOOK_HTTP": "127.0.0.1:0"}
+    with subprocess.Popen(program.launched("serve"), env=env, cwd=tmp_path, stderr=subprocess.DEVNULL) as server:
+        until(lambda: (tmp_path / "home" / "http.json").exists() or server.poll() is not None, "it serves")
+        server.terminate()
+        assert server.wait(60) == 0
+
+
+SHARED = """
+import os, sys
+from pathlib import Path
+from tests import program
+from tests.waiting import until
+done = program.run("--version", env=dict(os.environ), cwd=Path.cwd())
+print(done.stdout.strip(), (program.SERVER.folder / "door").exists(), program.SERVER._process is None, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder near the root: the address of a socket may have a hundred characters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_one_server_serves_a_run_and_ends_with_it(tmp_path: Path, short: Path) -> None:
+    """The second process finds the first one's server; with the last of them its folder is gone, by SIGKILL, too."""
+    env = environment(tmp_path / "home", PYTEST_XDIST_TESTRUNUID=uuid.uuid4().hex, TMPDIR=str(short))
+    words, pipes = [sys.executable, "-c", SHARED], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with (
+        subprocess.Popen(words, env=env, text=True, **pipes) as one,
+        subprocess.Popen(words, env=env, text=True, **pipes) as other,
+    ):
+        assert one.stdout is not None
+        assert other.stdout is not None
+        said = [each.stdout.readline().split()[-2:] for each in (one, other)]
+        assert sorted(said) == [["True", "False"], ["True", "True"]], "a door each, begun by one of them"
+        (begun,) = (each for each, (_, found) in zip((one, other), said, strict=True) if found == "False")
+        begun.kill()
+        assert list(short.glob("shiftbook-tests-*/door"))
+        for each in {one, other} - {begun}:
+            each.communicate("")
+    until(lambda: not list(short.glob("shiftbook-tests-*")), "the server has ended")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal import context
 from orchestrator.workflow.journal.log import ExternalAgent
+from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.journals import BRIEFING, BRIEFING_PATH, SHOP_LOG, logbook, memos, reviews
 from tests.ledgers import NOON, Peer, Town, working
@@ -213,12 +213,8 @@ def test_a_real_run_and_a_real_client(fleet: Fleet) -> None:
     fleet.wait("it is done", lambda: fleet.missions()["read"]["status"] == "done")
     assert fleet.stop("desk") == 0
 
-    server = StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "orchestrator", "mcp", "--project", "shop"],
-        env=fleet.environment("desk", PYTHONPATH=str(Path(__file__).resolve().parents[2])),
-        cwd=fleet.clone,
-    )
+    start, *more = program.launched("mcp", "--project", "shop")
+    server = StdioServerParameters(command=start, args=more, env=fleet.environment("desk"), cwd=fleet.clone)
 
     async def plant() -> None:
         async with Client(stdio_client(server)) as client:

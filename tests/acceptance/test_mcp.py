@@ -16,6 +16,7 @@ from mcp_types import CallToolResult, Implementation, TextContent
 
 from handoff.entry import parse_log
 from missions.document import RESULT_MARK
+from tests import program
 from tests.acceptance.fleets import Fleet, command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,12 +54,8 @@ def words(answer: CallToolResult) -> str:
 
 def line(fleet: Fleet, *options: str) -> StdioServerParameters:
     """How a client starts the server."""
-    return StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "orchestrator", "mcp", *options],
-        env=fleet.environment("desk", PYTHONPATH=str(ROOT)),
-        cwd=fleet.clone,
-    )
+    start, *words_ = program.launched("mcp", *options)
+    return StdioServerParameters(command=start, args=words_, env=fleet.environment("desk"), cwd=fleet.clone)
 
 
 def session(
