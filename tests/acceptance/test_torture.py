@@ -21,7 +21,7 @@ LONG = 1000
 @pytest.fixture(scope="module")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Episode]:
     """Three nodes that have joined."""
-    with Episode(tmp_path_factory.mktemp("fleet"), SEED, missions=0, skewed=False) as episode:
+    with Episode(tmp_path_factory.mktemp("fleet"), SEED, missions=0, skewed=False, calm=True) as episode:
         episode.fleet.wait("all are there", lambda: len(_pages(episode)) == len(NODES))
         yield episode
 

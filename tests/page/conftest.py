@@ -16,6 +16,7 @@ from tests.conftest import lacking, require_program
 from tests.orchestrator.repositories import Server
 from tests.page.chat_model import ChatModel, chat_model
 from tests.page.desk import Desk, founded
+from tests.page.profile import Profile
 from tests.page.tab import Tab
 from tests.waiting import PATIENCE
 
@@ -93,27 +94,42 @@ def desk(
         yield made
 
 
+@pytest.fixture(scope="package")
+def profiles(chromium: Browser, desk: Desk) -> Iterator[Callable[[str], Profile]]:
+    """The kept profile of a size, for the shared desk."""
+    made: dict[str, Profile] = {}
+
+    def of(size: str) -> Profile:
+        if size not in made:
+            made[size] = Profile.of(chromium, desk.url, size)
+        return made[size]
+
+    yield of
+    for each in made.values():
+        each.context.close()
+
+
 @pytest.fixture(params=["phone", pytest.param("desktop", marks=pytest.mark.nightly)])
-def tab(request: pytest.FixtureRequest, chromium: Browser, desk: Desk) -> Iterator[Tab]:
+def tab(request: pytest.FixtureRequest, profiles: Callable[[str], Profile]) -> Iterator[Tab]:
     """A tab on the desk, of a phone's size and at night of a desktop's, too; it ends red if the page broke a policy."""
-    yield from _opened(chromium, desk, str(request.param))
+    yield from _opened(profiles(str(request.param)))
 
 
 @pytest.fixture
-def phone(chromium: Browser, desk: Desk) -> Iterator[Tab]:
+def phone(profiles: Callable[[str], Profile]) -> Iterator[Tab]:
     """A tab of a phone's size."""
-    yield from _opened(chromium, desk, "phone")
+    yield from _opened(profiles("phone"))
 
 
 @pytest.fixture
-def wide(chromium: Browser, desk: Desk) -> Iterator[Tab]:
+def wide(profiles: Callable[[str], Profile]) -> Iterator[Tab]:
     """A tab of a desktop's size."""
-    yield from _opened(chromium, desk, "desktop")
+    yield from _opened(profiles("desktop"))
 
 
 @pytest.fixture
 def open_tab(chromium: Browser) -> Iterator[Callable[[Desk, str], Tab]]:
-    """Opens tabs on any desk; all of them are closed, and their faults told, at the end."""
+    """Opens tabs on any desk, each in a profile of its own; all are closed, and their faults told, at the end."""
     opened: list[Tab] = []
 
     def open_one(desk: Desk, size: str = "desktop") -> Tab:
@@ -125,7 +141,6 @@ def open_tab(chromium: Browser) -> Iterator[Callable[[Desk, str], Tab]]:
         one.close()
 
 
-def _opened(chromium: Browser, desk: Desk, size: str) -> Iterator[Tab]:
-    one = Tab.open(chromium, desk.url, size)
-    yield one
-    one.close()
+def _opened(profile: Profile) -> Iterator[Tab]:
+    yield profile.open()
+    profile.leave()

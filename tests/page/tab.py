@@ -49,7 +49,12 @@ class Tab:
         faults: list[str] = []
         context.expose_binding("brokenPolicy", lambda _, said: faults.append(f"policy: {said}"))
         context.add_init_script(WATCH)
-        tab = cls(context=context, page=context.new_page(), url=url, faults=faults)
+        return cls.on(context, url, faults)
+
+    @classmethod
+    def on(cls, context: BrowserContext, url: str, faults: list[str] | None = None) -> Tab:
+        """A new tab of a profile that there is."""
+        tab = cls(context=context, page=context.new_page(), url=url, faults=[] if faults is None else faults)
         tab.page.on("pageerror", lambda error: tab.faults.append(f"uncaught: {error}"))
         tab.page.on("console", tab._heard)
         return tab
@@ -113,4 +118,8 @@ class Tab:
     def close(self) -> None:
         """Ends it; a fault that the page made is the test's."""
         self.context.close()
+        self.check()
+
+    def check(self) -> None:
+        """Fails for a fault that the page made."""
         assert self.forgiven or self.faults == []

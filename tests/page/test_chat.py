@@ -73,21 +73,20 @@ def test_a_call_waits_for_a_word_and_is_kept(open_tab: OpenTab, desk: Desk) -> N
     tab.page.wait_for_url("**/app/missions/*")
 
 
-def test_an_answer_is_stopped_and_what_came_stays(open_tab: OpenTab, desk: Desk, model: ChatModel) -> None:
+def test_an_answer_is_stopped_and_what_came_stays(wide: Tab, model: ChatModel) -> None:
     """Stop ends it; the half that came stays, and says that it was stopped, here and at the node."""
     model.go_on.clear()
-    tab = open_tab(desk, "desktop")
-    tab.go("/chat")
-    say(tab, "Answer slowly.")
-    expect(tab.page.get_by_text("This is the first half,")).to_be_visible()
-    tab.page.get_by_label("Message").fill("typed meanwhile")
-    tab.page.get_by_role("button", name="Stop").click()
-    expect(tab.page.locator("main article footer")).to_contain_text("stopped")
-    expect(tab.page.get_by_text("This is the first half,")).to_be_visible()
-    expect(tab.page.get_by_label("Message")).to_have_value("typed meanwhile")
-    tab.page.wait_for_url("**/app/chat?c=*")
-    tab.page.reload()
-    expect(tab.page.get_by_label("Message")).to_have_value("typed meanwhile")
+    wide.go("/chat")
+    say(wide, "Answer slowly.")
+    expect(wide.page.get_by_text("This is the first half,")).to_be_visible()
+    wide.page.get_by_label("Message").fill("typed meanwhile")
+    wide.page.get_by_role("button", name="Stop").click()
+    expect(wide.page.locator("main article footer")).to_contain_text("stopped")
+    expect(wide.page.get_by_text("This is the first half,")).to_be_visible()
+    expect(wide.page.get_by_label("Message")).to_have_value("typed meanwhile")
+    wide.page.wait_for_url("**/app/chat?c=*")
+    wide.page.reload()
+    expect(wide.page.get_by_label("Message")).to_have_value("typed meanwhile")
     model.go_on.set()
 
 
@@ -116,59 +115,56 @@ def test_what_was_typed_outlives_a_line_that_is_cut(open_tab: OpenTab, desk: Des
 
 
 @pytest.mark.nightly
-def test_a_line_cut_in_the_middle_says_so_and_goes_on(open_tab: OpenTab, desk: Desk) -> None:
+def test_a_line_cut_in_the_middle_says_so_and_goes_on(wide: Tab) -> None:
     """A stream that ends without an end keeps what came; trying again finds the answer that the node has, or asks."""
-    tab = open_tab(desk, "desktop")
-    tab.go("/chat")
-    say(tab, "Begin.")
-    expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
-    identity = re.search(r"c=([^&]+)", tab.page.url)
+    wide.go("/chat")
+    say(wide, "Begin.")
+    expect(wide.page.locator("main article footer")).to_contain_text("tokens in")
+    identity = re.search(r"c=([^&]+)", wide.page.url)
     assert identity
     start = (
         f'{{"conversation_id": "{identity[1]}", "node": "desk", "model": "m", "backend": "b", "project": "", '
         '"good_for": "answers", "advice": "", "notes": [], "tiers": [], "cut": []}'
     )
     cut = f'event: start\ndata: {start}\n\nevent: token\ndata: {{"text": "Half of"}}\n\n: ping\n\n'
-    tab.page.route(
+    wide.page.route(
         "**/chat/stream", lambda route: route.fulfill(status=200, content_type="text/event-stream", body=cut)
     )
-    say(tab, "Go on.")
-    note = tab.page.get_by_role("alert")
+    say(wide, "Go on.")
+    note = wide.page.get_by_role("alert")
     expect(note).to_contain_text("The line broke before the answer was whole.")
-    expect(tab.page.get_by_text("Half of")).to_be_visible()
-    tab.page.unroute("**/chat/stream")
+    expect(wide.page.get_by_text("Half of")).to_be_visible()
+    wide.page.unroute("**/chat/stream")
     note.get_by_role("button", name="Try again").click()
     expect(note).to_have_count(0)
 
 
-def test_a_refusal_is_told_in_plain_words(open_tab: OpenTab, desk: Desk) -> None:
+def test_a_refusal_is_told_in_plain_words(phone: Tab) -> None:
     """A busy node, a busy conversation: its own words, and what was typed stays."""
-    tab = open_tab(desk, "phone")
-    tab.go("/chat")
-    tab.answer("**/chat/stream", {"status": 409, "title": "Conflict", "detail": "one answer at a time"}, 409)
-    say(tab, "Twice?")
-    expect(tab.page.get_by_role("alert")).to_contain_text("one answer at a time")
-    expect(tab.page.get_by_label("Message")).to_have_value("Twice?")
-    assert tab.axe() == []
+    phone.go("/chat")
+    phone.answer("**/chat/stream", {"status": 409, "title": "Conflict", "detail": "one answer at a time"}, 409)
+    say(phone, "Twice?")
+    expect(phone.page.get_by_role("alert")).to_contain_text("one answer at a time")
+    expect(phone.page.get_by_label("Message")).to_have_value("Twice?")
+    assert phone.axe() == []
 
 
-def test_conversations_are_listed_and_taken_out(open_tab: OpenTab, desk: Desk) -> None:
+def test_conversations_are_listed_and_taken_out(phone: Tab) -> None:
     """The list has the newest first, leads to each, and a deleted one is gone from it."""
-    tab = open_tab(desk, "phone")
-    tab.go("/chat")
-    say(tab, "A chat to be deleted")
-    expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
-    tab.page.get_by_role("button", name="Conversations").click()
-    sheet = tab.page.get_by_role("dialog")
+    phone.go("/chat")
+    say(phone, "A chat to be deleted")
+    expect(phone.page.locator("main article footer")).to_contain_text("tokens in")
+    phone.page.get_by_role("button", name="Conversations").click()
+    sheet = phone.page.get_by_role("dialog")
     expect(sheet.get_by_role("link").first).to_contain_text("A chat to be deleted")
-    assert tab.axe() == []
+    assert phone.axe() == []
     sheet.get_by_role("link").first.click()
     expect(sheet).to_have_count(0)
-    tab.page.get_by_role("button", name="Delete this chat").click()
-    tab.page.get_by_role("button", name="Delete it").click()
-    tab.page.wait_for_url("**/app/chat")
-    tab.page.get_by_role("button", name="Conversations").click()
-    expect(tab.page.get_by_role("dialog").get_by_text("A chat to be deleted")).to_have_count(0)
+    phone.page.get_by_role("button", name="Delete this chat").click()
+    phone.page.get_by_role("button", name="Delete it").click()
+    phone.page.wait_for_url("**/app/chat")
+    phone.page.get_by_role("button", name="Conversations").click()
+    expect(phone.page.get_by_role("dialog").get_by_text("A chat to be deleted")).to_have_count(0)
 
 
 @pytest.mark.nightly

@@ -47,51 +47,48 @@ def test_screens_with_data_are_accessible_and_narrow(open_tab: OpenTab, disputed
     assert "\u202e" not in tab.page.locator("main").inner_text()
 
 
-def test_the_fleet_says_who_does_what_and_what_it_costs(open_tab: OpenTab, desk: Desk) -> None:
+def test_the_fleet_says_who_does_what_and_what_it_costs(wide: Tab) -> None:
     """Nodes with role and queue; sums by day, node and model; the budget and where it leads; a node's history."""
-    tab = open_tab(desk, "desktop")
-    tab.go("/fleet?span=7")
-    main = tab.page.locator("main")
+    wide.go("/fleet?span=7")
+    main = wide.page.locator("main")
     expect(main.get_by_role("list", name="Fleet").get_by_role("listitem")).to_have_count(2)
     expect(main).to_contain_text("Headquarters")
     expect(main.get_by_text("opus")).to_be_visible()
     expect(main.get_by_text("<b>x</b>")).to_be_visible()
     expect(main.get_by_role("row")).to_have_count(7)
     expect(main).to_contain_text("of $20.00 today")
-    tab.page.get_by_text("This month", exact=True).click()
-    tab.page.wait_for_url("**/app/fleet")
-    tab.page.get_by_role("link", name="desk", exact=True).click()
-    tab.page.wait_for_url("**/app/fleet/desk")
+    wide.page.get_by_text("This month", exact=True).click()
+    wide.page.wait_for_url("**/app/fleet")
+    wide.page.get_by_role("link", name="desk", exact=True).click()
+    wide.page.wait_for_url("**/app/fleet/desk")
     expect(main.get_by_role("link", name="Fix the auth bug")).to_be_visible()
     expect(main).to_contain_text("Last beat")
 
 
 @pytest.mark.nightly
-def test_the_fleet_follows_the_ledger(open_tab: OpenTab, desk: Desk) -> None:
+def test_the_fleet_follows_the_ledger(wide: Tab, desk: Desk) -> None:
     """A node that is announced while the page is open is there without a reload."""
-    tab = open_tab(desk, "desktop")
-    tab.go("/fleet")
-    tab.page.wait_for_selector(".corner.tall >> text=live")
+    wide.go("/fleet")
+    wide.page.wait_for_selector(".corner.tall >> text=live")
     other = (desk.fleet.clone / "heartbeats" / "vps.md").read_text(encoding="utf-8")
     desk.fleet.commit({"heartbeats/attic.md": other.replace("vps", "attic")}, "Another node")
-    expect(tab.page.get_by_role("link", name="attic", exact=True)).to_be_visible()
+    expect(wide.page.get_by_role("link", name="attic", exact=True)).to_be_visible()
     desk.fleet.commit({"heartbeats/attic.md": None}, "It is gone")
 
 
-def test_a_conflict_of_the_ledger_is_decided_by_one_button(open_tab: OpenTab, desk: Desk) -> None:
+def test_a_conflict_of_the_ledger_is_decided_by_one_button(wide: Tab, desk: Desk) -> None:
     """Both values stand side by side; the other one is taken, a third is written, and the list is shorter at once."""
-    tab = open_tab(desk, "desktop")
-    tab.go("/conflicts?id=nightly-check-00000000")
-    first = tab.page.locator("main article").first
+    wide.go("/conflicts?id=nightly-check-00000000")
+    first = wide.page.locator("main article").first
     expect(first).to_contain_text("priority of nightly-check")
     boxes = [side.bounding_box() for side in first.locator(".side").all()]
     assert boxes[0]
     assert boxes[1]
     assert boxes[0]["y"] == boxes[1]["y"]
     first.get_by_role("button", name="Take this").click()
-    expect(tab.page.get_by_text("priority of nightly-check")).to_have_count(0)
+    expect(wide.page.get_by_text("priority of nightly-check")).to_have_count(0)
     assert "priority: 4" in desk.fleet.git("show", "HEAD:missions/nightly-check.md", folder=desk.fleet.bare)
-    hostile = tab.page.locator("main article", has_text="title of nightly-check")
+    hostile = wide.page.locator("main article", has_text="title of nightly-check")
     expect(hostile).to_contain_text("<img src=x onerror=alert(1)>")
     hostile.get_by_role("button", name="Write another").click()
     hostile.get_by_label("What it shall say").fill("The invoices of 2019")

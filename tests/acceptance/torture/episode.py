@@ -48,6 +48,8 @@ class Episode:
     seed: int
     missions: int = 12
     skewed: bool = True
+    calm: bool = False
+    """Whether no signal makes its nodes hang: only what a test itself does happens to them."""
     small: str = ""
     """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
     restores: bool = False
@@ -126,13 +128,12 @@ class Episode:
         self.fleet.running[node] = self._process(node, self.folder / node)
 
     def _process(self, node: str, home: Path) -> program.Process:
-        extra = {"SHIFTBOOK_LEDGER": self._url(node), "SHIFTBOOK_SLOTS": "2", "FACTORY_ROLE": "LOCAL_WORKER"}
-        extra |= {"PYTHONPATH": str(SKEW), "TORTURE_HANG_SECONDS": f"{self.lease + 3}"}
-        extra |= {"SHIFTBOOK_HOME": str(home)}
+        extra = {"SHIFTBOOK_HOME": str(home), "SHIFTBOOK_LEDGER": self._url(node), "SHIFTBOOK_SLOTS": "2"}
+        if not self.calm:  # an interpreter of its own, which knows the signals
+            extra |= {"PYTHONPATH": str(SKEW), "TORTURE_HANG_SECONDS": f"{self.lease + 3}"}
         if self.wild:
             extra["TORTURE_ROUND_BOUND"] = f"{2 * self.lease}"
-        if node == NODES[0]:
-            extra["FACTORY_ROLE"] = "HEADQUARTERS"
+        extra["FACTORY_ROLE"] = "HEADQUARTERS" if node == NODES[0] else "LOCAL_WORKER"
         if self.skewed:
             extra |= self.clocks[node].environment
         words, env, inside = ("node", "run", "--json"), self.fleet.environment(node, **extra), ()

@@ -1,0 +1,54 @@
+"""Does a test on a kept profile find nothing of those before it, and is its own fault told?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.page.profile import Profile
+
+LEAVE = """async () => {
+  localStorage.setItem('left', '1'); sessionStorage.setItem('left', '1'); document.cookie = 'left=1; path=/';
+  await (await caches.open('left')).put('/app/left', new Response('1'));
+  await new Promise((done) => { indexedDB.open('left', 1).onsuccess = (e) => { e.target.result.close(); done(); }; });
+  await (await navigator.storage.getDirectory()).getFileHandle('left', { create: true });
+}"""
+FIND = """async () => {
+  const files = [];
+  for await (const name of (await navigator.storage.getDirectory()).keys()) files.push(name);
+  const bases = (await indexedDB.databases()).map((one) => one.name);
+  const worker = await navigator.serviceWorker.getRegistration('/app/');
+  return [localStorage.getItem('left'), sessionStorage.getItem('left'), document.cookie, await caches.has('left'),
+    bases.includes('left'), files.includes('left'), worker === undefined];
+}"""
+NOTHING = [None, None, "", False, False, False, True]
+
+
+def test_a_kept_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
+    """Stores, cookies, caches, files and the service worker of one tab are gone in the next."""
+    profile = profiles("desktop")
+    tab = profile.open()
+    tab.go("/")
+    tab.until("navigator.serviceWorker.controller !== null")
+    tab.page.evaluate(LEAVE)
+    assert tab.page.evaluate(FIND) == ["1", "1", "left=1", True, True, True, False]
+    profile.leave()
+    tab = profile.open()
+    tab.page.goto(f"{tab.url}/health")
+    assert tab.page.evaluate(FIND) == NOTHING
+    profile.leave()
+
+
+def test_a_fault_is_the_tabs_that_made_it(profiles: Callable[[str], Profile]) -> None:
+    """A policy that a page broke fails that test, and not the one after it."""
+    profile = profiles("desktop")
+    tab = profile.open()
+    tab.go("/")
+    tab.page.evaluate("() => { try { document.createElement('div').innerHTML = '<b>x</b>'; } catch { /* told */ } }")
+    tab.breaks_on_purpose("TrustedHTML")
+    tab.forgiven = False
+    with pytest.raises(AssertionError):
+        profile.leave()
+    profile.open()
+    profile.leave()
