@@ -3,7 +3,8 @@
 xdist's work stealing gives each worker an even run of the collected tests and takes from the ends of the longest one.
 So each run begins with a fair share of the slow modules, the slowest first, and goes on with the quick ones. Most
 of the slow ones wait for other processes, where the quick ones compute: one run of many is of quick tests alone, so
-that there is work for the processor from the beginning.
+that there is work for the processor from the beginning. Folders whose tests share what is dear to start, a browser with
+a node for it, stay together: each worker that took some of them would start its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+TOGETHER = ("tests/page",)
+"""Folders that one worker begins with."""
 SLOW = {
+    "tests/page": 110,
     "tests/agents/test_programs.py": 60,
     "tests/acceptance/test_serving.py": 50,
     "tests/acceptance/test_served_git.py": 50,
@@ -24,7 +28,6 @@ SLOW = {
     "tests/contracts/test_model.py": 40,
     "tests/agents/test_through_a_node.py": 40,
     "tests/acceptance/test_tidiness.py": 35,
-    "tests/page/test_frame.py": 35,
     "tests/acceptance/test_mcp.py": 30,
     "tests/acceptance/test_bad_input.py": 30,
     "tests/acceptance/test_killing.py": 25,
@@ -34,7 +37,6 @@ SLOW = {
     "tests/acceptance/test_schemathesis.py": 20,
     "tests/acceptance/test_escapes.py": 20,
     "tests/orchestrator/node/test_clone_push.py": 20,
-    "tests/page/test_sources.py": 20,
     "tests/acceptance/test_handover.py": 15,
     "tests/acceptance/test_install.py": 15,
     "tests/orchestrator/execution/test_attempt.py": 15,
@@ -48,7 +50,7 @@ SLOW = {
     "tests/orchestrator/git_server/test_pre_receive.py": 12,
     "tests/orchestrator/adapters/database/test_migration.py": 12,
 }
-"""Modules and about how many seconds they take; only their proportions count. All others are quick."""
+"""Modules, or folders that stay together, and about how many seconds they take; only their proportions count."""
 
 MANY_WORKERS = 4
 """From so many workers on one begins with quick tests."""
@@ -79,7 +81,7 @@ def ordered(tests: Iterable[tuple[str, Test]], workers: int) -> list[Test]:
     """The tests, given with their modules, in the order in which they are best collected. All, and each once."""
     modules: dict[str, list[Test]] = {}
     for module, test in tests:
-        modules.setdefault(module, []).append(test)
+        modules.setdefault(_bundle(module), []).append(test)
     slow = {name: float(SLOW[name]) for name in modules if name in SLOW}
     quick = [test for name, found in modules.items() if name not in slow for test in found]
     runs, late = [], []
@@ -95,6 +97,10 @@ def ordered(tests: Iterable[tuple[str, Test]], workers: int) -> list[Test]:
         found += first + quick[:room]
         quick = quick[room:]
     return found
+
+
+def _bundle(module: str) -> str:
+    return next((folder for folder in TOGETHER if module.startswith(f"{folder}/")), module)
 
 
 def _count(modules: Mapping[str, list[Test]], names: Iterable[str]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.schedule import SLOW, ordered, shares, sizes
+from tests.schedule import SLOW, TOGETHER, ordered, shares, sizes
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = st.lists(st.tuples(st.sampled_from([*SLOW, "a.py", "b.py", "c.py"]), st.integers(1, 9)), max_size=30)
@@ -57,4 +57,15 @@ def test_the_slow_modules_are_shared_fairly() -> None:
 
 def test_the_slow_modules_are_there() -> None:
     """A module that was renamed would begin late again."""
-    assert [name for name in SLOW if not (ROOT / name).is_file()] == []
+    assert [name for name in SLOW if not (ROOT / name).exists()] == []
+
+
+def test_a_folder_that_shares_a_browser_begins_in_one_run() -> None:
+    """Whatever lies between its modules when they are collected."""
+    page = [f"tests/page/test_{name}.py" for name in "abcdefgh"]
+    tests = [(name, name) for each in page for name in (each, *(f"quick-{each}-{n}.py" for n in range(60)))]
+    found, lengths = ordered([*tests, *((name, name) for name in SLOW if name not in TOGETHER)], 5), []
+    lengths = sizes(len(found), 5)
+    runs = [found[sum(lengths[:at]) : sum(lengths[: at + 1])] for at in range(5)]
+    assert [run[: len(page)] == page for run in runs].count(True) == 1
+    assert sum(name in page for run in runs for name in run) == len(page)

@@ -11,15 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
 
 from tests import program
 from tests.acceptance import desks
 from tests.acceptance.desks import Desk
 from tests.conftest import lacking
+
+if TYPE_CHECKING:
+    import openai  # takes a second, which every worker would spend
 
 pytestmark = pytest.mark.model
 
@@ -47,6 +49,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture
 def sdk(desk: Desk) -> Iterator[openai.OpenAI]:
     """OpenAI's own client."""
+    import openai
+
     with openai.OpenAI(base_url=f"{desk.url}/v1", api_key=desk.token, timeout=540, max_retries=0) as client:
         yield client
 
@@ -190,6 +194,8 @@ def test_the_official_client_gets_the_format_that_it_asks_for(sdk: openai.OpenAI
 
 def test_the_official_client_gets_models_vectors_and_errors(sdk: openai.OpenAI) -> None:
     """Each as its own types and exceptions."""
+    import openai
+
     (first, *_) = sdk.models.list().data
     assert first.context_length == 8192  # type: ignore[attr-defined]
     assert sdk.models.retrieve(first.id).id == first.id

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-from mcp import Client, StdioServerParameters, stdio_client
 
 from handoff.agents_file import BEGIN, END, insert_handoff, remove_handoff
 from handoff.budget_fit import LEFT_OUT
@@ -212,6 +211,8 @@ def test_a_real_run_and_a_real_client(fleet: Fleet) -> None:
     fleet.shiftbook("mission", "approve", "read", node="desk")
     fleet.wait("it is done", lambda: fleet.missions()["read"]["status"] == "done")
     assert fleet.stop("desk") == 0
+
+    from mcp import Client, StdioServerParameters, stdio_client
 
     start, *more = program.launched("mcp", "--project", "shop")
     server = StdioServerParameters(command=start, args=more, env=fleet.environment("desk"), cwd=fleet.clone)

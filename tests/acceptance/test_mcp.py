@@ -8,16 +8,18 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mcp import Client, StdioServerParameters, stdio_client
-from mcp_types import CallToolResult, Implementation, TextContent
 
 from handoff.entry import parse_log
 from missions.document import RESULT_MARK
 from tests import program
 from tests.acceptance.fleets import Fleet, command
+
+if TYPE_CHECKING:  # takes a second, which every worker would spend
+    from mcp import Client, StdioServerParameters
+    from mcp_types import CallToolResult
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "ghp_" + "a1B2" * 9
@@ -49,11 +51,15 @@ class Agent:
 
 def words(answer: CallToolResult) -> str:
     """What an answer says."""
+    from mcp_types import TextContent
+
     return "".join(part.text for part in answer.content if isinstance(part, TextContent))
 
 
 def line(fleet: Fleet, *options: str) -> StdioServerParameters:
     """How a client starts the server."""
+    from mcp import StdioServerParameters
+
     start, *words_ = program.launched("mcp", *options)
     return StdioServerParameters(command=start, args=words_, env=fleet.environment("desk"), cwd=fleet.clone)
 
@@ -62,6 +68,8 @@ def session(
     fleet: Fleet, act: Callable[[Agent], Awaitable[None]], *options: str, name: str = "claude-code", mode: str = "auto"
 ) -> None:
     """One session of an agent, from start to end."""
+    from mcp import Client, stdio_client
+    from mcp_types import Implementation
 
     async def run() -> None:
         info = Implementation(name=name, version="1")

@@ -38,12 +38,13 @@ def test_a_run_of_a_node_tells_what_it_did(fleet: Fleet, web: Hook, mail: Mailbo
     """Also one that ends at once (`--once`), to a web hook and a mailbox; a second run tells nothing again."""
     founded(fleet, "desk")
     urls = {"SHIFTBOOK_NOTIFY": f"{web.url()}, {mail.url()}"}
-    fleet.fresh = True
     fleet.shiftbook("node", "run", "--once", node="desk", **urls)
     fleet.commit(
         {"missions/one.md": command("echo one", title="Say one"), "missions/two.md": command("false", max_retries=1)}
     )
+    fleet.fresh = True  # the one that has something to tell
     fleet.shiftbook("node", "run", "--once", node="desk", **urls)
+    fleet.fresh = False
     told = "\n".join(each["message"] for each in web.got)
     assert "Desk finished “Say one”" in told
     assert "Desk gave up on “Do it.” after 1 attempt; it waits for you" in told

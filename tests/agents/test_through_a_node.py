@@ -26,7 +26,12 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     made.close()
 
 
-@pytest.mark.parametrize("name", HANDS)
+DAILY = ("claude", "codex")
+"""The others: `make nightly`. `make test` starts every one of them, too (`test_programs.test_stopped`), and reads what
+each says (`test_reading.py`)."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in DAILY else pytest.mark.nightly) for n in HANDS])
 def test_from_a_push_to_a_merge(fleet: Fleet, api: ModelApi, name: str) -> None:
     """The node runs the program, tests its work and lets it wait; the approval merges it; cost and memo are told."""
     hands = HANDS[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -55,18 +56,19 @@ def test_any_text_is_told_somehow(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "diff",
+    "made",
     [
-        HEAD + "@@ -1 +1 @@\n" + "+line of a generated file\n" * 800_000,
-        "".join(HEAD.replace("x", f"f{n}") + "@@ -1 +1 @@\n+a\n-b\n" for n in range(200_000)),
-        HEAD + "@@ -1 +1 @@\n+" + "x" * 20_000_000,
-        HEAD + "rename from " + "y" * 20_000_000 + "\n@@ -1 +1 @@\n+a\n",
-        (HEAD + "@@ -1 +1 @@\n" + " \n" * 9_000) * 800,
+        lambda: HEAD + "@@ -1 +1 @@\n" + "+line of a generated file\n" * 800_000,
+        lambda: "".join(HEAD.replace("x", f"f{n}") + "@@ -1 +1 @@\n+a\n-b\n" for n in range(200_000)),
+        lambda: HEAD + "@@ -1 +1 @@\n+" + "x" * 20_000_000,
+        lambda: HEAD + "rename from " + "y" * 20_000_000 + "\n@@ -1 +1 @@\n+a\n",
+        lambda: (HEAD + "@@ -1 +1 @@\n" + " \n" * 9_000) * 800,
     ],
     ids=["one file", "many files", "one line", "one header", "many hunks"],
 )
-def test_twenty_megabytes_are_shown_in_part(diff: str) -> None:
+def test_twenty_megabytes_are_shown_in_part(made: Callable[[], str]) -> None:
     """What is told stays within the bounds, says that it is not all, and names the whole by its digest."""
+    diff = made()
     told = diff_json(diff, "c")
     lines = [line for file in told["files"] for hunk in file["hunks"] for line in hunk["lines"]]
     assert len(told["files"]) <= diff_hunks.MAX_FILES
