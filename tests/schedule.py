@@ -3,8 +3,8 @@
 xdist's work stealing gives each worker an even run of the collected tests and takes from the ends of the longest one.
 So each run begins with a fair share of the slow modules, the slowest first, and goes on with the quick ones. Most
 of the slow ones wait for other processes, where the quick ones compute: one run of many is of quick tests alone, so
-that there is work for the processor from the beginning. Folders whose tests share what is dear to start, a browser with
-a node for it, stay together: each worker that took some of them would start its own.
+that there is work for the processor from the beginning. What shares something dear to start stays together: each
+worker that took some of it would start its own browser, model, database, or read all sources anew.
 """
 
 from __future__ import annotations
@@ -12,10 +12,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-TOGETHER = ("tests/page",)
-"""Folders that one worker begins with."""
+TOGETHER = {
+    "tests/page": ("tests/page/",),
+    "tests/architecture": ("tests/architecture/",),
+    "tests/orchestrator/adapters/database": ("tests/orchestrator/adapters/database/",),
+    "tests/contracts/test_model.py": (
+        "tests/contracts/test_model.py",
+        "tests/orchestrator/adapters/models/",
+        "tests/orchestrator/adapters/agents/test_builtin.py",
+        "tests/orchestrator/cli/test_models.py",
+        "tests/orchestrator/execution/test_builtin_attempt.py",
+    ),
+}
+"""Folders and modules that one worker begins with, by the name that `SLOW` has for them."""
 SLOW = {
     "tests/page": 110,
+    "tests/contracts/test_model.py": 100,
     "tests/agents/test_programs.py": 60,
     "tests/acceptance/test_serving.py": 50,
     "tests/acceptance/test_served_git.py": 50,
@@ -25,8 +37,7 @@ SLOW = {
     "tests/acceptance/test_chat.py": 40,
     "tests/acceptance/test_cancelling.py": 40,
     "tests/acceptance/test_node.py": 40,
-    "tests/contracts/test_model.py": 40,
-    "tests/agents/test_through_a_node.py": 40,
+    "tests/agents/test_through_a_node.py": 15,
     "tests/acceptance/test_tidiness.py": 35,
     "tests/acceptance/test_mcp.py": 30,
     "tests/acceptance/test_bad_input.py": 30,
@@ -37,18 +48,17 @@ SLOW = {
     "tests/acceptance/test_schemathesis.py": 20,
     "tests/acceptance/test_escapes.py": 20,
     "tests/orchestrator/node/test_clone_push.py": 20,
+    "tests/orchestrator/adapters/database": 20,
+    "tests/architecture": 15,
     "tests/acceptance/test_handover.py": 15,
     "tests/acceptance/test_install.py": 15,
     "tests/orchestrator/execution/test_attempt.py": 15,
-    "tests/orchestrator/adapters/models/test_slots.py": 15,
     "tests/acceptance/test_demo_page.py": 12,
     "tests/acceptance/test_injection.py": 12,
     "tests/acceptance/test_review.py": 12,
     "tests/acceptance/test_two_people.py": 12,
     "tests/acceptance/test_watch.py": 12,
-    "tests/orchestrator/cli/test_models.py": 12,
     "tests/orchestrator/git_server/test_pre_receive.py": 12,
-    "tests/orchestrator/adapters/database/test_migration.py": 12,
 }
 """Modules, or folders that stay together, and about how many seconds they take; only their proportions count."""
 
@@ -100,7 +110,7 @@ def ordered(tests: Iterable[tuple[str, Test]], workers: int) -> list[Test]:
 
 
 def _bundle(module: str) -> str:
-    return next((folder for folder in TOGETHER if module.startswith(f"{folder}/")), module)
+    return next((name for name, members in TOGETHER.items() if module.startswith(members)), module)
 
 
 def _count(modules: Mapping[str, list[Test]], names: Iterable[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,15 +58,19 @@ def test_the_slow_modules_are_shared_fairly() -> None:
 
 def test_the_slow_modules_are_there() -> None:
     """A module that was renamed would begin late again."""
-    assert [name for name in SLOW if not (ROOT / name).exists()] == []
+    together = [each for members in TOGETHER.values() for each in members]
+    assert [name for name in (*SLOW, *together) if not (ROOT / name).exists()] == []
+    assert TOGETHER.keys() <= SLOW.keys()
 
 
-def test_a_folder_that_shares_a_browser_begins_in_one_run() -> None:
+@pytest.mark.parametrize("bundle", TOGETHER)
+def test_what_shares_something_dear_begins_in_one_run(bundle: str) -> None:
     """Whatever lies between its modules when they are collected."""
-    page = [f"tests/page/test_{name}.py" for name in "abcdefgh"]
-    tests = [(name, name) for each in page for name in (each, *(f"quick-{each}-{n}.py" for n in range(60)))]
-    found, lengths = ordered([*tests, *((name, name) for name in SLOW if name not in TOGETHER)], 5), []
+    dear = [f"{each}test_{name}.py" if each.endswith("/") else each for each in TOGETHER[bundle] for name in "abc"]
+    tests = [(name, name) for each in dear for name in (each, *(f"quick-{n}.py" for n in range(120)))]
+    found = ordered([*tests, *((name, name) for name in SLOW if name not in TOGETHER)], 5)
     lengths = sizes(len(found), 5)
     runs = [found[sum(lengths[:at]) : sum(lengths[: at + 1])] for at in range(5)]
-    assert [run[: len(page)] == page for run in runs].count(True) == 1
-    assert sum(name in page for run in runs for name in run) == len(page)
+    with_it = [run for run in runs if set(run) & set(dear)]
+    assert len(with_it) == 1
+    assert [name for name in with_it[0] if name in dear] == dear
