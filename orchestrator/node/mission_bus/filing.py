@@ -59,20 +59,20 @@ class BusFiling:
 
         Raises what the remote and the database raise; then nothing is known of any, and asking again is safe.
         """
-        verdicts: dict[str, str] = {}
-        wanted: dict[str, tuple[DelegationEnvelope, str]] = {}
-        for request in requests:
+        verdicts: dict[int, str] = {}
+        wanted: dict[int, tuple[DelegationEnvelope, str]] = {}
+        for number, request in enumerate(requests):  # entries of two streams may have one id
             try:
                 envelope = read_envelope(request.envelope)
-                wanted[request.entry] = envelope, mission_text(envelope)
+                wanted[number] = envelope, mission_text(envelope)
             except WrongSetting as error:
-                verdicts[request.entry] = str(error)
+                verdicts[number] = str(error)
         if wanted:
             commit_change(self.transport, self.reader, lambda ledger: self._draft(ledger, wanted, verdicts))
-        for entry, (envelope, _) in wanted.items():
-            if not verdicts[entry]:
+        for number, (envelope, _) in wanted.items():
+            if not verdicts[number]:
                 self._note(envelope)
-        return [(request, verdicts[request.entry]) for request in requests]
+        return [(request, verdicts[number]) for number, request in enumerate(requests)]
 
     def _note(self, envelope: DelegationEnvelope) -> None:
         """Remembers whose mission it is. The same key under another name is the mission of before."""
@@ -85,22 +85,22 @@ class BusFiling:
         self.marks.put(mark, json.dumps({"name": envelope.mission, "when": when}))
 
     def _draft(
-        self, ledger: LedgerSnapshot, wanted: dict[str, tuple[DelegationEnvelope, str]], verdicts: dict[str, str]
+        self, ledger: LedgerSnapshot, wanted: dict[int, tuple[DelegationEnvelope, str]], verdicts: dict[int, str]
     ) -> LedgerChange | None:
         files: dict[str, bytes | None] = {}
         lines: dict[str, str] = {}
-        for entry, (envelope, text) in wanted.items():
+        for number, (envelope, text) in wanted.items():
             name, digest = envelope.mission, key_digest(envelope.key)
             path = f"{MISSIONS}/{name}.md"
             if self.marks.get(KEYS + digest) or lines.get(name) == digest or digest in lines.values():
-                verdicts[entry] = ""
+                verdicts[number] = ""
                 continue
             taken = name in lines or path in files or self._is_there(ledger, name)
             if taken and not self._is_filed_by(ledger, path, name, digest):
-                verdicts[entry] = f"there is another mission {name} already: take another job_id"
+                verdicts[number] = f"there is another mission {name} already: take another job_id"
                 continue
-            verdicts[entry] = "" if taken else _wrong(ledger, path, text)
-            if not taken and not verdicts[entry]:
+            verdicts[number] = "" if taken else _wrong(ledger, path, text)
+            if not taken and not verdicts[number]:
                 files[path], lines[name] = text.encode(), digest
         if not files:
             return None

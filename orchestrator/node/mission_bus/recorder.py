@@ -67,6 +67,8 @@ class MissionRecorder:
     refused: int = 0
     """Results that were not taken: the ledger had another word."""
     _published: dict[str, int] = field(default_factory=dict)
+    _missing: set[str] = field(default_factory=set)
+    """Missions of results that the ledger did not have at the last look."""
     _generation: str = ""
     _tip: str = ""
     _shown: float = float("-inf")
@@ -124,10 +126,13 @@ class MissionRecorder:
         self.recorded += len(named)
         if named:
             self.wake()
+        missing = {mission for mission, why in verdicts.items() if why == MISSING}
+        # It may have been done between the look at the requests and the one at the results: seen twice, it is nobody's.
+        waiting = missing - self._missing if drained else missing
+        self._missing = missing
         for mission, why in verdicts.items():
-            if why and not (why == MISSING and not drained):
+            if why and mission not in waiting:
                 self._refuse(f"{mission or 'a mission without a name'}: {why}")
-        waiting = {mission for mission, why in verdicts.items() if why == MISSING and not drained}
         self.bus.settle([(received, key) for received, key in settled if _mission(received) not in waiting])
 
     def _refuse(self, why: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -335,8 +335,40 @@ def test_results_of_missions_that_nobody_filed_are_told_and_dropped(fleet: Fleet
     """There is nothing that they could be recorded for."""
     fleet.bus._results["1-1"] = _received(result("ghost"))
     fleet.recorder.step()
+    assert fleet.unsettled() == ["ghost"], "it may have come between the two looks"
+    fleet.recorder.step()
     assert "the ledger has no such mission" in fleet.told()
     assert fleet.unsettled() == []
+
+
+def test_a_result_that_is_there_before_its_request_waits_for_it(fleet: Fleet) -> None:
+    """A quick worker is done between the look at the requests and the one at the results."""
+    looked = fleet.bus.requests
+
+    def look_first(count: int) -> Any:
+        found = looked(count)
+        fleet.bus.publish(envelope("quick"), 1)
+        fleet.work()
+        return found
+
+    fleet.bus.requests = look_first  # type: ignore[method-assign]
+    fleet.recorder.step()
+    fleet.recorder.step()
+    assert fleet.recorder.recorded == 1
+    assert fleet.recorder.refused == 0
+    assert fleet.hq.fold().missions == {"quick": Status.DONE}
+
+
+def test_entries_of_two_streams_with_one_id_are_two_missions(fleet: Fleet) -> None:
+    """Redis gives each stream its own ids: those of one millisecond are alike."""
+    for name, place in (("a", 1), ("b", 9)):
+        fleet.bus.publish(envelope(name), place)
+    found = [replace(each, entry="5-0") for each in fleet.bus.requests(5)]
+    assert [why for _, why in fleet.recorder.filing.file(found)] == ["", ""]
+    assert sorted(fleet.hq.ledger().open) == ["a", "b"]
+    wrong = [replace(found[0], envelope="{}"), replace(found[1], envelope=envelope("c"))]
+    assert [bool(why) for _, why in fleet.recorder.filing.file(wrong)] == [True, False]
+    assert "c" in fleet.hq.ledger().open
 
 
 def test_secrets_in_results_are_redacted(fleet: Fleet) -> None:
