@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from missions.attachments.attachment import BadAttachment, read_attachments
 from missions.errors import BadName
 from missions.field_types import (
     ATTEMPT,
@@ -114,6 +115,13 @@ def _slugged(names: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(str(error)) from error
 
 
+def _attached(words: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(one.word for one in read_attachments(words))
+    except BadAttachment as error:
+        raise ValueError(str(error)) from error
+
+
 def _status_word(value: Any) -> Any:
     return (word_of(value, tuple(Status)) or value) if isinstance(value, str) else value
 
@@ -201,6 +209,8 @@ class MissionFields:
     ] = "policy"
     patch: Annotated[Commit | None, PERSON] = None
     """The blob in the ledger's `missions/patches/` that the workspace starts from."""
+    attachments: Annotated[StringList, AfterValidator(_attached), PERSON] = ()
+    """The files in the ledger's `missions/attachments/` that the agent is shown, each as its blob and its name."""
     trusted_by: Annotated[Name | None, PERSON] = None
 
     status: Annotated[Status, BeforeValidator(_status_word), AfterValidator(_of_a_file), NODE, SHOWN] = Status.QUEUED

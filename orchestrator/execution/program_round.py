@@ -104,9 +104,10 @@ class ProgramWorker:
             **launch.environment,
             **(line.environment if line else {}),
         }
+        shown = confinement_for(site, environment)
         confinement = replace(
-            confinement_for(site, environment),
-            readable=(*site.tools.readable, *launch.readable),
+            shown,
+            readable=(*shown.readable, *launch.readable),
             hidden=tuple(site.tree / each for each in launch.hidden),
             kept=(site.home, site.proposals),
             line=line.socket if line else None,

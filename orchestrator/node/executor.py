@@ -25,6 +25,7 @@ from orchestrator.execution.live_figures import FIGURES_FILE, NotingMeter
 from orchestrator.execution.live_output import PROGRESS_FILE
 from orchestrator.execution.message_box import MessageBox, SpokenMessage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
+from orchestrator.execution.workspace.inputs import attached_inputs
 from orchestrator.execution.workspace.start_point import starting_patch
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.result_report import EndedAttempt
@@ -245,6 +246,7 @@ class Executor:
             comment=mission.comment or "",
             rounds=ledger.charter.verify_rounds(mission.project),
             patch=starting_patch(ledger, mission.patch) if mission.patch else b"",
+            inputs=attached_inputs(ledger, mission.attachments),
             place=node_briefing(ledger, mission, claim.node),
         )
 

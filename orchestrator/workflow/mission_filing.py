@@ -22,6 +22,7 @@ from missions.plain_data import read_json
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.stores import Cursors
 from orchestrator.ledger.snapshot import MISSIONS
+from orchestrator.workflow.attaching import FIELD, GivenFile, attach_files
 from orchestrator.workflow.fleet import Fleet
 from sync.objects import load_commit
 
@@ -67,11 +68,14 @@ class MissionRequest:
     by: str = ""
     key: str = ""
     caller: str = ""
+    files: tuple[GivenFile, ...] = ()
+    """The files that it comes with."""
 
     @property
     def digest(self) -> str:
         """Tells this mission from another one under the same key."""
-        words = json.dumps([self.text, self.name, self.title])
+        files = [[each.name, hashlib.sha256(each.data).hexdigest()] for each in self.files]
+        words = json.dumps([self.text, self.name, self.title, *([files] if files else [])])
         return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
@@ -108,12 +112,17 @@ class MissionFiling:
             return str(name)
 
     def _file(self, request: MissionRequest) -> str:
+        fleet, said = self.fleet(), {"title": request.title} if request.title else {}
+        attached = attach_files(fleet.bus.store, request.files) if request.files else None
+        if attached:
+            said[FIELD] = attached.words
         try:
-            text = frontmatter.write(request.text, {"title": request.title}) if request.title else request.text
+            text = frontmatter.write(request.text, said) if said else request.text
         except Malformed as error:
             raise WrongSetting("text", error.reason) from error
         trailer = f"{REQUEST_TRAILER}: {request.key_digest}" if request.key else ""
-        return self.fleet().new(text, {}, name=request.name, by=request.by, trailer=trailer)
+        beside = attached.beside if attached else {}
+        return fleet.new(text, {}, name=request.name, by=request.by, beside=beside, trailer=trailer)
 
     def _filed_since(self, tip: str, request: MissionRequest) -> str:
         """The mission that this very request made before whoever made it could note that; empty if it made none."""

@@ -87,6 +87,7 @@ PLACES = {
     "orchestrator/workflow/intents.py": {"_said"},
     "orchestrator/chat/handover/exchange.py": {"take_over", "file", "_work"},
     "orchestrator/mcp/service.py": {"file", "agent_author"},
+    "orchestrator/workflow/attaching.py": {"_attachment"},
 }
 """Where things leave today: the functions that redact them, by module."""
 

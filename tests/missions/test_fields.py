@@ -42,6 +42,7 @@ SAMPLES: dict[str, st.SearchStrategy[object]] = {
     "scope": LISTS,
     "approve": st.sampled_from(APPROVALS),
     "patch": COMMITS,
+    "attachments": st.builds(lambda oid: (f"{oid} shot.png", f"{oid} log.txt"), COMMITS),
     "trusted_by": WORDS,
     "status": st.sampled_from([each for each in Status if each not in (Status.QUARANTINED, Status.UNTRUSTED)]),
     "node": WORDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,10 @@ from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.mission.name import full_name, mission_argument, remember
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from orchestrator.workflow.attaching import AttachedFiles
+    from orchestrator.workflow.fleet import Fleet
 
 
 @click.command("new")
@@ -31,6 +35,12 @@ from sync.errors import SyncError
 @click.option("--after", "depends_on", multiple=True, help="A mission that must be done before.")
 @click.option("--scope", multiple=True, help="Paths that may change, as in .gitignore; may be given several times.")
 @click.option("--timeout", "timeout_seconds", type=click.IntRange(1), help="Seconds.")
+@click.option(
+    "--attach",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A file for the agent: a picture, a PDF or a text; may be given several times.",
+)
 @click.option("--max-retries", type=click.IntRange(0), help="Attempts in all.")
 @click.option("--json", "as_json", is_flag=True, help="Print the name as JSON.")
 def new(
@@ -39,6 +49,7 @@ def new(
     run_line: str | None,
     no_project: bool,
     depends_on: tuple[str, ...],
+    attach: tuple[Path, ...],
     as_json: bool,
     **fields: object,
 ) -> None:
@@ -57,7 +68,10 @@ def new(
     given["depends_on"] = [fleet.full_name(one) for one in depends_on]
     if no_project or not (fields["project"] or fields["task"] == "review" or body.startswith("---")):
         given["project"] = choose_project(fleet.ledger, body, fields, none=no_project, anywhere=anywhere)
-    made = fleet.new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
+    attached = _attached(fleet, attach) if attach else None
+    if attached:
+        given["attachments"] = attached.words
+    made = fleet.new(body, given, name=name, beside=attached.beside if attached else {})  # type: ignore[arg-type]  # click gives scalars
     remember(chosen, made)
     if as_json:
         terminal.print_json({"name": made, "path": f"missions/{made}.md"})
@@ -65,6 +79,20 @@ def new(
         terminal.say(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
         if why := fleet.mission(made).view.reason:
             terminal.say(f"it waits: {why}")
+
+
+def _attached(fleet: Fleet, paths: tuple[Path, ...]) -> AttachedFiles:
+    """The files for a mission. What is no plain file (a pipe, a device) is not waited for."""
+    from missions.attachments.attachment import MAX_ATTACHMENT_BYTES
+    from orchestrator.workflow.attaching import GivenFile, attach_files
+
+    given = []
+    for path in paths:
+        if not path.is_file():
+            raise WrongSetting("--attach", f"{path} is no plain file")
+        with path.open("rb") as file:
+            given.append(GivenFile(name=path.name, data=file.read(MAX_ATTACHMENT_BYTES + 1)))
+    return attach_files(fleet.bus.store, given)
 
 
 @click.command("edit")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -153,6 +153,8 @@ class AgentJob:
     the `session.json` of its agent's conversation. Without that file every attempt gets an empty folder."""
     patch: bytes = b""
     """What the workspace starts from beyond the project's default branch, as a diff."""
+    inputs: Mapping[str, bytes] = field(default_factory=dict)
+    """The files that the mission came with, by name; the agent may read them."""
     tools: tuple[str, ...] | None = None
     """What policy lets this agent use here (search, read, write, run, shell, git); None: it does not say."""
     place: str = ""

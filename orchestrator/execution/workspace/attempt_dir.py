@@ -21,6 +21,7 @@ from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove_from_folder
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
+from orchestrator.execution.workspace.inputs import VARIABLE, lay_inputs
 from orchestrator.execution.workspace.isolated_git import reset_git_folder
 from orchestrator.execution.workspace.run_tools import NO_TOOLS, RunTools
 from orchestrator.execution.workspace.start_point import apply_patch
@@ -57,6 +58,8 @@ class AttemptDir:
     started: float
     resumed: bool = False
     tools: RunTools = NO_TOOLS
+    inputs: Path | None = None
+    """Where the files lie that the mission came with, if it came with any."""
 
     @property
     def tree(self) -> Path:
@@ -91,6 +94,8 @@ class AttemptDir:
             "SHIFTBOOK_MISSION": self.job.mission.name,
             "SHIFTBOOK_ATTEMPT": str(self.job.attempt),
         }
+        if self.inputs:
+            own[VARIABLE] = str(self.inputs)
         path = os.pathsep.join((*self.tools.path, allowed.get("PATH") or os.defpath))
         return {**self.tools.variables, **allowed, "PATH": path, **own}
 
@@ -117,10 +122,10 @@ def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: St
     Raises WorkspaceFailed, OSError.
     """
     started = time.monotonic()
+    inputs = lay_inputs(job.folder, job.inputs)
     if old := _earlier_session(job, agent):
-        return AttemptDir(
-            job=job, workspace=_reopened_workspace(job, old, workspaces), kept=old, started=started, resumed=True
-        )
+        workspace = _reopened_workspace(job, old, workspaces)
+        return AttemptDir(job=job, workspace=workspace, kept=old, started=started, resumed=True, inputs=inputs)
     for name in ("tree", "git", "home", "proposals", "embedded"):
         remove_tree(job.folder / name)
     workspace = _new_workspace(job, workspaces, stop)
@@ -129,7 +134,7 @@ def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: St
     kept = AttemptSession(agent=agent, attempt=job.attempt)
     if workspace:
         kept = replace(kept, base=workspace.base, branch=workspace.branch)
-    return AttemptDir(job=job, workspace=workspace, kept=kept, started=started)
+    return AttemptDir(job=job, workspace=workspace, kept=kept, started=started, inputs=inputs)
 
 
 def confinement_for(
@@ -141,7 +146,7 @@ def confinement_for(
     return Confinement(
         writable=site.tree,
         protected=site.protected,
-        readable=tools.readable,
+        readable=(*tools.readable, *((site.inputs,) if site.inputs else ())),
         views=(*tools.views, *_views(site.tree, tools.also_at, parts)),
         also_at=tools.also_at,
         environment=environment,

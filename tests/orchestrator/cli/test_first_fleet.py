@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from orchestrator.cli import cli
+from tests.missions.attachments.pictures import png
 
 
 @pytest.fixture
@@ -90,3 +91,26 @@ def test_another_repository_is_no_project(parcel: Path, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path / "other")
     assert typed("mission", "new", "--name", "limit", "--run", "true", "Anything").exit_code == 0
     assert "project:" not in run_git(tmp_path / "fleet.git", "show", "main:missions/limit.md")
+
+
+def test_files_come_with_a_mission(parcel: Path, tmp_path: Path) -> None:
+    """`--attach` puts them into the mission's own commit, by a plain name; what is no such file files nothing."""
+    assert typed("project", "add", ".", "--yes", "--no-try").exit_code == 0
+    (tmp_path / "Bild schirm.png").write_bytes(png())
+    (tmp_path / "page.png").write_bytes(png() + b"<script>")
+    os.mkfifo(tmp_path / "pipe")
+    new = ("mission", "new", "--no-project", "Look at it.")
+    said = typed(*new, "--name", "look", "--attach", str(tmp_path / "Bild schirm.png"))
+    assert said.exit_code == 0, said.output
+    text = run_git(tmp_path / "fleet.git", "show", "main:missions/look.md")
+    blob = text.partition("attachments: ")[2].strip('"').partition(" ")[0].strip('"')
+    shown = run_git(tmp_path / "fleet.git", "show", "--stat", "--format=", "main")
+    assert f"missions/attachments/{blob}/Bild-schirm.png" in run_git(
+        tmp_path / "fleet.git", "ls-tree", "-r", "--name-only", "main"
+    )
+    assert "missions/look.md" in shown
+    for bad, says in (("page.png", "something else follows"), ("pipe", "no plain file")):
+        refused = typed(*new, "--name", "odd", "--attach", str(tmp_path / bad))
+        assert refused.exit_code != 0
+        assert says in str(refused.exception) + refused.output
+    assert "missions/odd.md" not in run_git(tmp_path / "fleet.git", "ls-tree", "-r", "--name-only", "main")

@@ -28,7 +28,7 @@ class DeviceModel(BaseModel):
     pieces: list[str] = Field(description="SHA-256 of each piece, in order")
 
 
-class ModelPath(BaseModel):
+class DeviceModelPath(BaseModel):
     """A model's file."""
 
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -56,7 +56,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
 
     @routes.get("/api/v1/device-model/<string:digest>", summary="Bytes of it: one piece, by a Range header")
     @needs("chat", devices=True)
-    def piece(path: ModelPath) -> Response:
+    def piece(path: DeviceModelPath) -> Response:
         _, file = _offered(files)
         if path.digest != file.digest:
             raise NotFound("this node has another model now: ask which")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
+from missions.attachments.attachment import MAX_ALL_BYTES, MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
 from missions.document import MAX_FILE_BYTES
 from missions.mission import slug
 from orchestrator.api.web.auth_gate import caller, needs
@@ -16,10 +18,14 @@ from orchestrator.api.web.idempotency import idempotency_key
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.ledger_answers import ledger_moved, redacted, shared_ledger
 from orchestrator.api.web.problems import Problem, problem
+from orchestrator.core.errors import WrongSetting
+from orchestrator.workflow.attaching import GivenFile
 from orchestrator.workflow.mission_check import text_problems
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest, RequestLocks
 
 _LOCKS = RequestLocks()
+MAX_BODY_BYTES = MAX_FILE_BYTES + MAX_ALL_BYTES * 4 // 3 + 64 * 1024
+"""Bytes of a mission with all that it may come with, as it is sent."""
 FILED: Any = {"description": "The mission as `mission list --json` prints it"}
 
 
@@ -31,10 +37,28 @@ class MissionText(NullsAreUnset):
     name: str = Field("", max_length=100, description="The file's name; made from the title or the text if missing")
 
 
+class AttachedFile(BaseModel):
+    """A file that a mission comes with."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=500, description="Its name; folders are left out")
+    content: str = Field(
+        max_length=MAX_ATTACHMENT_BYTES * 4 // 3 + 4, description="Its bytes in base64: PNG, JPEG, WebP, PDF or text"
+    )
+
+    def given(self) -> GivenFile:
+        """The file. Raises WrongSetting."""
+        try:
+            return GivenFile(name=self.name, data=base64.b64decode(self.content, validate=True))
+        except ValueError as error:
+            raise WrongSetting("attachments", "the content of a file is no base64") from error
+
+
 class NewMission(MissionText):
     """The same, to be filed."""
 
     title: str = Field("", max_length=300)
+    attachments: list[AttachedFile] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
 
 
 class FoundTextProblem(BaseModel):
@@ -57,7 +81,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     routes = APIBlueprint("filing", __name__, url_prefix="/api/v1/missions")
 
     @routes.post("", summary="Files a mission, once for each Idempotency-Key", responses={201: FILED, 409: Problem})
-    @needs("missions")
+    @needs("missions", body_bytes=MAX_BODY_BYTES)
     def file(body: NewMission) -> tuple[Response, int] | Response:
         """Signed by this node's person, who must have the right; the caller is named in the commit."""
         key = idempotency_key()
@@ -72,9 +96,9 @@ def blueprint(_: AppServices) -> APIBlueprint:
             fleet=lambda: opened, marks=services.stores.marks if services.stores else None, locks=_LOCKS
         )
         try:
-            who = caller()
+            who, files = caller(), tuple(each.given() for each in body.attachments)
             wanted = {"text": body.text, "name": body.name, "title": body.title}
-            name = filing.file(MissionRequest(**wanted, by=who.name, key=key, caller=who.key))
+            name = filing.file(MissionRequest(**wanted, by=who.name, key=key, caller=who.key, files=files))
             view = opened.mission(name).view
         finally:
             opened.bus.remote.close()

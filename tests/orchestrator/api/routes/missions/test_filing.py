@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.core.errors import WrongSetting
+from missions.attachments.attachment import MAX_ALL_BYTES, MAX_ATTACHMENT_BYTES
+from orchestrator.core.errors import WorkspaceFailed, WrongSetting
+from orchestrator.execution.workspace.inputs import attached_inputs
 from orchestrator.workflow import mission_filing
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest
+from tests.missions.attachments.pictures import png
 from tests.orchestrator.api.conftest import ServedFleet
 
 FILE = "---\npriority: 7\nproject: shop\n---\nFix the limit\n"
@@ -218,3 +222,64 @@ def test_two_devices_of_one_name_do_not_share_keys() -> None:
     one = MissionRequest(text="Do this.", by="Phone", key="k", caller="device 1")
     other = MissionRequest(text="Do this.", by="Phone", key="k", caller="device 2")
     assert one.key_digest != other.key_digest
+
+
+def attached(name: str, data: bytes) -> dict[str, str]:
+    """A file as it is sent."""
+    return {"name": name, "content": base64.b64encode(data).decode()}
+
+
+def test_files_come_in_the_missions_own_commit(fleet: ServedFleet) -> None:
+    """The text names each by its blob, whatever its name was; a whole file keeps its other fields; once for a key."""
+    files = [attached("../../Shot 1.PNG", png()), attached("notes.md", b"# Look\n")]
+    made = post(fleet, {"text": FILE, "title": "With files", "attachments": files}, key="k-9")
+    ledger = fleet.ada.ledger()
+    mission = ledger.open[made["name"]].mission
+    assert (mission.priority, mission.title) == (7, "With files")
+    assert attached_inputs(ledger, mission.attachments) == {"Shot-1.PNG": png(), "notes.md": b"# Look\n"}
+    assert post(fleet, {"text": FILE, "title": "With files", "attachments": files}, key="k-9")["name"] == made["name"]
+    post(fleet, {"text": FILE, "title": "With files", "attachments": files[:1]}, key="k-9", status=422)
+
+
+def test_files_that_somebody_swapped_are_not_shown(fleet: ServedFleet) -> None:
+    """Other bytes, a link, a folder, or nothing at their place: the text that was signed names what they were. What
+    was put there by hand is of a kind that is taken, or not shown either."""
+    made = post(fleet, {"text": "Look at it.", "attachments": [attached("a.txt", b"good\n")]})
+    words = fleet.ada.ledger().open[made["name"]].mission.attachments
+    path = f"missions/attachments/{words[0].replace(' ', '/')}"
+    for other in ({path: "evil\n"}, {path: None}, {path: None, f"{path}/x": "deep\n"}):
+        fleet.push(other)
+        with pytest.raises(WorkspaceFailed, match="not there as its text names it"):
+            attached_inputs(fleet.ada.ledger(), words)
+    odd = fleet.ada.bus.store.put("blob", b"PK\x03\x04\xff")
+    fleet.push({f"missions/attachments/{odd}/a.zip": b"PK\x03\x04\xff"})
+    with pytest.raises(WorkspaceFailed, match="of no kind that is taken"):
+        attached_inputs(fleet.ada.ledger(), (f"{odd} a.zip",))
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ([("a.png", png() + b"<script>")], "something else follows"),
+        ([("a.png", png(16_000, 16_000, idat=b""))], "40,000,000 in all"),
+        ([("a.exe", b"\x7fELF\xff")], "of no kind that is taken"),
+        ([("..", b"x\n")], "no name for a file"),
+        ([("a.txt", b"x\n"), ("A.TXT", b"y\n")], "one name"),
+        ([("a.txt", b"x" * (MAX_ATTACHMENT_BYTES + 1))], "more than 2,097,152 bytes"),
+        ([(f"{n}.txt", b"x" * (MAX_ALL_BYTES // 3 + 1)) for n in range(3)], "4,194,304 bytes together"),
+        ([("key.txt", b"token ghp_" + b"a1B2" * 9 + b"\n")], "holds 1 secrets"),
+    ],
+)
+def test_what_cannot_come_with_a_mission(fleet: ServedFleet, files: list[tuple[str, bytes]], says: str) -> None:
+    """One clear line each, and nothing is filed."""
+    body = {"text": "With odd files.", "attachments": [attached(*each) for each in files]}
+    told = post(fleet, body, status=403 if "secrets" in says else 422)
+    assert says in told["detail"], told
+    assert "with-odd-files" not in fleet.ada.ledger().open
+
+
+def test_content_is_base64_and_files_are_few(fleet: ServedFleet) -> None:
+    """Anything else is refused before it is looked at."""
+    wrong = post(fleet, {"text": "x y", "attachments": [{"name": "a", "content": "§"}]}, status=422)
+    assert "base64" in wrong["detail"]
+    post(fleet, {"text": "x y", "attachments": [attached(f"{n}.txt", b"x\n") for n in range(9)]}, status=422)

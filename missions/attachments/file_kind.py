@@ -1,0 +1,156 @@
+"""Which kind has a file that somebody hands in, by its bytes alone, and is it that kind and nothing else?
+
+A picture is read from its first byte to its last: what follows its end, or says other measures than a screen has, is no
+picture. So no file is a picture to one reader and a page or an archive to another.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from missions.errors import MissionError
+
+MAX_PIXELS = 40_000_000
+"""Pixels of a picture: four bytes for each are held by whoever looks at it."""
+MAX_SIDE = 16_384
+"""Pixels of its longer side."""
+MAX_CHUNKS = 20_000
+"""Parts that are read of one picture."""
+PNG, JPEG, WEBP = "image/png", "image/jpeg", "image/webp"
+PICTURES = frozenset({PNG, JPEG, WEBP})
+"""What a browser may show as a picture. Never SVG, which can hold a script."""
+TEXT, PDF = "text/plain", "application/pdf"
+_PNG_SIGN, _JPEG_SIGN = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_FRAMES = frozenset({*range(0xC0, 0xD0)}) - {0xC4, 0xC8, 0xCC}
+"""The marks of a JPEG's frame, which tell its measures."""
+
+
+class UnusableFile(MissionError):
+    """A file is of no kind that is taken, or not wholly of the kind that it begins as."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileKind:
+    """A media type; of a picture its measures in pixels, else 0."""
+
+    media: str
+    width: int = 0
+    height: int = 0
+
+
+def file_kind(data: bytes) -> FileKind:
+    """The kind of a file: PNG, JPEG, WebP, PDF or text in UTF-8. Raises UnusableFile."""
+    for sign, read in _READERS:
+        if data.startswith(sign):
+            try:
+                return read(data)
+            except (struct.error, IndexError) as error:
+                raise UnusableFile("it ends in the middle") from error
+    return _text(data)
+
+
+def _picture(media: str, width: int, height: int) -> FileKind:
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
+        raise UnusableFile(f"a picture has at most {MAX_SIDE:,} pixels a side and {MAX_PIXELS:,} in all")
+    return FileKind(media=media, width=width, height=height)
+
+
+def _png(data: bytes) -> FileKind:
+    at, found = len(_PNG_SIGN), None
+    for _ in range(MAX_CHUNKS):
+        size, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + size
+        (crc,) = struct.unpack_from(">I", data, end - 4)
+        if crc != zlib.crc32(data[at + 4 : end - 4]):
+            raise UnusableFile("it is damaged: a part of the PNG has another sum than it says")
+        if (name == b"IHDR") != (found is None):
+            raise UnusableFile("it is no PNG: its head stands elsewhere")
+        if found is None:
+            found = _picture(PNG, *struct.unpack_from(">II", data, at + 8))
+        if name == b"IEND":
+            return _ending(found, data, end)
+        at = end
+    raise UnusableFile("its parts are too many")
+
+
+def _jpeg(data: bytes) -> FileKind:
+    at, found = 2, None
+    for _ in range(MAX_CHUNKS):
+        if data[at] != 0xFF:
+            raise UnusableFile("it is no JPEG: a part begins without its mark")
+        mark, (size,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
+        if mark in _FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            found = _picture(JPEG, width, height)
+        at += 2 + size
+        if mark == 0xDA:  # the picture itself: its end is the first mark that is neither stuffed nor a restart
+            if found is None:
+                raise UnusableFile("it is no JPEG: it has no measures")
+            at = _scan_end(data, at)
+            if data[at + 1] == 0xD9:
+                return _ending(found, data, at + 2)
+    raise UnusableFile("its parts are too many")
+
+
+def _scan_end(data: bytes, at: int) -> int:
+    """Where the next part begins."""
+    while (at := data.find(b"\xff", at)) >= 0:
+        follows = data[at + 1]
+        if follows != 0 and not 0xD0 <= follows <= 0xD7:
+            return at
+        at += 2
+    raise UnusableFile("it ends in the middle")
+
+
+def _webp(data: bytes) -> FileKind:
+    (size,) = struct.unpack_from("<I", data, 4)
+    if data[8:12] != b"WEBP":
+        raise UnusableFile("it is of no kind that is taken: PNG, JPEG, WebP, PDF or text in UTF-8")
+    kind, head = data[12:16], data[20:30]
+    if kind == b"VP8X":
+        width, height = (1 + int.from_bytes(head[first : first + 3], "little") for first in (4, 7))
+    elif kind == b"VP8L":
+        bits = struct.unpack_from("<I", head, 1)[0]
+        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    elif kind == b"VP8 ":
+        width, height = (each & 0x3FFF for each in struct.unpack_from("<HH", head, 6))
+    else:
+        raise UnusableFile("it is no WebP: it begins with no picture")
+    return _ending(_picture(WEBP, width, height), data, 8 + size)
+
+
+def _pdf(data: bytes) -> FileKind:
+    if b"%%EOF" not in data[-1024:]:
+        raise UnusableFile("it is no whole PDF: its end is missing")
+    return FileKind(media=PDF)
+
+
+def _text(data: bytes) -> FileKind:
+    try:
+        words = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnusableFile("it is of no kind that is taken: PNG, JPEG, WebP, PDF or text in UTF-8") from error
+    if not words.strip() or "\0" in words:
+        raise UnusableFile("it is empty, or no text")
+    return FileKind(media=TEXT)
+
+
+def _ending(found: FileKind, data: bytes, end: int) -> FileKind:
+    if end != len(data):
+        raise UnusableFile("something else follows the picture's end, or it ends in the middle")
+    return found
+
+
+_READERS: tuple[tuple[bytes, Callable[[bytes], FileKind]], ...] = (
+    (_PNG_SIGN, _png),
+    (_JPEG_SIGN, _jpeg),
+    (b"RIFF", _webp),
+    (b"%PDF-", _pdf),
+)

@@ -1,0 +1,1 @@
+"""Facts about the files that missions come with."""
