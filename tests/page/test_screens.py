@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from tests.acceptance.fleets import command
+from tests.missions.attachments.pictures import png
 from tests.page.desk import Desk
-from tests.page.tab import Tab
+from tests.page.tab import NARROW, Tab
 
 ATTACKS = (
     "document.querySelectorAll('main img, main script, main iframe, main object, main a[href^=\"javascript\"]').length"
@@ -104,8 +106,9 @@ def test_a_mission_tells_what_happened(tab: Tab) -> None:
     expect(tab.page.get_by_text("no auto_approve rule lets it pass without you").first).to_be_visible()
 
 
-def test_a_mission_is_written_with_help(wide: Tab) -> None:
-    """Fields come in by a tap, once; a draft outlives the page; a text file comes into the text, a binary does not."""
+def test_a_mission_is_written_with_help(wide: Tab, desk: Desk) -> None:
+    """Fields come in by a tap, once; a draft outlives the page; a short text comes into the text, any other file goes
+    beside it: bounded, to a node that answers, and into the ledger as it is."""
     wide.go("/missions/new")
     text = wide.page.get_by_label("Mission", exact=True)
     text.fill("Look at it.\n")
@@ -116,11 +119,62 @@ def test_a_mission_is_written_with_help(wide: Tab) -> None:
     text = wide.page.get_by_label("Mission", exact=True)
     expect(text).to_have_value("---\npriority: 1\n---\nLook at it.\n")
     log = FilePayload(name="a.log", mimeType="text/plain", buffer=b"one\n")
-    picture = FilePayload(name="b.bin", mimeType="", buffer=b"\0\1")
-    wide.page.locator("input[type=file]").set_input_files([log, picture])
-    expect(wide.page.get_by_text("b.bin is no text", exact=False).first).to_be_visible()
+    shot = FilePayload(name="Shot 1.png", mimeType="", buffer=png())
+    wide.page.locator("input[type=file]").set_input_files([log, shot, shot])
+    beside = wide.page.get_by_role("list", name="Files beside it")
+    expect(beside.get_by_role("listitem")).to_contain_text(["Shot 1.png", "Shot 1-2.png"])
     assert "**a.log**" in text.input_value()
-    assert "b.bin" not in text.input_value()
+    assert "Shot" not in text.input_value()
+    assert wide.axe() == []
+    beside.get_by_role("button", name="Leave Shot 1-2.png out").click()
+    many = [FilePayload(name=f"{n}.bin", mimeType="", buffer=b"\0\1") for n in range(8)]
+    wide.page.locator("input[type=file]").set_input_files(many)
+    expect(wide.page.get_by_text("7.bin: a mission comes with at most 8 files", exact=False).first).to_be_visible()
+    for n in range(7):
+        beside.get_by_role("button", name=f"Leave {n}.bin out").click()
+    wide.page.route("**/api/v1/missions", lambda route: route.abort())
+    wide.page.get_by_role("button", name="File it").click()
+    expect(wide.page.get_by_text("Files go to a node that answers", exact=False).first).to_be_visible()
+    expect(beside.get_by_role("listitem")).to_have_count(1)
+    wide.page.unroute("**/api/v1/missions")
+    wide.page.get_by_label("File name").fill("with-a-shot")
+    wide.page.get_by_role("button", name="File it").click()
+    wide.page.wait_for_url("**/app/missions/with-a-shot")
+    desk.fleet.git("pull", "--quiet", "--rebase")
+    (kept,) = (desk.fleet.clone / "missions" / "attachments").rglob("*.png")
+    assert (kept.name, kept.read_bytes()) == ("Shot-1.png", png())
+
+
+def test_pictures_are_shown_as_pictures_only(phone: Tab) -> None:
+    """What the result brought is seen, from an address of the page's own; what is no picture, or too large for a phone,
+    is not even asked for, and one that the browser cannot read says so."""
+    shot = {"number": 0, "path": "shots/<b>a</b>.png", "media": "image/png", "width": 3, "height": 2, "size": 90}
+    odd = [{**shot, "number": 1, "media": "image/svg+xml"}, {**shot, "number": 2, "width": 99999, "height": 99999}]
+    broken, asked = {**shot, "number": 3, "path": "broken.png"}, list[str]()
+
+    def sent(route: Route) -> None:
+        asked.append(route.request.url.partition("pictures/")[2].partition("?")[0])
+        body = png() if asked[-1] == "0" else b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
+        route.fulfill(status=200, content_type="text/html", body=body)
+
+    phone.answer("**/missions/*/diff", big_diff(3))
+    phone.answer("**/missions/*/pictures", {"items": [shot, *odd, broken], "digest": "d" * 64})
+    phone.page.route("**/missions/*/pictures/*", sent)
+    phone.go("/review/fix-the-auth-bug")
+    figures = phone.page.locator("main figure")
+    expect(figures).to_have_count(2)
+    expect(figures.first.locator("img")).to_have_attribute("src", re.compile("^blob:"))
+    phone.until("document.querySelector('main figure img')?.naturalWidth === 3")
+    expect(figures.first).to_contain_text("shots/<b>a</b>.png")
+    expect(figures.last).to_contain_text("The browser cannot show it")
+    assert sorted(asked) == ["0", "3"]
+    phone.page.set_viewport_size(NARROW)
+    assert phone.overflow() <= 0
+    phone.answer("**/missions/*/pictures", {"items": [shot], "digest": "e" * 64})
+    phone.page.reload()
+    phone.settled()
+    expect(phone.page.get_by_role("heading", name="Result", exact=True)).to_be_visible()
+    expect(figures).to_have_count(0)
 
 
 def test_line_comments_go_back_to_the_agent(phone: Tab) -> None:

@@ -27,12 +27,13 @@ class FileChange:
 def parse_diff(diff: str) -> list[FileChange]:
     """The files of a diff as git writes it, in its order. Lines that are none of a diff are passed over."""
     found: list[FileChange] = []
-    for part in _split_files(diff):
+    for part in split_files(diff):
         found.append(_parse_file(part))
     return found
 
 
-def _split_files(diff: str) -> Iterator[list[str]]:
+def split_files(diff: str) -> Iterator[list[str]]:
+    """The lines of each file's part."""
     part: list[str] = []
     for line in diff.split("\n"):
         if line.startswith("diff --git "):

@@ -25,6 +25,11 @@ export const screens = {
     what: { filed: 'Filed', edited: 'Changed', review: 'Waits for review', running: 'Started', claimed: 'Claimed', done: 'Done', failed: 'Failed', parked: 'Parked', dead: 'Gave up', approved: 'Approved', rejected: 'Rejected', cancelled: 'Called off', taken: 'Taken over', queued: 'Queued again', 'taken over': 'Taken over', 'handed back': 'Handed back', merged: 'Merged', deleted: 'Deleted', unreadable: 'Cannot be read' } as Record<string, string>,
     budgetTo: 'Budget in dollars', budgetSet: (amount: string) => `Budget is ${amount} now.`, steer: 'Steer',
   },
+  evidence: { pictures: (n: number) => some(n, 'picture', 'pictures'), alt: (path: string) => `What ${path} shows`, broken: 'The browser cannot show it.' },
+  attach: {
+    label: 'Attach files', list: 'Files beside it', remove: (name: string) => `Leave ${name} out`, beside: (name: string) => `${name} goes beside it`, needsNode: 'Files go to a node that answers, and none does now. Your draft is kept; the files stay here until you leave the page.',
+    many: (n: number) => `a mission comes with at most ${n} files.`, large: (roof: string) => `it has more than ${roof}: put it into the repository and name its path.`, all: (roof: string) => `the files have more than ${roof} together.`,
+  },
   model: {
     title: 'Model on this device', says: 'A small model that answers in the chat while no node does. It runs in this browser alone; what it says is marked as its own.', fetch: (size: string) => `Fetch it (${size})`, again: 'Go on', stop: 'Stop', remove: 'Remove it', removed: 'Removed.', kept: (name: string, size: string) => `${name} is kept here, ${size}.`, offered: (name: string) => `The node offers ${name}.`, progress: (done: string, of: string) => `${done} of ${of}`, newer: (name: string) => `The node offers another one now: ${name}.`,
     none: 'No node is reached that could offer one.', unsupported: 'This browser keeps no files for this page: it was opened over plain HTTP, or is too old.', loading: 'The model is being read into memory…',

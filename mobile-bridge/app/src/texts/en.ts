@@ -70,8 +70,7 @@ export const en = {
   newMission: {
     title: 'New mission', sub: 'One sentence is a mission. Front matter says more.', label: 'Mission', name: 'File name', nameHelp: 'Made from the title if you leave it empty.', placeholder: 'Bring the dependencies of shop up to date, and say what changed.',
     file: 'File it', filing: 'Filing…', check: 'It can be read.', checking: 'Reading…', fields: 'Front matter', fieldsHelp: 'Tap a field to put it in.', line: (n: number) => `line ${n}`, filed: (name: string) => `Filed as ${name}.`,
-    queued: 'In the outbox: it is filed when a node answers.', empty: 'Write what is to be done.', default: (value: string) => `if absent: ${value}`, attach: 'Attach text file', attached: (name: string) => `${name} is in the text`, tooBig: (name: string, roof: string) => `${name} is larger than ${roof}: put it into the repository and name its path.`,
-    noText: (name: string) => `${name} is no text: put it into the repository and name its path.`, unchecked: 'It could not be read by a node yet.', draftKept: 'Your draft is kept on this device.', lines: 'Where it does not hold yet',
+    queued: 'In the outbox: it is filed when a node answers.', empty: 'Write what is to be done.', default: (value: string) => `if absent: ${value}`, attached: (name: string) => `${name} is in the text`, unchecked: 'It could not be read by a node yet.', draftKept: 'Your draft is kept on this device.', lines: 'Where it does not hold yet',
   },
   review: {
     title: (name: string) => `Review ${name}`, list: 'Review', listSub: (n: number) => (n ? some(n, 'result waits for your word', 'results wait for your word') : 'Nothing waits for your word'), empty: 'Nothing to review.', emptyStep: 'Results that need a person stand here. What the rules let pass is in Missions.',

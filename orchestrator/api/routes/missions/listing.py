@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
-from pydantic import Field
+from pydantic import BaseModel, Field
+from werkzeug.exceptions import NotFound as HttpNotFound
 
 from missions.fields import described_fields
 from missions.mission import slug
@@ -15,7 +16,8 @@ from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, ledger_answer, shared_ledger
 from orchestrator.core.errors import WrongSetting
-from orchestrator.workflow.approval.diff_hunks import diff_json
+from orchestrator.workflow.approval.diff_hunks import diff_digest, diff_json
+from orchestrator.workflow.approval.diff_pictures import MAX_PICTURES, diff_pictures, pictures_json
 from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
 from orchestrator.workflow.reading.mission_page import mission_json
 from orchestrator.workflow.reading.status_order import STATUS_ORDER
@@ -35,6 +37,18 @@ class MissionsQuery(Page):
         if states - set(STATUS_ORDER):
             raise WrongSetting("state", f"one or more of {', '.join(STATUS_ORDER)}")
         return MissionFilter(states=states, project=self.project, text=self.q, archived=self.archived)
+
+
+class PicturePath(MissionPath):
+    """One of a result's pictures, by its number in the list."""
+
+    number: int = Field(ge=0, le=MAX_PICTURES)
+
+
+class PictureQuery(BaseModel):
+    """Of which diff."""
+
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="As the list of pictures tells it")
 
 
 def blueprint(_: AppServices) -> APIBlueprint:
@@ -71,5 +85,28 @@ def blueprint(_: AppServices) -> APIBlueprint:
         with shared_ledger().reading() as (fleet, look):
             view, text = fleet.diff(slug(path.name))
         return ledger_answer(look.version, lambda: diff_json(text, view.commit or ""))
+
+    @routes.get("/<name>/pictures", summary="The pictures that the last attempt brought")
+    @needs(*READERS)
+    def pictures(path: MissionPath) -> Response:
+        """Those that are wholly in the diff: PNG, JPEG and WebP. `digest` is the diff's."""
+        with shared_ledger().reading() as (fleet, look):
+            view, text = fleet.diff(slug(path.name))
+        return ledger_answer(look.version, lambda: pictures_json(text, view.commit or ""))
+
+    @routes.get("/<name>/pictures/<int:number>", summary="One of them, as it is")
+    @needs(*READERS)
+    def picture(path: PicturePath, query: PictureQuery) -> Response:
+        """Bytes, of the very diff that was looked at; never a kind that a browser would run."""
+        with shared_ledger().reading() as (fleet, _):
+            view, text = fleet.diff(slug(path.name))
+        found = diff_pictures(text) if diff_digest(text, view.commit or "") == query.digest else []
+        if path.number >= len(found):
+            raise HttpNotFound("there is no such picture (any more): look at the result again")
+        answer = Response(found[path.number].data, mimetype=found[path.number].kind.media)
+        answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        answer.headers["Content-Disposition"] = "attachment"
+        answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        return answer
 
     return routes

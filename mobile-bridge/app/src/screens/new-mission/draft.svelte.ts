@@ -1,5 +1,6 @@
 // What is being written? Kept on this device until it is filed.
 import type { FieldHelp } from '../../api/types.ts';
+import { withFile, type GivenFile } from './files.ts';
 import { withAttachment, withField } from './front-matter.ts';
 
 const KEY = 'shiftbook.draft';
@@ -7,6 +8,8 @@ const KEY = 'shiftbook.draft';
 class Draft {
   #text = $state(localStorage.getItem(KEY) ?? '');
   name = $state('');
+  /** Files beside it; they live as long as the page does. */
+  files = $state.raw<GivenFile[]>([]);
 
   get text(): string {
     return this.#text;
@@ -30,9 +33,18 @@ class Draft {
     this.text = withAttachment(this.text, name, content);
   };
 
+  bring = (file: GivenFile): void => {
+    this.files = withFile(this.files, file);
+  };
+
+  leave = (name: string): void => {
+    this.files = this.files.filter((one) => one.name !== name);
+  };
+
   clear(): void {
     this.text = '';
     this.name = '';
+    this.files = [];
   }
 }
 

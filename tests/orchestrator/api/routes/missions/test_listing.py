@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.missions.attachments.pictures import png
 from tests.orchestrator.api.conftest import ServedFleet, bearer
+from tests.orchestrator.workflow.approval.test_diff_pictures import literal
 
 DONE = "---\nstatus: done\nnode: vps\nattempt: 1\nepoch: 1\nfinished: {when}\n---\n{title}\n"
 REVIEWED = (
@@ -144,7 +146,7 @@ def test_one_mission_with_all_of_it(fleet: ServedFleet) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "..", "%2e%2e%2fsecrets", "a" * 300, "fix.md%00", "%0d%0aX-Evil:1", "*"])
-@pytest.mark.parametrize("below", ["", "/diff", "/approval"])
+@pytest.mark.parametrize("below", ["", "/diff", "/approval", "/pictures"])
 def test_what_is_no_mission_is_not_found(fleet: ServedFleet, name: str, below: str) -> None:
     """404 or 422, never a file of another kind, never a header of the caller's."""
     answer = fleet.site.client.get(f"/api/v1/missions/{name}{below}", headers=fleet.key("look"))
@@ -169,6 +171,23 @@ def test_a_diff_is_files_and_lines(fleet: ServedFleet) -> None:
     ]  # fmt: skip
     assert hunk["lines"][2]["text"] == "<img src=x onerror=alert(1)>"
     assert (told["files"][1]["old_path"], told["truncated"], told["bytes"]) == ("old.md", False, len(DIFF))
+
+
+def test_pictures_are_shown_as_such_and_of_the_diff_that_was_looked_at(fleet: ServedFleet) -> None:
+    """Their bytes under a picture's type, which no browser runs; of another diff, or another number, none."""
+    evil = literal("shots/a.svg", b"<svg onload='alert(1)'/>")
+    fleet.push({"missions/archive/2026-11/fix.2.diff": evil + literal("shots/a.png", png())})
+    told = fleet.get("/api/v1/missions/fix/pictures")
+    assert [(one["path"], one["media"], one["width"]) for one in told["items"]] == [("shots/a.png", "image/png", 3)]
+    assert told["digest"] == fleet.get("/api/v1/missions/fix/diff")["digest"]
+    place, key, digest = "/api/v1/missions/fix/pictures", fleet.key("look"), told["digest"]
+    answer = fleet.site.client.get(f"{place}/0", query_string={"digest": digest}, headers=key)
+    assert (answer.status_code, answer.data, answer.mimetype) == (200, png(), "image/png")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    for number, of, status in ((1, digest, 404), (0, "0" * 64, 404), (0, "x", 422), (99, digest, 422)):
+        assert fleet.get(f"{place}/{number}", digest=of, status=status)
+    assert fleet.site.client.get(f"{place}/0", query_string={"digest": digest}).status_code == 401
 
 
 def test_a_word_is_bound_to_what_was_looked_at(fleet: ServedFleet) -> None:
