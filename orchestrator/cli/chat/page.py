@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
+from unicodedata import combining, east_asian_width
 
 from missions.one_line import one_line
 from orchestrator.cli.live.sign_of_life import SignOfLife, can_write_over
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 RULE = "\x1b[38;2;217;103;78m│\x1b[0m"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 GUTTER_COLUMNS = 7
+FIRST_COLUMN = GUTTER_COLUMNS + 1
+"""Columns that the gutter, the rule and the blank behind it take."""
+LIST_MARK, MAX_HANG = re.compile(r"[-*•]|\d{1,3}[.)]"), 8
 
 
 @dataclass
@@ -32,6 +37,10 @@ class ChatPage:
     out: TextIO = sys.stdout
     _column: int = 0
     _word: str = ""
+    _spaces: str = ""
+    """Blanks that stand before the next word, if it comes on the same line."""
+    _hang: int | None = None
+    """Columns by which a line that was broken goes on further in, below its list's words; None: nothing stands yet."""
 
     @property
     def fancy(self) -> bool:
@@ -56,7 +65,7 @@ class ChatPage:
                 self._new_line()
             elif char == " ":
                 self._put_word()
-                self._put(" ")
+                self._spaces += char
             else:
                 self._word += char
         self.out.flush()
@@ -76,7 +85,7 @@ class ChatPage:
         self._put_word()
         if self._column:
             self.out.write("\n")
-        self._column = 0
+        self._column, self._spaces, self._hang = 0, "", None
         self.out.flush()
 
     def note(self, text: str) -> None:
@@ -88,30 +97,66 @@ class ChatPage:
         self.out.flush()
 
     def _columns(self) -> int:
-        """How wide it may be; into a pipe nothing is broken."""
-        return max(20, shutil.get_terminal_size().columns) if self.out.isatty() else sys.maxsize
+        """How wide it may be; into a pipe nothing is broken, unless it is to look like a terminal."""
+        known = self.out.isatty() or bool(os.environ.get("FORCE_COLOR"))
+        return max(20, shutil.get_terminal_size().columns) if known else sys.maxsize
 
     def _put_word(self) -> None:
+        """A word, on a line of its own where it has no room; one that is longer than a line is broken, too."""
         word, self._word = self._word, ""
-        if word and self._column > GUTTER_COLUMNS + 2 and self._column + len(word) > self._columns():
-            self._new_line()
+        if not word:
+            return
+        before, self._spaces = self._spaces, ""
+        began = self._column > 0
+        if began and self._column + len(before) + _cells(word) > self._columns():
+            self._break()
+        else:
+            self._put(before)
+        if self._hang is None:
+            self._hang = min(len(before) + (len(word) + 1 if LIST_MARK.fullmatch(word) else 0), MAX_HANG)
+        while _cells(word) > (room := self._columns() - max(self._column, FIRST_COLUMN)):
+            piece = _beginning(word, room)
+            self._put(piece)
+            word = word[len(piece) :]
+            self._break()
         self._put(word)
 
     def _put(self, text: str) -> None:
         if text and not self._column:
             self.out.write(self._margin())
-            self._column = GUTTER_COLUMNS + 2
+            self._column = FIRST_COLUMN
         self.out.write(text)
-        self._column += len(text)
+        self._column += _cells(text)
+
+    def _break(self) -> None:
+        """The line goes on below, beside the rule."""
+        self.out.write("\n")
+        self._column = 0
+        self._put(" " * (self._hang or 0))
 
     def _new_line(self) -> None:
         if not self._column:
             self.out.write(self._margin())
         self.out.write("\n")
-        self._column = 0
+        self._column, self._spaces, self._hang = 0, "", None
 
     def _margin(self) -> str:
         return " " * (GUTTER_COLUMNS - 1) + f"{RULE if self._colour else '│'} "
+
+
+def _cells(text: str) -> int:
+    """How many columns a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(char) in "WF" else 0 if combining(char) else 1 for char in text)
+
+
+def _beginning(word: str, room: int) -> str:
+    """As much of a word as has room, at least one character."""
+    end = 1
+    while end < len(word) and _cells(word[: end + 1]) <= room:
+        end += 1
+    return word[:end]
 
 
 def under_way(event: AnswerEvent) -> str:

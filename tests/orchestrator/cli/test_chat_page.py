@@ -7,6 +7,11 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
 from orchestrator.cli.chat.conversation import NO_LEDGER, TerminalChat
 from orchestrator.cli.chat.page import ChatPage
@@ -90,3 +95,59 @@ def test_without_a_ledger_that_is_said_first(monkeypatch: Any, capsys: Any) -> N
     TerminalChat(backend=Line(), page=ChatPage(out), request=ChatRequest(message="")).loop("desk", NO_LEDGER)
     assert "There is no ledger here" in out.getvalue()
     assert "shiftbook init" in out.getvalue()
+
+
+MARGIN = "      │ "
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, columns: int, *pieces: str) -> list[str]:
+    """The lines of an answer that came in pieces, on a terminal so wide."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
+    page = ChatPage(Screen())
+    for piece in pieces:
+        page.write(piece)
+    page.end()
+    return str(page.out.getvalue()).splitlines()  # type: ignore[attr-defined]
+
+
+def test_a_long_line_stays_beside_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken at blanks, a list's words below its words; a path that is longer than a line is broken, too."""
+    text = "- fix-the-limit · done · approved by you [missions/archive/2026/11/30/6/3/8/fix-the-limit.md]\n  code"
+    assert printed(monkeypatch, 40, *text) == [
+        f"{MARGIN}- fix-the-limit · done ·",
+        f"{MARGIN}  approved by you",
+        f"{MARGIN}  [missions/archive/2026/11/30/6",
+        f"{MARGIN}  /3/8/fix-the-limit.md]",
+        f"{MARGIN}  code",
+    ]
+
+
+@given(st.lists(st.text(st.sampled_from("ab c-.1日é\n"), max_size=60), max_size=6), st.integers(20, 60))
+def test_no_line_is_wider_than_the_screen(pieces: list[str], columns: int) -> None:
+    """However it comes in pieces: each line begins with the rule and has room, and no character of a word is lost."""
+    with pytest.MonkeyPatch.context() as patch:
+        lines = printed(patch, columns, *pieces)
+    assert all(line.startswith(MARGIN.rstrip()) for line in lines)
+    assert all(cell_len(line) <= columns for line in lines)
+    words = "".join(line[len(MARGIN) :] for line in lines)
+    assert "".join(words.split()) == "".join("".join(pieces).split())
+
+
+def test_a_pipe_gets_lines_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it is to look like a terminal, as for a picture of one."""
+    monkeypatch.setenv("COLUMNS", "30")
+    for force, lines in (("", 1), ("1", 2)):
+        monkeypatch.setenv("FORCE_COLOR", force)
+        page = ChatPage(io.StringIO())
+        page.write("A sentence that is longer than thirty columns")
+        page.end()
+        assert (len(str(page.out.getvalue()).splitlines()) > 1) is (lines > 1)  # type: ignore[attr-defined]
