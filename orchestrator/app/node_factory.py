@@ -10,6 +10,7 @@ from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
 from orchestrator.app.bus_factory import build_bus
 from orchestrator.app.devices.fleet_addresses import addresses_line
+from orchestrator.app.heartbeat_factory import build_turn
 from orchestrator.app.node_parts import NodeParts, open_parts
 from orchestrator.app.work_factory import build_work
 from orchestrator.core.events import Tell
@@ -18,7 +19,10 @@ from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node.announcer import NodePagePublisher, volatile_state
+from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
+from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.gates import DiskGate
+from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.loop import Node
 from orchestrator.node.maintenance import Maintenance
@@ -33,6 +37,9 @@ from orchestrator.policy.hand_edits import HandEdits
 from orchestrator.policy.write_audit import WriteAudit
 from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.worker import DeliveryWorker
+from orchestrator.workflow.idle.dependency_proposals import DependencyProposals
+from orchestrator.workflow.idle.index_upkeep import IndexUpkeep
+from orchestrator.workflow.idle.review_filing import ReviewFiling
 from orchestrator.workflow.journal.review_schedule import ReviewSchedule
 
 
@@ -62,6 +69,10 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             maintenance=build_maintenance(parts, opened),
             notifications=notifications,
             over_bus=over_bus,
+            turns=None if once else build_turns(parts, opened),
+            idle=build_idle_work(parts, work.attempts.jobs, opened)
+            if parts.settings.policy.idle_work and not once
+            else None,
             resources=opened.pop_all(),
         )
 
@@ -126,10 +137,35 @@ def build_maintenance(parts: NodeParts, opened: ExitStack) -> Maintenance:
     )
 
 
+def build_turns(parts: NodeParts, opened: ExitStack) -> HeartbeatTurns:
+    """What looks at what HEARTBEAT.md asks for; `opened` waits for it at the end."""
+    turns = HeartbeatTurns(
+        turn=build_turn(parts.settings, parts.bus, parts.link),
+        precedence=parts.precedence,
+        tell=parts.tell,
+        clock=wiring.clock,
+        now=wiring.now,
+    )
+    opened.callback(turns.close)
+    return turns
+
+
+def build_idle_work(parts: NodeParts, jobs: RunningJobs, opened: ExitStack) -> IdleWork:
+    """What a node does of its own accord while it is idle; `opened` drops it at the end."""
+    reader = wiring.reader(parts.settings, parts.link)  # its thread's own
+    tasks = (
+        IndexUpkeep(index=wiring.search_index(parts.settings)),
+        ReviewFiling(bus=parts.bus, reader=reader, now=wiring.now),
+        DependencyProposals(bus=parts.bus, reader=reader, projects=wiring.workspaces(parts.settings), now=wiring.now),
+    )
+    idle = IdleWork(tasks=tasks, jobs=jobs, precedence=parts.precedence, tell=parts.tell, clock=wiring.clock)
+    opened.callback(idle.close)
+    return idle
+
+
 def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPublisher | None:
     """What looks for what people should be told; None where no address is set. `opened` tells what is left."""
     settings = parts.settings
-    trust = Trust(parts.link.store)  # its thread's own
     publisher = open_publisher(
         settings.node,
         settings.ledger,
@@ -140,7 +176,7 @@ def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPubl
         tell=parts.tell,
         now=wiring.now,
         clock=wiring.clock,
-        trusted=lambda ledger, filed: trust.authorize(ledger, filed).trusted,
+        trust=Trust(parts.link.store),  # its thread's own
     )
     if publisher is not None:
         opened.callback(publisher.close)

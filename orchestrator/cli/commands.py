@@ -82,6 +82,11 @@ DIGEST: CommandTable = {
     "accept": ("journal.digest:accept", "Takes what is ticked in a proposal."),
     "reject": ("journal.digest:reject", "Takes nothing of a proposal."),
 }
+HEARTBEAT: CommandTable = {
+    "list": ("journal.heartbeat:list_", "Lists what is looked at, when, and what was found."),
+    "check": ("journal.heartbeat:check", "Says how each line is understood, and which is not."),
+    "run": ("journal.heartbeat:run", "Takes a turn now: looks at what is due."),
+}
 TOKEN: CommandTable = {
     "list": ("token:listing", "Lists the tokens, without their secrets."),
     "new": ("token:new", "Makes a token and shows it, this once."),
@@ -141,6 +146,7 @@ handoff = LazyGroup("handoff", help="Shows and checks what a fresh instance is g
 log = LazyGroup("log", help="Writes into the journal, and finds what stands there.", table=LOG, default="tail")
 memo = LazyGroup("memo", help="Shows memos, and decides which lessons all know.", table=MEMO, default="list")
 digest = LazyGroup("digest", help="Keeps the briefings true to the log.", table=DIGEST, default="status")
+heartbeat = LazyGroup("heartbeat", help="Shows and does what HEARTBEAT.md asks for.", table=HEARTBEAT, default="list")
 token = LazyGroup("token", help="Lets programs and devices use this node's API.", table=TOKEN, default="list")
 device = LazyGroup("device", help="Pairs phones and browsers, and shuts them out.", table=DEVICE, default="list")
 models = LazyGroup("models", help="Shows, fetches and chooses models.", table=MODELS, default="list")
@@ -171,6 +177,7 @@ SHIFTBOOK: CommandTable = {
     "models": ("commands:models", "Shows, fetches and chooses models."),
     "usage": ("usage:usage", "Shows what was used here: tokens, time, money."),
     "digest": ("commands:digest", "Keeps the briefings true to the log."),
+    "heartbeat": ("commands:heartbeat", "Shows and does what HEARTBEAT.md asks for."),
     "handoff": ("commands:handoff", "Shows and checks what a fresh instance is given."),
     "notify": ("commands:notify", "Tells people what happens."),
     "token": ("commands:token", "Lets programs and devices use this node's API."),
@@ -194,6 +201,7 @@ SECTIONS: Sections = {
     "Run": ("node", "deploy", "serve", "desktop", "watch", "fleet", "device", "models", "usage"),
     "Maintain": (
         "digest",
+        "heartbeat",
         "handoff",
         "notify",
         "token",

@@ -49,6 +49,7 @@ UNPREFIXED = {
     "hf_token": "HF_TOKEN",
     "accept_delegations": "ACCEPT_DELEGATIONS",
     "enable_vp_coder": "ENABLE_VP_CODER",
+    "enable_proactive_autonomy": "ENABLE_PROACTIVE_AUTONOMY",
 }
 """Fields whose variable does not begin with SHIFTBOOK_."""
 
@@ -96,6 +97,8 @@ class Settings(BaseModel):
     watch_pull: bool = False
     accept_delegations: bool = True
     enable_vp_coder: bool = True
+    enable_proactive_autonomy: bool = False
+    heartbeat_commands: str = ""
     http: ListenAddress | None = ListenAddress(host="127.0.0.1", port=listen_address.DEFAULT_PORT)
     https: ListenAddress | None = None
     streams: int = Field(default=64, ge=1, le=4096)
@@ -163,6 +166,14 @@ class Settings(BaseModel):
     def _prefix(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
             raise ValueError("write letters, digits, _, . and -, at most 64")
+        return value
+
+    @field_validator("heartbeat_commands", mode="after")
+    @classmethod
+    def _commands(cls, value: str) -> str:
+        pairs = [each.strip().partition("=") for each in value.split(",") if each.strip()]
+        if any(not re.fullmatch("[a-z0-9]+([-_][a-z0-9]+)*", name) or path[:1] not in "/~" for name, _, path in pairs):
+            raise ValueError("write NAME=/PATH/OF/A/PROGRAM, separated by commas: names of small letters and digits")
         return value
 
     @field_validator("push_contact", mode="after")
@@ -233,12 +244,19 @@ class Settings(BaseModel):
         return {name: secret for name, _, secret in pairs if name}
 
     @property
+    def probe_commands(self) -> dict[str, Path]:
+        """The programs that lines of HEARTBEAT.md may name on this machine."""
+        pairs = (each.strip().partition("=") for each in self.heartbeat_commands.split(","))
+        return {name: files.expand_home(Path(path)) for name, _, path in pairs if path}
+
+    @property
     def policy(self) -> RolePolicy:
         """What this node's role and switches let it do."""
         switches = RoleSwitches(
             device_sync=self.device_sync,
             accept_delegations=self.accept_delegations,
             vp_coder=self.enable_vp_coder,
+            proactive_autonomy=self.enable_proactive_autonomy,
         )
         return role_policy(self.role, switches)
 

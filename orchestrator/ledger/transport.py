@@ -13,6 +13,8 @@ from sync.remote import LedgerRemote, ObjectStore, Oid
 CLAIM, BEAT, LOG, LATE = "refs/shiftbook/claim/", "refs/shiftbook/beat/", "refs/shiftbook/log/", "refs/shiftbook/late/"
 SAY, WATCH, LIVE = "refs/shiftbook/say/", "refs/shiftbook/watch/", "refs/shiftbook/live/"
 """What people say to missions that are worked on; that somebody watches one; what its node shows then."""
+TURN = "refs/shiftbook/turn/"
+"""What the heartbeat's turns looked at and found."""
 
 
 def late_ref(mission: str, epoch: int, node: str) -> str:

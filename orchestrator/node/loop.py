@@ -16,6 +16,8 @@ from orchestrator.ledger.transport import BEAT, Transport
 from orchestrator.node.admission import report_problems, require_admitted
 from orchestrator.node.announcer import NodePagePublisher
 from orchestrator.node.attempts import Attempts
+from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
+from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.executor import StopReason
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
@@ -63,6 +65,10 @@ class Node:
     """Looks for what people should be told; None where nobody is."""
     on_round: Callable[[], None] = lambda: None
     """Called whenever a round is over that went through."""
+    turns: HeartbeatTurns | None = None
+    """Looks at what HEARTBEAT.md asks for; None: nobody does here."""
+    idle: IdleWork | None = None
+    """Does useful work of its own while there is no other; None: it rests then."""
     resources: ExitStack = field(default_factory=ExitStack)
     """Ends processes and frees memory at the end."""
     over_bus: BusThreads | None = None
@@ -261,10 +267,14 @@ class Node:
     def _keep_house(self, ledger: LedgerSnapshot) -> bool:
         if self.notifications is not None:
             self.notifications.post(ledger)
+        if self.idle is not None:
+            self.idle.step(ledger, draining=self.draining)
         if self.draining:
             return False
         if self.page is not None:
             self.page.step(ledger)
+        if self.turns is not None:
+            self.turns.step(ledger)
         return self.maintenance is not None and self.maintenance.step(ledger)
 
     def _works(self) -> bool:

@@ -179,6 +179,13 @@ class Trust:
 
             who, why = child_permission(ledger, filed, commit, lambda tip, path: self._asked(ledger, tip, path))
             return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
+        if not principal.roles & FILING_ROLES and "node" in principal.roles:
+            from orchestrator.policy.heartbeat_missions import heartbeat_permission, is_heartbeat_mission
+
+            if is_heartbeat_mission(filed.mission.name):
+                asked = partial(self._asked, ledger)
+                who, why = heartbeat_permission(ledger, filed, commit, principal, asked)
+                return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
         if not principal.roles & FILING_ROLES:
             why = (
                 f"{principal.name}, who signed commit {commit[:10]}, may not file missions (role=author or role=admin)"

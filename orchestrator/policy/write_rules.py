@@ -17,7 +17,7 @@ from missions import document
 from missions.archive_path import INDEX_FOLDER, PLACE, archive_path, index_entry, index_path, is_day
 from missions.lease import Claim
 from orchestrator.ledger.log_paths import is_log_path, parse_log_path
-from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, SAY, WATCH
+from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, SAY, TURN, WATCH
 from orchestrator.policy.decision_guard import forged_decision, in_review
 from sync.remote import Oid
 
@@ -253,6 +253,16 @@ def _check_live(who: Actor, move: PushedRef, mission: str) -> str:
     return _check_signature(move, move.holder) or _check_payload(move)
 
 
+def _check_turn(who: Actor, move: PushedRef, name: str) -> str:
+    """The fleet's record of what was looked at is any node's to move, a node's own that node's alone."""
+    kind, _, owner = name.partition("/")
+    if who.stranger or (name != "fleet" and not (kind == "node" and owner)):
+        return f"{_describe_actor(who)} may not write here"
+    if "node" not in move.signer.roles or (who.node and who.name != move.signer.name):
+        return "" if move.new is None and "admin" in who.roles else "it is not signed by the node that looked"
+    return (_check_signature(move, owner) if owner else "") or _check_payload(move)
+
+
 def _check_result_branch(who: Actor, move: PushedRef, name: str) -> str:
     return f"{_describe_actor(who)} may not write here" if who.stranger else ""
 
@@ -271,6 +281,7 @@ _REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
     SAY: _check_message,
     WATCH: _check_watch,
     LIVE: _check_live,
+    TURN: _check_turn,
     RESULT_BRANCHES: _check_result_branch,
 }
 

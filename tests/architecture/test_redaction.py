@@ -66,6 +66,7 @@ PLACES = {
     "orchestrator/workflow/journal/log.py": {"add", "export"},
     "orchestrator/workflow/journal/memos.py": {"_lesson_change", "decide", "_lesson_mentions"},
     "orchestrator/workflow/late_results.py": {"_adoption_files"},
+    "orchestrator/workflow/heartbeat/turn.py": {"_clean", "_bounded_look", "problem_lines"},
     "orchestrator/workflow/approval/decide.py": {"_clean_comment"},
     "orchestrator/workflow/approval/delivery.py": {"_verify"},
     "orchestrator/node/notifications/dispatcher.py": {"_carry"},

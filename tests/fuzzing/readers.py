@@ -12,7 +12,7 @@ import pkgutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +49,9 @@ from orchestrator.execution.egress.usage_counter import UsageCounter
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.supplier_tables import SignalRule
+from orchestrator.ledger.heartbeat.checklist import read_checklist
+from orchestrator.ledger.heartbeat.turn_record import MAX_RECORD_BYTES, KeptFinding, TurnRecord
+from orchestrator.ledger.heartbeat.turn_record import read_record as read_turns
 from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.node_pages import announced_nodes, has_full_disk
 from orchestrator.ledger.result_record import read_record, reject_reason, write_result
@@ -97,6 +100,21 @@ worked
 CLAIM = Claim(
     mission="mend", blob="a" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="n", state=ClaimState.RUNNING
 )
+CHECKLIST = b"""# Heartbeat
+
+## Every beat
+- each node: disk below 5 GB
+
+## Daily at 07:30
+- results waiting longer than 2 days -> mission: Say what waits. (project shop, budget $0.20)
+* [ ] ask: Is all well?
+"""
+TURNS = TurnRecord(
+    lines={"a": datetime(2026, 11, 21, 12, tzinfo=UTC)},
+    findings={
+        "k": KeptFinding(line="a", subject="disk", says="full", since=datetime(2026, 11, 21, 12, tzinfo=UTC), by="n1")
+    },
+).print()
 MESSAGE = MissionMessage(mission="mend", epoch=1, message_id="0123456789abcdef", text="Use tabs.")
 MESSAGE_ANSWER = MessageAnswer(state=MessageState.QUEUED, epoch=1, node="vps")
 VIEW = LiveView(
@@ -368,6 +386,16 @@ def _charter(data: bytes) -> None:
     assert trust_files.unusable_reason("fleet.toml", data.decode("utf-8", "surrogateescape")) is None
 
 
+def _checklist(data: bytes) -> None:
+    read = read_checklist(data)
+    assert all(each.text.isprintable() for each in (*read.lines, *read.problems))
+
+
+def _turns(data: bytes) -> None:
+    found = read_turns(data)
+    assert read_turns(found.print()) == found
+
+
 def _signers(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     read_signers(text)
@@ -510,6 +538,8 @@ READERS = (
         for part, data in RECORD.items()
     ),
     Reader(name="fleet.toml", valid=(CHARTER,), read=_charter, may_raise=(BrokenLedger,)),
+    Reader(name="checklist", valid=(CHECKLIST,), read=_checklist, limit=64 * 1024),
+    Reader(name="turn record", valid=(TURNS,), read=_turns, may_raise=(ValueError,), limit=MAX_RECORD_BYTES),
     Reader(name="allowed_signers", valid=(SIGNERS,), read=_signers),
     Reader(name="signature", valid=(SIGNATURE,), read=lambda data: signing_key(_text(data))),
     Reader(name="page", valid=(PAGE,), read=_page),

@@ -8,8 +8,9 @@ clone kept per project, as hard links, which outlive whatever is later done to t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,8 +25,11 @@ from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV, rese
 from orchestrator.execution.workspace.project_server import FETCH_TIMEOUT_SECONDS, ProjectServer, without_password
 from orchestrator.execution.workspace.project_trouble import lasting_trouble
 from orchestrator.execution.workspace.staging import format_paths
-from sync.errors import GitError
+from sync.errors import GitError, GitTimeout
 from sync.git import Git
+
+MAX_DATED = 20
+"""Files whose last change is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +144,26 @@ class Workspaces:
         except (GitError, OSError, Timeout):
             return frozenset()
         return frozenset(out.decode("utf-8", "replace").split("\0")) - {""}
+
+    def changed_at(self, project: Project, wanted: Callable[[str], bool], stop: Stop) -> dict[str, datetime]:
+        """When each file that is wanted was changed last, on the default branch as it was fetched last (UTC).
+
+        Empty where no earlier attempt has left a clone here. Fetches nothing, and looks at MAX_DATED files.
+        """
+        kept, found, git = self._kept(project), dict[str, datetime](), Git(self._kept(project), env=ISOLATED_GIT_ENV)
+        if not kept.exists():
+            return found
+        ref = f"refs/heads/{project.branch}"
+        try:
+            tree = git.run("ls-tree", "-r", "-z", "--name-only", ref, stopped=stop.is_set)
+            paths = [path for path in tree.decode("utf-8", "replace").split("\0") if path and wanted(path)]
+            for path in paths[:MAX_DATED]:
+                told = git.run("log", "-1", "--format=%ct", ref, "--", f":(literal){path}", stopped=stop.is_set)
+                if told.strip():
+                    found[path] = datetime.fromtimestamp(int(told), UTC)
+        except (GitError, GitTimeout, OSError):
+            return {}
+        return found
 
     def _kept(self, project: Project) -> Path:
         return self.cache / f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.git"

@@ -12,6 +12,7 @@ from missions.plain_data import read_toml
 from orchestrator.core import cron
 from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
+from orchestrator.ledger.config.heartbeat_table import HeartbeatPart
 from orchestrator.ledger.config.node_tables import NodePart
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.config.policy_tables import TOOLS as TOOLS
@@ -202,6 +203,7 @@ class FleetConfig(_Part):
     workspaces: WorkspacesPart = WorkspacesPart()
     delegation: DelegationPart = DelegationPart()
     notify: NotifyPart = NotifyPart()
+    heartbeat: HeartbeatPart = HeartbeatPart()
     projects: dict[str, ProjectPart] = {}
     suppliers: dict[Annotated[str, Field(min_length=1, max_length=80)], SupplierPart] = {}
     nodes: dict[Annotated[str, Field(min_length=1, max_length=80)], NodePart] = {}

@@ -22,6 +22,7 @@ class NotificationKind(StrEnum):
     UNSERVED = "unserved"
     FAILED = "failed"
     LOST = "lost"
+    FINDING = "finding"
     LOG_REVIEW = "log-review"
     DONE = "done"
 

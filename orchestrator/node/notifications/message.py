@@ -52,5 +52,6 @@ def _tone(kind: NotificationKind) -> str:
         NotificationKind.FAILED: "warning",
         NotificationKind.PARKED: "warning",
         NotificationKind.UNSERVED: "warning",
+        NotificationKind.FINDING: "warning",
     }
     return tones.get(kind, "failure" if kind is not NotificationKind.LOG_REVIEW else "warning")

@@ -22,13 +22,15 @@ from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import OFFLINE_AFTER
-from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.elected_node import fleet_nodes, is_first_alive, notifier_order
+from orchestrator.node.notifications.finding_watch import FindingWatch
 from orchestrator.node.notifications.mission_events import TreeComparison
 from orchestrator.node.notifications.push_dispatcher import PushDispatcher
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text
 from orchestrator.node.notifications.unserved_watch import UnservedWatch
+from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.journal.review_status import review_statuses
 from sync.errors import ObjectMissing
 from sync.objects import load_commit
@@ -46,7 +48,7 @@ def open_publisher(
     tell: Tell,
     now: Callable[[], datetime],
     clock: Callable[[], float],
-    trusted: Callable[[LedgerSnapshot, MissionFile], bool],
+    trust: Trust,
 ) -> NotificationPublisher | None:
     """The herald of the node `name` in the ledger `of`; None where nothing carries messages."""
     if courier is None and push is None:
@@ -60,7 +62,8 @@ def open_publisher(
         liveness=liveness,
         tell=tell,
         clock=clock,
-        unserved=UnservedWatch(trusted=trusted),
+        unserved=UnservedWatch(trusted=lambda ledger, filed: trust.authorize(ledger, filed).trusted),
+        findings=FindingWatch(signer=trust.signer),
         push=push,
         tells=courier is not None,
     )
@@ -104,6 +107,7 @@ class NotificationPublisher:
     tell: Tell
     clock: Callable[[], float]
     unserved: UnservedWatch
+    findings: FindingWatch
     push: PushDispatcher | None = None
     """Rings the devices that subscribed at this very node, whoever tells the others."""
     tells: bool = True
@@ -183,6 +187,7 @@ class NotificationPublisher:
         if mine:
             self._put(ledger, self._reviews(ledger))
             self._put(ledger, self.unserved.notices(ledger, self.postman.now(), self.clock()))
+            self._put(ledger, self.findings.notices(ledger, self.postman.now()))
         self._missions(ledger, mine=mine)
 
     def _lost(self, ledger: LedgerSnapshot, silent: Mapping[str, float]) -> list[Notification]:

@@ -34,6 +34,7 @@ BODIES = {
     NotificationKind.UNSERVED: "No node can do it.",
     NotificationKind.FAILED: "It is tried again.",
     NotificationKind.LOST: "A node went silent.",
+    NotificationKind.FINDING: "The heartbeat found something.",
     NotificationKind.LOG_REVIEW: "The review of the log needs a look.",
     NotificationKind.DONE: "It is done.",
 }

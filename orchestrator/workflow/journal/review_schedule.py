@@ -58,13 +58,13 @@ def oldest_unread(ledger: LedgerSnapshot, due: datetime) -> str | None:
     return min((when for when in waiting if when <= format_utc(due.astimezone(UTC))), default=None)
 
 
-def review_mission(ledger: LedgerSnapshot, due: datetime) -> LedgerChange | None:
-    """The mission as it is filed; None if somebody has filed it meanwhile."""
+def review_mission(ledger: LedgerSnapshot, due: datetime, why: str = "") -> LedgerChange | None:
+    """The mission as it is filed; None if somebody has filed it meanwhile. `why` says who wants it, if no schedule."""
     if not review_missing(ledger, due):
         return None
     name = review_mission_name(due)
     title = frontmatter.print_scalar(f"Review of the session logs, due {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
-    line = f'fleet.toml asks for it: `review.cron = "{ledger.charter.review.cron}"`.'
+    line = why or f'fleet.toml asks for it: `review.cron = "{ledger.charter.review.cron}"`.'
     text = f"---\ntask: {REVIEW}\ntitle: {title}\n---\n{line} It reads the new entries and keeps the briefings true.\n"
     return LedgerChange(files={f"{MISSIONS}/{name}.md": text.encode()}, message=f"Mission: {name}")
 

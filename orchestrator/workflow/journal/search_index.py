@@ -70,6 +70,21 @@ class SearchIndex:
             return []
         return [(one.entry_id, f"{one.when[:10]} · {one.heading}\n{one.text}".strip(" ·")) for one in found]
 
+    def refresh(self, ledger: LedgerSnapshot) -> int:
+        """Takes in what the logs have and the index has not: the number of files. Raises WrongSetting."""
+        files = {file.path: file.oid for file in session_logs.files(ledger.store, ledger.tree)}
+        known = self._known()
+        with self._current(ledger):
+            return len(files.items() - known.items())
+
+    def _known(self) -> dict[str, str]:
+        """The files that were taken in before; nothing where there is no index that can be read."""
+        try:
+            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", timeout=30, uri=True)) as conn:
+                return dict(conn.execute("SELECT path, oid FROM source").fetchall())
+        except (sqlite3.Error, ValueError):
+            return {}
+
     def _current(self, ledger: LedgerSnapshot) -> closing[sqlite3.Connection]:
         """The index as the logs are now. A file that is no database is thrown away. Raises WrongSetting."""
         try:

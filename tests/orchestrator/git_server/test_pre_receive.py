@@ -15,6 +15,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, check_push, install_hook
 from orchestrator.ledger import claims
+from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, RECORD_FILE, TurnRecord, node_turn
 from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.ledger.steering.live_refs import live_commit, watch_commit
 from orchestrator.ledger.steering.messages import answer_commit, message_commit, message_ref, read_filed_message
@@ -324,6 +325,29 @@ def test_a_message_and_a_view_pass_the_gate_and_nothing_beside_them(peer: Callab
     refused(vps, RefUpdate(ref=say, expect=first, new=None))
     vps.line.push([RefUpdate(ref=say, expect=first, new=answered)])
     vps.line.push([RefUpdate(ref=ref, expect=vps.line.fetch()[ref], new=None) for ref in (say, watch, live)])
+
+
+def test_a_record_of_turns_passes_the_gate_and_nothing_beside_it(peer: Callable[..., Peer]) -> None:
+    """A node's own and the fleet's, moved to a commit without a past; not another node's, a history or other files."""
+    vps = peer("vps", by="vps")
+    ledger = vps.ledger()
+    record = {RECORD_FILE: TurnRecord().print()}
+    good = vps.bus.commit(record, "turn", onto=None, tree=None)
+    history = vps.bus.commit(record, "turn", onto=ledger.tip, tree=ledger.tree)
+    other = vps.bus.commit(record | {"more.json": b"{}"}, "turn", onto=None, tree=None)
+    for ref, oid in (
+        (FLEET_TURN, history),
+        (FLEET_TURN, other),
+        (node_turn("desk"), good),
+        ("refs/shiftbook/turn/x", good),
+    ):
+        refused(vps, RefUpdate(ref=ref, expect=None, new=oid))
+    for ref in (FLEET_TURN, node_turn("vps")):
+        assert vps.line.push([RefUpdate(ref=ref, expect=None, new=good)])[ref] is PushVerdict.ACCEPTED
+    eve = peer("eve", by="eve")
+    eve.line.fetch()
+    forged = eve.bus.commit(record, "turn", onto=None, tree=None)
+    assert "the node that looked" in refused(eve, RefUpdate(ref=FLEET_TURN, expect=good, new=forged))
 
 
 def test_one_bad_ref_refuses_the_push_whole(peer: Callable[..., Peer]) -> None:

@@ -33,7 +33,11 @@ def test_every_refusal_has_a_reason_and_is_the_policys(role: Role) -> None:
 def test_the_file_is_for_people() -> None:
     """Who it is, what it has, as whom it answers; a node that takes nothing lists no kinds of work."""
     divisions = (replace(DEFAULT_DIVISIONS[0], name="Mara"), *DEFAULT_DIVISIONS[1:])
-    text = render_report(role_policy(Role.HEADQUARTERS, RoleSwitches()), replace(OFFER, divisions=divisions), "1.0")
+    text = render_report(
+        role_policy(Role.HEADQUARTERS, RoleSwitches(proactive_autonomy=True)),
+        replace(OFFER, divisions=divisions),
+        "1.0",
+    )
     assert text.startswith("# What desk can do\n\nA HEADQUARTERS node, version 1.0.")
     assert "Capabilities: gpu." in text
     assert "Divisions: Mara, coder of desk, general of desk, primary of desk." in text

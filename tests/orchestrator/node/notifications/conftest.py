@@ -19,6 +19,7 @@ from orchestrator.ledger.config.notification import Notification, NotificationKi
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
+from orchestrator.node.notifications.finding_watch import FindingWatch
 from orchestrator.node.notifications.publisher import NotificationPublisher
 from orchestrator.node.notifications.unserved_watch import UnservedWatch
 from tests.ledgers import Clock, Peer, Ticks
@@ -76,6 +77,7 @@ class Desk:
             tell=self.tell,
             clock=lambda: self.ticks.at,
             unserved=UnservedWatch(trusted=lambda *_: True),
+            findings=FindingWatch(signer=lambda *_: None),
         )
 
     def tell(self, event: str, words: str, **_: object) -> None:

@@ -285,7 +285,7 @@ def test_from_waiting_to_the_push_in_two_seconds(
         tell=lambda *_words, **_facts: None,
         now=town.clock,
         clock=time.monotonic,
-        trusted=lambda _ledger, _filed: True,
+        trust=node.trust,
     )
     assert publisher is not None
     publisher.post(node.ledger())

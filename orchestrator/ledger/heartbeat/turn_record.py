@@ -1,0 +1,144 @@
+"""What did the heartbeat's turns look at, and what did they find? The record, one for the fleet and one for each node.
+
+`refs/shiftbook/turn/fleet` and `refs/shiftbook/turn/node/<node>` point to a signed commit without parents that holds
+`turns.json`: which line was looked at for which time, which findings stand, and what of the day's budget is spent. A
+node that looked moves the ref by compare-and-swap, together with the missions that follow, so that of two who looked at
+once one has done it. What it replaces is nobody's history, and the server's garbage collection takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from missions.plain_data import read_json
+from orchestrator.ledger.transport import TURN
+from sync.errors import SyncError
+from sync.objects import find, load_commit
+from sync.remote import ObjectStore, Oid
+
+FLEET_TURN = f"{TURN}fleet"
+RECORD_FILE = "turns.json"
+MAX_RECORD_BYTES = 256 * 1024
+MAX_FINDINGS_PER_LINE, MAX_FINDINGS = 20, 200
+"""Findings that are kept; of more, a line's own say how many there are."""
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A finding that went away and comes back within so long is the same one: it is not told again."""
+
+Short = Annotated[str, Field(max_length=200)]
+Key = Annotated[str, Field(max_length=64)]
+
+
+def node_turn(node: str) -> str:
+    """The ref with a node's own record."""
+    return f"{TURN}node/{node}"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class KeptFinding(_Frozen):
+    """A finding. `gone`: since when it stands no more; `told`: whether people were told, as far as the budget let."""
+
+    line: Key
+    subject: Short
+    says: Annotated[str, Field(max_length=400)]
+    since: AwareDatetime
+    by: Short
+    told: bool = False
+    gone: AwareDatetime | None = None
+
+
+class TurnRecord(_Frozen):
+    """The record. `lines` are the times up to which each line was looked at; `day` is that of the spent budget."""
+
+    lines: Annotated[dict[Key, AwareDatetime], Field(max_length=400)] = {}
+    findings: Annotated[dict[Key, KeptFinding], Field(max_length=MAX_FINDINGS)] = {}
+    day: date | None = None
+    notices: Annotated[int, Field(ge=0)] = 0
+    missions: Annotated[int, Field(ge=0)] = 0
+    usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    def print(self) -> bytes:
+        """As it is stored."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+    def standing(self) -> dict[str, KeptFinding]:
+        """The findings that stand now."""
+        return {key: each for key, each in self.findings.items() if each.gone is None}
+
+    def state(self) -> dict[str, tuple[bool, bool]]:
+        """Which findings are known, which of them stand, and of which people were told."""
+        return {key: (each.gone is None, each.told) for key, each in self.findings.items()}
+
+    def on(self, day: date) -> TurnRecord:
+        """The record on that day: a new day has a new budget."""
+        if day == self.day:
+            return self
+        return self.model_copy(update={"day": day, "notices": 0, "missions": 0, "usd": 0.0})
+
+    def spent(self, usd: float) -> TurnRecord:
+        """The record after one more mission."""
+        return self.model_copy(update={"missions": self.missions + 1, "usd": self.usd + usd})
+
+    def looked(
+        self, line: str, slot: datetime, found: Mapping[str, tuple[str, str]], *, by: str, now: datetime
+    ) -> tuple[TurnRecord, list[str]]:
+        """The record after a line was looked at for a time, and which findings are new.
+
+        `found` is subject and words of each finding by its key.
+        """
+        findings, fresh = dict(self.findings), list[str]()
+        for key, each in self.findings.items():
+            if each.line == line and key not in found and each.gone is None:
+                findings[key] = each.model_copy(update={"gone": now})
+        for key, (subject, says) in list(found.items())[:MAX_FINDINGS_PER_LINE]:
+            known = self.findings.get(key)
+            if known is not None:
+                findings[key] = known.model_copy(update={"gone": None, "says": says})
+            elif len(findings) < MAX_FINDINGS:
+                findings[key] = KeptFinding(line=line, subject=subject, says=says, since=now, by=by)
+                fresh.append(key)
+        lines = {**self.lines, line: slot}
+        return self.model_copy(update={"lines": lines, "findings": findings}), fresh
+
+    def tidied(self, lines: Iterable[str], now: datetime) -> TurnRecord:
+        """The record without what is long gone, and without lines that the checklist has no more."""
+        known = set(lines)
+        kept = {
+            key: each
+            for key, each in self.findings.items()
+            if each.line in known and (each.gone is None or each.gone > now - FORGOTTEN_AFTER)
+        }
+        return self.model_copy(
+            update={"findings": kept, "lines": {name: at for name, at in self.lines.items() if name in known}}
+        )
+
+    def telling(self, notices_per_day: int) -> TurnRecord:
+        """The record after people were told of what stands, as far as the day's budget goes; the rest waits."""
+        findings, left = dict(self.findings), notices_per_day - self.notices
+        for key, each in self.standing().items():
+            if not each.told and left > 0:
+                findings[key], left = each.model_copy(update={"told": True}), left - 1
+        return self.model_copy(update={"findings": findings, "notices": notices_per_day - left})
+
+
+def read_record(data: bytes) -> TurnRecord:
+    """What `print` made. Raises ValueError for anything else."""
+    try:
+        return TurnRecord.model_validate(read_json(data))
+    except ValidationError as error:
+        raise ValueError("it is no record of turns") from error
+
+
+def load_record(store: ObjectStore, oid: Oid) -> TurnRecord:
+    """The record in a commit. Raises ValueError for what is none, or cannot be read: anybody may have written it."""
+    try:
+        entry = find(store, load_commit(store, oid).tree, RECORD_FILE)
+        return read_record(store.get(entry.oid, MAX_RECORD_BYTES)) if entry else TurnRecord()
+    except (SyncError, LookupError) as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,321 @@
+"""What does one turn of the heartbeat do? It looks at the lines that are due, and lands what follows in one push.
+
+Looking changes nothing, so that two nodes may look at once. What follows (that a line was looked at, the findings, the
+missions) goes out in one atomic push that moves the record by compare-and-swap: whoever comes second finds it done.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from handoff.secrets.redact import redact
+from missions.one_line import one_line, printable
+from orchestrator.core.roles import Role
+from orchestrator.ledger.heartbeat.checklist import PATH, Checklist, ChecklistLine
+from orchestrator.ledger.heartbeat.probe_phrases import ASK
+from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, RECORD_FILE, TurnRecord, node_turn
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.heartbeat_missions import (
+    MAX_FOUND_CHARS,
+    followed_checklist,
+    followed_record,
+    heartbeat_mission_name,
+    mission_budget,
+    node_mark,
+    render_heartbeat_mission,
+)
+from orchestrator.workflow.heartbeat.ledger_probes import fleet_names
+from orchestrator.workflow.heartbeat.probe import Finding, Probe, ProbeFailed, ProbeScene
+from sync.publish import publish
+from sync.remote import Refs, RefUpdate
+
+PROBE_SECONDS = 90.0
+"""Seconds that one probe may take; one that takes longer is left alone, and its line is looked at again later."""
+MAX_SUBJECT_CHARS = 200
+MAX_LOOKED_AT = 500
+"""Findings of one probe that are looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueLine:
+    """A line and the time for which it is due."""
+
+    line: ChecklistLine
+    slot: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What came of one line: findings, or why it could not be looked at; then it stays due."""
+
+    due: DueLine
+    found: tuple[Finding, ...] = ()
+    trouble: str = ""
+
+    @property
+    def line(self) -> ChecklistLine:
+        """The line."""
+        return self.due.line
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnReport:
+    """What a turn did, or would do. `told` are new findings, `held` missions that the day's budget kept back."""
+
+    looks: tuple[Look, ...] = ()
+    told: tuple[str, ...] = ()
+    missions: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    pushed: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to say."""
+        return not (self.told or self.missions or self.held or self.problems)
+
+    def json(self) -> dict[str, Any]:
+        """For programs."""
+        looks = [
+            {
+                "line": each.line.number,
+                "text": each.line.text,
+                "for": each.due.slot.isoformat(),
+                "found": [{"subject": one.subject, "says": one.says} for one in each.found],
+                "trouble": each.trouble,
+            }
+            for each in self.looks
+        ]
+        lists = {name: list(getattr(self, name)) for name in ("told", "missions", "held", "problems")}
+        return {"looks": looks, **lists, "pushed": self.pushed}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Landing:
+    """What a record and the branch become."""
+
+    record: TurnRecord
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+    @property
+    def missions(self) -> tuple[str, ...]:
+        """The names of the missions that are filed."""
+        return tuple(path.removeprefix(f"{MISSIONS}/").removesuffix(".md") for path in self.files)
+
+    def matters(self, before: TurnRecord, *, shared: bool) -> bool:
+        """Whether it is worth a push: that a node looked by itself and nothing became of it is nobody's news."""
+        if shared:
+            return self.record.lines != before.lines or self.record.findings != before.findings or bool(self.files)
+        return bool(self.files) or self.record.state() != before.state()
+
+
+@dataclass(kw_only=True)
+class HeartbeatTurn:
+    """One node's. Its `reader` and `trust` are its own: it works in a thread beside the node's loop."""
+
+    bus: Transport
+    reader: SnapshotReader
+    trust: Trust
+    role: Role
+    home: Path
+    probes: Mapping[str, Probe]
+    commands: Mapping[str, Path] = field(default_factory=dict)
+    clones: Callable[[LedgerSnapshot], Mapping[str, Path]] = lambda _ledger: {}
+    _looked: dict[str, datetime] = field(default_factory=dict)
+    """Up to when lines of its own were looked at: where nothing was found nothing is pushed."""
+
+    def run(self, *, shared: bool, silent: Mapping[str, float], dry: bool = False, now: bool = False) -> TurnReport:
+        """Looks at what is due: what one node looks at for all (`shared`), else what this one looks at by itself.
+
+        `dry`: writes nothing. `now`: looks at everything, due or not. Raises what the remote raises.
+        """
+        ledger = self.reader.read(self.bus.remote.fetch())
+        followed = followed_checklist(ledger, lambda commit: self.trust.signer(ledger, commit))
+        record, why = self.record(ledger, shared=shared)
+        problems = [followed.why, why, *problem_lines(followed.checklist, ledger)]
+        due = list(self._due(followed.checklist, ledger, record, shared=shared, every=now))
+        looks = tuple(self._look(each, self._scene(ledger, silent)) for each in due)
+        problems += [f"{PATH}, line {each.line.number}: {each.trouble}" for each in looks if each.trouble]
+        report = TurnReport(looks=looks, problems=tuple(filter(None, problems)))
+        done = [each for each in looks if not each.trouble]
+        if dry:
+            return _with_landing(report, self._landing(ledger, followed.checklist, record, done, shared=shared))
+        return self._land(report, done, shared=shared, again=now) if done else report
+
+    def record(self, ledger: LedgerSnapshot, *, shared: bool) -> tuple[TurnRecord, str]:
+        """The record that this turn goes on from, and why what stands there does not count."""
+        return followed_record(
+            ledger, lambda commit: self.trust.signer(ledger, commit), "" if shared else self.bus.name
+        )
+
+    def _due(
+        self, checklist: Checklist, ledger: LedgerSnapshot, record: TurnRecord, *, shared: bool, every: bool
+    ) -> Iterator[DueLine]:
+        part, now = ledger.charter.heartbeat, self.bus.now()
+        if not part.every_minutes or not (every or part.is_active(now)):
+            return
+        for line in checklist.lines:
+            mine = line.shared if shared else line.concerns(self.bus.name, self.role)
+            slot = line.cadence.last_due(part.timezone, part.every_minutes, now) if mine else None
+            if slot is not None and (every or not self._is_done(record, line, slot)):
+                yield DueLine(line=line, slot=slot)
+
+    def _is_done(self, record: TurnRecord, line: ChecklistLine, slot: datetime) -> bool:
+        """Whether the line was looked at for this time, as the record says, or this process knows of its own lines."""
+        looked = [at for at in (record.lines.get(line.ident), self._looked.get(line.ident)) if at is not None]
+        return any(at >= slot for at in looked)
+
+    def _scene(self, ledger: LedgerSnapshot, silent: Mapping[str, float]) -> ProbeScene:
+        return ProbeScene(
+            node=self.bus.name,
+            home=self.home,
+            ledger=ledger,
+            now=self.bus.now(),
+            silent=silent,
+            clones=self.clones(ledger),
+            commands=self.commands,
+        )
+
+    def _look(self, due: DueLine, scene: ProbeScene) -> Look:
+        request = due.line.request
+        if request.probe == ASK:
+            return Look(due=due)
+        probe = self.probes.get(request.probe)
+        if probe is None:
+            return Look(due=due, trouble=f"{request.probe} is not installed on {scene.node}")
+        return _bounded_look(due, probe, scene)
+
+    # -- what follows -------------------------------------------------------------------------------------------
+
+    def _land(self, report: TurnReport, done: Sequence[Look], *, shared: bool, again: bool) -> TurnReport:
+        landed = _Landing(record=TurnRecord())
+
+        def plan(refs: Refs) -> list[RefUpdate]:
+            nonlocal landed
+            ledger = self.reader.read(refs)
+            checklist = followed_checklist(ledger, lambda commit: self.trust.signer(ledger, commit)).checklist
+            record, _ = self.record(ledger, shared=shared)
+            new = [each for each in done if again or not self._is_done(record, each.line, each.due.slot)]
+            landed = self._landing(ledger, checklist, record, new, shared=shared)
+            return self._updates(ledger, landed, shared=shared) if landed.matters(record, shared=shared) else []
+
+        moved = publish(self.bus.remote, plan, sleep=self.bus.sleep)
+        if not shared:
+            self._looked |= {each.line.ident: each.due.slot for each in done}
+        return replace(_with_landing(report, landed if moved else _Landing(record=TurnRecord())), pushed=bool(moved))
+
+    def _updates(self, ledger: LedgerSnapshot, made: _Landing, *, shared: bool) -> list[RefUpdate]:
+        ref = FLEET_TURN if shared else node_turn(self.bus.name)
+        commit = self.bus.commit(
+            {RECORD_FILE: made.record.print()}, f"Heartbeat of {self.bus.name}", onto=None, tree=None
+        )
+        updates = [RefUpdate(ref=ref, expect=ledger.refs.get(ref), new=commit)]
+        if made.files:
+            words = f"Mission: {', '.join(made.missions)}\n\n{PATH} asks for it."
+            files: dict[str, bytes | None] = dict(made.files)
+            branch = self.bus.commit(files, words, onto=ledger.tip, tree=ledger.tree)
+            updates.append(RefUpdate(ref=self.bus.main, expect=ledger.tip, new=branch))
+        return updates
+
+    def _landing(
+        self,
+        ledger: LedgerSnapshot,
+        checklist: Checklist,
+        record: TurnRecord,
+        looks: Sequence[Look],
+        *,
+        shared: bool,
+    ) -> _Landing:
+        """The record after these looks, and the missions that follow, as far as the day's budget goes."""
+        part, now = ledger.charter.heartbeat, self.bus.now()
+        after = record.on(now.astimezone(ZoneInfo(part.timezone)).date()).tidied(
+            (each.ident for each in checklist.lines), now
+        )
+        files, held, told, node = dict[str, bytes](), list[str](), list[str](), "" if shared else self.bus.name
+        for look in looks:
+            line = checklist.line(look.line.ident)
+            if line is None:
+                continue  # somebody took it out meanwhile
+            found = {_finding_key(line, each): (each.subject, each.says) for each in look.found}
+            after, fresh = after.looked(line.ident, look.due.slot, found, by=self.bus.name, now=now)
+            told += [found[key][1] for key in fresh]
+            name = heartbeat_mission_name(line, look.due.slot, node)
+            if not (line.prompt and (fresh or line.request.probe == ASK)) or _is_filed(ledger, line, name, node):
+                continue
+            budget = mission_budget(line, part)
+            if after.missions >= part.missions_per_day or after.usd + budget > part.usd_per_day:
+                held.append(f"line {line.number}: the day's budget for missions is spent")
+                continue
+            text = render_heartbeat_mission(line, budget, [found[key][1] for key in fresh], node)
+            files[f"{MISSIONS}/{name}.md"] = text.encode()
+            after = after.spent(budget)
+        return _Landing(record=after.telling(part.notices_per_day), files=files, told=tuple(told), held=tuple(held))
+
+
+def _with_landing(report: TurnReport, made: _Landing) -> TurnReport:
+    return replace(report, told=made.told, missions=made.missions, held=made.held)
+
+
+def problem_lines(checklist: Checklist, ledger: LedgerSnapshot) -> Iterator[str]:
+    """What of the checklist is not followed, in words: lines nobody understands, nodes and projects nobody knows."""
+    for each in checklist.problems:
+        place = f"{PATH}, line {each.number}" if each.number else PATH
+        text = f" ({redact(each.text).text})" if each.text else ""
+        yield f"{place}: {each.says}{text}"
+    nodes = fleet_names(ledger)
+    for line in checklist.lines:
+        if line.node and line.node not in nodes:
+            yield f"{PATH}, line {line.number}: no node of the fleet is called {line.node}: nobody looks at it"
+        if line.project and line.project not in ledger.charter.projects:
+            yield f"{PATH}, line {line.number}: fleet.toml has no project {line.project}"
+
+
+def _bounded_look(due: DueLine, probe: Probe, scene: ProbeScene) -> Look:
+    """A look in a thread of its own: a probe that hangs or fails holds up nothing but its line."""
+    made: list[Look] = []
+
+    def look() -> None:
+        try:
+            found = tuple(_clean(each) for each in islice(probe(scene, due.line.request), MAX_LOOKED_AT))
+            made.append(Look(due=due, found=found))
+        except ProbeFailed as error:
+            made.append(Look(due=due, trouble=str(error)))
+        except Exception as error:  # of a plug-in, which is not ours: it is told, and the others go on
+            made.append(Look(due=due, trouble=f"{due.line.request.probe} failed: {type(error).__name__}: {error}"))
+
+    thread = threading.Thread(target=look, name="probe", daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    done = made[0] if made else Look(due=due, trouble=f"{due.line.request.probe} took more than {PROBE_SECONDS:g} s")
+    return replace(done, trouble=one_line(redact(printable(done.trouble)).text, MAX_FOUND_CHARS))
+
+
+def _clean(found: Finding) -> Finding:
+    """A finding as it may leave this machine: one line, short, without secrets."""
+    subject, says = (
+        one_line(redact(printable(text[:4000])).text, MAX_FOUND_CHARS) for text in (found.subject, found.says)
+    )
+    return Finding(subject=subject[:MAX_SUBJECT_CHARS], says=says)
+
+
+def _finding_key(line: ChecklistLine, found: Finding) -> str:
+    return blake2b(f"{line.ident}\0{found.subject}".encode("utf-8", "replace"), digest_size=10).hexdigest()
+
+
+def _is_filed(ledger: LedgerSnapshot, line: ChecklistLine, name: str, node: str) -> bool:
+    """Whether this mission is known, or an earlier one of the line is still open: nothing is stacked."""
+    begins, ends = f"heartbeat-{line.ident}-", node_mark(node)
+    waits = any(each.startswith(begins) and each.endswith(ends) for each in ledger.open)
+    return waits or name in ledger.claims or ledger.archived(name) is not None

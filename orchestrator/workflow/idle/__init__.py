@@ -1,0 +1,1 @@
+"""What useful work does a node find for itself when nobody has any for it?"""

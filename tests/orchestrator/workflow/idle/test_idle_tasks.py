@@ -1,0 +1,109 @@
+"""Does idle work leave what is useful, once, and nothing that a machine would act on without a person?"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.ports.agent import Project
+from orchestrator.execution.workspace.clone import Workspaces
+from orchestrator.workflow.idle.dependency_proposals import MAX_OPEN, DependencyProposals
+from orchestrator.workflow.idle.index_upkeep import IndexUpkeep
+from orchestrator.workflow.idle.review_filing import ReviewFiling
+from orchestrator.workflow.journal.search_index import SearchIndex
+from tests.journals import SHOP_LOG, entry, log, review_missions
+from tests.ledgers import Keys, Peer, Town
+from tests.orchestrator.repositories import git
+from tests.orchestrator.workflow.heartbeat.turns import OPEN, SIGNED
+
+NEVER = threading.Event()
+STOPPED = threading.Event()
+STOPPED.set()
+
+
+def test_the_index_takes_in_what_is_new(tmp_path: Path) -> None:
+    """Ahead of the mission that asks it; nothing when nothing came."""
+    town = Town({"fleet.toml": OPEN, SHOP_LOG: log(entry("one", did="Fixed the basket."))})
+    n1, index = town.peer("n1"), SearchIndex(path=tmp_path / "recall.db", of="town")
+    upkeep = IndexUpkeep(index=index)
+    assert upkeep.run(n1.ledger(), STOPPED) == ""
+    assert upkeep.run(n1.ledger(), NEVER) == "2 log files taken into the index"
+    assert upkeep.run(n1.ledger(), NEVER) == ""
+    n1.push({SHOP_LOG: log(entry("one", did="Fixed the basket."), entry("two"))})
+    assert upkeep.run(n1.ledger(), NEVER) == "1 log file taken into the index"
+    assert [hit.entry_id for hit in index.search(n1.ledger(), "basket")][:1] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("when", "cron", "files"), [("2026-11-01", "", 1), ("2026-11-18", "", 0), ("2026-11-01", "0 3 * * *", 0)]
+)
+def test_a_review_is_filed_where_nobody_has_scheduled_one(when: str, cron: str, files: int) -> None:
+    """Once entries waited for a week; once a day, whoever is idle, and it is a mission that runs."""
+    fleet = OPEN + (f'[review]\ncron = "{cron}"\n' if cron else "")
+    town = Town({"fleet.toml": fleet, SHOP_LOG: log(entry("old", f"{when}T08:00:00Z"))})
+    for name in ("n1", "n2"):
+        peer = town.peer(name)
+        filing = ReviewFiling(bus=peer.bus, reader=peer.reader, now=town.clock)
+        assert filing.run(peer.ledger(), STOPPED) == ""
+        filing.run(peer.ledger(), NEVER)
+    assert len(review_missions(peer.ledger())) == files
+    if files:
+        assert "nothing else to do" in peer.text(f"missions/{review_missions(peer.ledger())[0]}.md")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workspaces:
+    """The kept clone of a project whose lock file was changed today; the tests' clocks are ahead."""
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "shop")
+    folder = tmp_path / "shop"
+    for name in ("uv.lock", "deep/er/uv.lock", "pyproject.toml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{name}\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "today")
+    spaces = Workspaces(cache=tmp_path / "cache")
+    assert spaces.files(Project(name="shop", url=str(folder), branch="main"), NEVER, clone=True)
+    return spaces
+
+
+def proposals(town: Town, peer: Peer, spaces: Workspaces) -> DependencyProposals:
+    """One node's."""
+    return DependencyProposals(bus=peer.bus, reader=peer.reader, projects=spaces, now=town.clock)
+
+
+def test_an_old_lock_file_is_proposed_once_and_runs_only_on_a_persons_word(
+    tmp_path: Path, shop: Workspaces, keys: Keys
+) -> None:
+    """It is untrusted; put away it is not proposed again, by no node."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",), n2=("node",))
+    fleet = SIGNED.replace("/srv/shop.git", str(tmp_path / "shop"))
+    town = Town({"fleet.toml": fleet, "allowed_signers": signers})
+    today = datetime.now(UTC)
+    town.clock.at = today + timedelta(days=173, minutes=1)
+    n1, n2 = (town.peer(name, key=keys[name]) for name in ("n1", "n2"))
+    assert proposals(town, n1, shop).run(n1.ledger(), STOPPED) == ""
+    assert proposals(town, n1, shop).run(n1.ledger(), NEVER).startswith("proposed proposal-dependencies-shop-2")
+    assert proposals(town, n2, shop).run(n2.ledger(), NEVER) == ""
+    ledger = n2.ledger()
+    (filed,) = ledger.open.values()
+    word = n2.trust.authorize(ledger, filed)
+    assert (word.trusted, "may not file missions" in word.why) == (False, True)
+    assert f"`uv.lock` was changed last on {today:%Y-%m-%d}, 173 days ago" in filed.mission.body
+    assert (filed.mission.approve, filed.mission.project) == ("always", "shop")
+
+
+def test_nothing_is_proposed_for_what_is_new_unknown_or_piled_up(tmp_path: Path, shop: Workspaces) -> None:
+    """A lock file of this season, a project without a clone here, three proposals that wait already."""
+    town = Town({"fleet.toml": OPEN.replace("/srv/shop.git", str(tmp_path / "shop"))})
+    n1 = town.peer("n1")
+    town.clock.at = datetime.now(UTC) + timedelta(days=60)
+    assert proposals(town, n1, shop).run(n1.ledger(), NEVER) == ""
+    town.clock.at += timedelta(days=100)
+    elsewhere = Workspaces(cache=tmp_path / "empty")
+    assert proposals(town, n1, elsewhere).run(n1.ledger(), NEVER) == ""
+    for number in range(MAX_OPEN):
+        n1.push({f"missions/proposal-dependencies-p{number}-20260101.md": "Look.\n"})
+    assert proposals(town, n1, shop).run(n1.ledger(), NEVER) == ""
