@@ -10,15 +10,18 @@ from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
 from orchestrator.app.bus_factory import build_bus
 from orchestrator.app.devices.fleet_addresses import addresses_line
+from orchestrator.app.feed_factory import build_feed_poller
 from orchestrator.app.heartbeat_factory import build_turn
 from orchestrator.app.node_parts import NodeParts, open_parts
 from orchestrator.app.work_factory import build_work
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.usage import Spend
+from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node.announcer import NodePagePublisher, volatile_state
+from orchestrator.node.background.feed_polls import FeedPolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.gates import DiskGate
@@ -70,6 +73,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             notifications=notifications,
             over_bus=over_bus,
             turns=None if once else build_turns(parts, opened),
+            feeds=None if once else build_feed_polls(parts, opened),
             idle=build_idle_work(parts, work.attempts.jobs, opened)
             if parts.settings.policy.idle_work and not once
             else None,
@@ -148,6 +152,16 @@ def build_turns(parts: NodeParts, opened: ExitStack) -> HeartbeatTurns:
     )
     opened.callback(turns.close)
     return turns
+
+
+def build_feed_polls(parts: NodeParts, opened: ExitStack) -> FeedPolls | None:
+    """What asks the feeds of fleet.toml; None for a worker, which takes in nothing for the fleet."""
+    if parts.settings.role is Role.LOCAL_WORKER:
+        return None
+    poller = build_feed_poller(parts.settings, parts.stores)
+    polls = FeedPolls(poller=poller, tell=parts.tell, nudge=parts.wake.set)
+    opened.callback(polls.close)
+    return polls
 
 
 def build_idle_work(parts: NodeParts, jobs: RunningJobs, opened: ExitStack) -> IdleWork:

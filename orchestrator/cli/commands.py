@@ -87,6 +87,12 @@ HEARTBEAT: CommandTable = {
     "check": ("journal.heartbeat:check", "Says how each line is understood, and which is not."),
     "run": ("journal.heartbeat:run", "Takes a turn now: looks at what is due."),
 }
+SIGNALS: CommandTable = {
+    "list": ("fleet.signals:list_", "Lists what suppliers told, and what became of it."),
+    "sources": ("fleet.signals:sources", "Lists the suppliers, with their feeds and bounds."),
+    "send": ("fleet.signals:send", "Sends an event to headquarters, signed as a supplier."),
+    "poll": ("fleet.signals:poll", "Asks a supplier's feed now."),
+}
 TOKEN: CommandTable = {
     "list": ("token:listing", "Lists the tokens, without their secrets."),
     "new": ("token:new", "Makes a token and shows it, this once."),
@@ -147,6 +153,7 @@ log = LazyGroup("log", help="Writes into the journal, and finds what stands ther
 memo = LazyGroup("memo", help="Shows memos, and decides which lessons all know.", table=MEMO, default="list")
 digest = LazyGroup("digest", help="Keeps the briefings true to the log.", table=DIGEST, default="status")
 heartbeat = LazyGroup("heartbeat", help="Shows and does what HEARTBEAT.md asks for.", table=HEARTBEAT, default="list")
+signals = LazyGroup("signals", help="Shows what suppliers tell the fleet.", table=SIGNALS, default="list")
 token = LazyGroup("token", help="Lets programs and devices use this node's API.", table=TOKEN, default="list")
 device = LazyGroup("device", help="Pairs phones and browsers, and shuts them out.", table=DEVICE, default="list")
 models = LazyGroup("models", help="Shows, fetches and chooses models.", table=MODELS, default="list")
@@ -180,6 +187,7 @@ SHIFTBOOK: CommandTable = {
     "heartbeat": ("commands:heartbeat", "Shows and does what HEARTBEAT.md asks for."),
     "handoff": ("commands:handoff", "Shows and checks what a fresh instance is given."),
     "notify": ("commands:notify", "Tells people what happens."),
+    "signals": ("commands:signals", "Shows what suppliers tell the fleet."),
     "token": ("commands:token", "Lets programs and devices use this node's API."),
     "mcp": ("mcp:mcp", "Serves the fleet to another agent's program."),
     "audit": ("audit:audit", "Shows who did what, by the signed history."),
@@ -204,6 +212,7 @@ SECTIONS: Sections = {
         "heartbeat",
         "handoff",
         "notify",
+        "signals",
         "token",
         "mcp",
         "audit",

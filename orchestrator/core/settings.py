@@ -111,6 +111,7 @@ class Settings(BaseModel):
     git_token: SecretStr = SecretStr("")
     hook_secret: SecretStr = SecretStr("")
     signal_secrets: SecretStr = SecretStr("")
+    feeds_private: bool = False
     hq_url: str = ""
     hq_token: SecretStr = SecretStr("")
     notify: SecretStr = SecretStr("")

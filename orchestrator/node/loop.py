@@ -16,6 +16,7 @@ from orchestrator.ledger.transport import BEAT, Transport
 from orchestrator.node.admission import report_problems, require_admitted
 from orchestrator.node.announcer import NodePagePublisher
 from orchestrator.node.attempts import Attempts
+from orchestrator.node.background.feed_polls import FeedPolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.executor import StopReason
@@ -67,6 +68,8 @@ class Node:
     """Called whenever a round is over that went through."""
     turns: HeartbeatTurns | None = None
     """Looks at what HEARTBEAT.md asks for; None: nobody does here."""
+    feeds: FeedPolls | None = None
+    """Asks the feeds that fleet.toml names; None: this node does not."""
     idle: IdleWork | None = None
     """Does useful work of its own while there is no other; None: it rests then."""
     resources: ExitStack = field(default_factory=ExitStack)
@@ -273,8 +276,9 @@ class Node:
             return False
         if self.page is not None:
             self.page.step(ledger)
-        if self.turns is not None:
-            self.turns.step(ledger)
+        for beside in (self.turns, self.feeds):
+            if beside is not None:
+                beside.step(ledger)
         return self.maintenance is not None and self.maintenance.step(ledger)
 
     def _works(self) -> bool:

@@ -138,6 +138,17 @@ class MissionFiling:
         return ""
 
 
+def supplier_filing(supplier: str, fleet: Callable[[], Fleet], marks: Cursors | None) -> Callable[[str, str, str], str]:
+    """What files the missions of one supplier's events: text, name, and the key under which each is filed once."""
+    filing = MissionFiling(fleet=fleet, marks=marks, locks=RequestLocks())
+
+    def file(text: str, name: str, key: str) -> str:
+        asked = MissionRequest(text=text, name=name, by=f"supplier {supplier}", key=key, caller=f"signal {supplier}")
+        return filing.file(asked)
+
+    return file
+
+
 def forget_old_keys(marks: Cursors, now: datetime) -> None:
     """Forgets the keys that nobody comes back with any more; looks once a day."""
     last = marks.get(PRUNED)

@@ -6,9 +6,7 @@ to is looked up once and then used), no redirect, and of the answer nothing but 
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,27 +29,17 @@ from mobile_bridge.web_push import (
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import NotDelivered, PushGone, PushLater
 from orchestrator.core.ports.push import PushMessage, PushSubscription
+from orchestrator.core.public_address import Resolve, is_public, resolve
 
 SEND_SECONDS = 10.0
 """Seconds for each step of handing a message over."""
 GONE_STATUSES = frozenset({404, 410})
 MIN_LATER_SECONDS, MAX_LATER_SECONDS = 5.0, 86_400.0
 """A service may ask for a rest of so many seconds."""
-GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-"""Where IPv6 addresses of the internet are (RFC 4291). `is_global` says yes to much else: to IPv4 in `::/96`, to what
-was site-local, to a network's own translation (64:ff9b:1::/48)."""
-
-Resolve = Callable[[str, int], list[str]]
-"""The addresses of a host. Raises OSError."""
 
 
 class UnknownHost(NotDelivered):
     """A name that leads nowhere, now."""
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """As this machine's resolver says."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +122,7 @@ class WebPushCarrier:
             raise UnknownHost("the name of its push service leads nowhere") from error
         if not found:
             raise UnknownHost("the name of its push service leads nowhere")
-        if not self.private and not all(map(_is_public, found)):
+        if not self.private and not all(map(is_public, found)):
             raise NotDelivered("its push service has a private address: set SHIFTBOOK_PUSH_PRIVATE=1 if it is yours")
         return found[0]
 
@@ -158,17 +146,3 @@ class WebPushCarrier:
             except (ValueError, TypeError):
                 seconds = 60.0
         return min(MAX_LATER_SECONDS, max(MIN_LATER_SECONDS, seconds))
-
-
-def _is_public(address: str) -> bool:
-    """Whether an address is on the public internet; one that hides an inner one (6to4, NAT64) is judged by that."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if inner is None and found in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-        if found not in GLOBAL_UNICAST:
-            return False
-    return found.is_global and not found.is_multicast

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from missions.child_limits import PROPOSABLE_TASKS
 from orchestrator.ledger.config.policy_tables import FleetTomlTable
@@ -29,9 +30,29 @@ class SignalRule(FleetTomlTable):
 
 
 class SupplierPart(FleetTomlTable):
-    """`[suppliers.NAME]`: how many events are taken, how many missions may come of them, and by which rules."""
+    """`[suppliers.NAME]`: how many events are taken, how many missions may come of them, and by which rules.
+
+    With `feed` headquarters asks an RSS or Atom feed every so many minutes. An entry is as sure as the surest of
+    `words` in it, else `confidence`.
+    """
 
     per_minute: Annotated[int, Field(ge=1, le=600)] = 60
     per_day: Annotated[int, Field(ge=1, le=20_000)] = 5000
     missions_per_day: Annotated[int, Field(ge=0, le=1000)] = 10
     rules: Annotated[tuple[SignalRule, ...], Field(max_length=50)] = ()
+    feed: Annotated[str, Field(max_length=1000)] = ""
+    every_minutes: Annotated[int, Field(ge=5, le=10_080)] = 60
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
+    words: Annotated[dict[Word, Annotated[float, Field(ge=0, le=1)]], Field(max_length=50)] = Field(
+        default_factory=dict
+    )
+
+    @field_validator("feed")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)  # raises ValueError
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable()):
+            raise ValueError("write a feed's address, such as https://news.example/feed.xml")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("write it without a user and a password: everybody reads fleet.toml")
+        return value

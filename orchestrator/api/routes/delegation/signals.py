@@ -22,7 +22,7 @@ from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.signals import Signal
 from orchestrator.ledger.config.supplier_tables import SupplierPart
-from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest, RequestLocks
+from orchestrator.workflow.mission_filing import RequestLocks, supplier_filing
 from orchestrator.workflow.reading.paging import read_cursor, write_cursor
 from orchestrator.workflow.signals.cloud_event import MAX_EVENTS
 from orchestrator.workflow.signals.intake import DEFERRED, VERDICTS, SignalIntake, SignalResult
@@ -142,12 +142,7 @@ def _take_all(supplier: str, events: list[Any]) -> list[SignalResult]:
     services, stores = app_services(), current_stores()
     part = shared_ledger().look().ledger.charter.suppliers.get(supplier, SupplierPart())
     opened = services.fleet()
-    filing = MissionFiling(fleet=lambda: opened, marks=stores.marks, locks=RequestLocks())
-
-    def file(text: str, name: str, key: str) -> str:
-        asked = MissionRequest(text=text, name=name, by=f"supplier {supplier}", key=key, caller=f"signal {supplier}")
-        return filing.file(asked)
-
+    file = supplier_filing(supplier, lambda: opened, stores.marks)
     intake = SignalIntake(supplier=supplier, part=part, signals=stores.signals, file=file, now=services.now)
     try:
         return [intake.take(each) for each in events]

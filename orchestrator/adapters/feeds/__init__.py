@@ -1,0 +1,1 @@
+"""How is a feed of somebody else's fetched and read without harm?"""

@@ -1,0 +1,1 @@
+"""How do entries of feeds become events of suppliers?"""

@@ -1,0 +1,78 @@
+"""Are feeds polled beside the node's loop, one after the other, and is what became of them told?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.ledger.config.supplier_tables import SupplierPart
+from orchestrator.node.background.feed_polls import FeedPolls
+from orchestrator.workflow.feeds.feed_poller import PolledFeed
+from orchestrator.workflow.signals.intake import SignalResult
+from tests.ledgers import NOON, Town
+from tests.orchestrator.workflow.heartbeat.turns import OPEN
+
+FEEDS = '[suppliers.a]\nfeed = "https://a.example/"\n[suppliers.b]\nfeed = "https://b.example/"\n[suppliers.plain]\n'
+
+
+@dataclass
+class Poller:
+    """Feeds whose answers the test writes."""
+
+    answers: dict[str, PolledFeed] = field(default_factory=dict)
+    polled: list[str] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def due(self, suppliers: Mapping[str, SupplierPart]) -> list[str]:
+        """All that were not polled."""
+        return [name for name in sorted(suppliers) if name not in self.polled]
+
+    def poll(self, supplier: str, part: SupplierPart) -> PolledFeed:
+        """Polls one."""
+        assert part.feed
+        self.polled.append(supplier)
+        assert self.gate.wait(20)
+        if supplier not in self.answers:
+            raise OSError("no database")
+        return self.answers[supplier]
+
+
+def test_feeds_are_polled_one_after_the_other_and_told() -> None:
+    """The loop goes on meanwhile; a mission is told and wakes the node, a failure is told once, nothing stops it."""
+    ledger = Town({"fleet.toml": OPEN + FEEDS}).peer("hq").ledger()
+    poller, told, nudged = Poller(), list[tuple[str, str]](), threading.Event()
+    poller.answers["a"] = PolledFeed(supplier="a", why="its server answers 500", due=NOON)
+    result = SignalResult(id="1", verdict="filed", missions=("signal-b-1",))
+    poller.answers["b"] = PolledFeed(supplier="b", results=(result,), due=NOON)
+
+    def tell(event: str, words: str, **_facts: object) -> None:
+        told.append((event, words))
+
+    polls = FeedPolls(poller=poller, tell=tell, nudge=nudged.set)
+    for _ in range(5):
+        polls.step(ledger)
+    assert poller.polled == ["a"]
+    poller.gate.set()
+    assert nudged.wait(20)
+    polls.close()
+    assert poller.polled == ["a", "b"]
+    assert told == [("feed", "a: its server answers 500"), ("filed", "signal-b-1: an entry of the feed b")]
+    polls.step(ledger)
+    assert poller.polled == ["a", "b"]
+
+
+def test_trouble_is_told_and_nothing_is_done_without_feeds() -> None:
+    """Of a database, for instance; a ledger without feeds starts no thread."""
+    poller, told = Poller(), list[str]()
+    poller.gate.set()
+
+    def tell(_event: str, words: str, **_facts: object) -> None:
+        told.append(words)
+
+    polls = FeedPolls(poller=poller, tell=tell, nudge=lambda: None)
+    polls.step(Town({"fleet.toml": OPEN + "[suppliers.plain]\n"}).peer("hq").ledger())
+    assert polls._thread is None
+    polls.step(Town({"fleet.toml": OPEN + FEEDS}).peer("hq").ledger())
+    polls.close()
+    assert told == ["feeds are not taken in now: OSError: no database"]
