@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sync.errors import GitError, RemoteUnreachable, TooManyRaces
 from sync.objects import FOLDER, edit_tree, find, load_commit
-from sync.push_report import LOST_RACE
+from sync.refs.push_report import LOST_RACE
 from sync.remote import MAX_OBJECT_BYTES, MOVED_MESSAGE, Oid
 from sync.worktree import NO_BLOB, WorkTree
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from filelock import FileLock
 
 from sync import files
-from sync.batch_push import is_batch, push_new_refs
 from sync.errors import (
     BranchMissing,
     GitError,
@@ -22,8 +21,9 @@ from sync.errors import (
 )
 from sync.git import Git, GitStore, bearer_environment
 from sync.local_repository import LocalRepository, local_path
-from sync.push_report import may_have_arrived, read_verdicts
+from sync.refs.batch_push import is_batch, push_new_refs
 from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
+from sync.refs.push_report import may_have_arrived, read_verdicts
 from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
 from sync.refs.ref_writer import RefWriter
 from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate

@@ -21,10 +21,12 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.takeovers import taken_over
 from sync import files
 from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries
+from sync.heartbeat import announced_stretch
 from sync.remote import Oid
 
 PAGES_FOLDER = "heartbeats"
 STALE_AFTER, OFFLINE_AFTER = timedelta(minutes=5), timedelta(minutes=15)
+"""For nodes whose leases are not longer: see `silence_limits`."""
 CLOCKS_DIFFER = timedelta(minutes=10)
 """By so much the clock of who wrote a result may differ from ours, where a takeover is told; nothing rests on it."""
 DISK_FULL_FIELD = "disk_full"
@@ -202,7 +204,7 @@ def _presence(ledger: LedgerSnapshot, name: str, page: TreeEntry | None, seen: S
         capabilities=words("capabilities"),
         agents=words("agents"),
         version=word("version"),
-        state=_liveness(name in ledger.beats, seen, now),
+        state=_liveness(ledger, name, seen, now),
         moved=seen.moved,
         silent_seconds=(now - seen.since).total_seconds() if seen.since and name in ledger.beats else None,
         works_on=tuple(works_on),
@@ -273,10 +275,22 @@ def no_room_reason(ledger: LedgerSnapshot) -> str:
     return f"no node has room on its disk: free some space on {', '.join(nodes)}"
 
 
-def _liveness(beating: bool, seen: Sighting, now: datetime) -> str:
-    if not beating:
+def own_lease(ledger: LedgerSnapshot, node: str) -> timedelta:
+    """How long a node may be silent before what it holds is taken over, as its beat that stands there states it."""
+    return timedelta(seconds=ledger.charter.bus.lease * announced_stretch(ledger.store, ledger.beats.get(node)))
+
+
+def silence_limits(ledger: LedgerSnapshot, node: str) -> tuple[timedelta, timedelta]:
+    """After how long a silence a node is called stale, and offline: one that has said that it beats seldom, later."""
+    lease = own_lease(ledger, node)
+    return max(STALE_AFTER, lease), max(OFFLINE_AFTER, 3 * lease)
+
+
+def _liveness(ledger: LedgerSnapshot, node: str, seen: Sighting, now: datetime) -> str:
+    if node not in ledger.beats:
         return "stopped"
     silent = now - seen.since if seen.since else timedelta()
-    if silent < STALE_AFTER:
+    stale, offline = silence_limits(ledger, node)
+    if silent < stale:
         return "live" if seen.moved else "unknown"
-    return "stale" if silent < OFFLINE_AFTER else "offline"
+    return "stale" if silent < offline else "offline"

@@ -16,6 +16,7 @@ from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.outbox import Outbox, PendingResult
 from orchestrator.node.scheduler import Assignment
+from orchestrator.policy.push_allowance import is_rate_limited
 from sync.backoff import Backoff
 from sync.errors import BranchMissing, HistoryRewritten, RemoteUnreachable, SyncError
 from sync.remote import Oid
@@ -102,7 +103,8 @@ class Handback:
 
         `folded` says up to which epoch the branch tells a mission's ends. What could not be pushed stays ready. One
         letter that the remote refuses rests, and holds up nothing else.
-        Raises RemoteUnreachable, BranchMissing, HistoryRewritten or OSError when nothing was settled because of it.
+        Raises RemoteUnreachable, BranchMissing, HistoryRewritten or OSError when nothing was settled because of it, and
+        PushRefused when the host takes no more pushes for now.
         """
         with self._lock:
             ready = [letter for letter in self._ready if self._due(letter)]
@@ -119,8 +121,11 @@ class Handback:
             except (RemoteUnreachable, BranchMissing, HistoryRewritten, OSError) as error:
                 trouble = error
                 continue
-            except SyncError as error:  # a hook, a limit on sizes: it will be the same in the next round
-                self._back_off(letter, error)
+            except SyncError as error:
+                if is_rate_limited(error):  # nothing is wrong with this letter: it waits for its turn
+                    trouble = error
+                    break
+                self._back_off(letter, error)  # a hook, a limit on sizes: it will be the same in the next round
                 continue
             done.append(letter)
             self._settle(letter, ended)

@@ -230,10 +230,13 @@ class Node:
         pending = self.attempts.handback.pending(ledger.claims)
         busy = self.jobs.by_mission.keys() | pending  # as of now: some is handed back in a moment
         moved = self.attempts.hand_back(ledger) or heard
-        if not self.draining and not self.heartbeat.fenced:
+        if not self.draining and not self.heartbeat.fenced and not self._left_to_results():
             moved = self._take_on(ledger, busy) or moved
         moved = self.folding.step(ledger) or moved
         return self._keep_house(ledger) or moved
+
+    def _left_to_results(self) -> bool:
+        return self.heartbeat.allowance.for_results_alone(self.heartbeat.clock())
 
     def _hear(self, ledger: LedgerSnapshot) -> bool:
         """What people say to what runs here, and whether they watch it; whether anybody was answered."""

@@ -122,6 +122,7 @@ class Scheduler:
         self.watch.longer = {n: bus.lease * stretches.get(h.claim.node, 1) for n, h in others.items()}
         self._left.lease, self._left.roof = self.watch.lease, self.watch.roof
         kept = {n: f.mission for n, f in ledger.open.items() if f.mission.kept_on and f.mission.status in OPEN}
+        self._left.longer = {n: bus.lease * stretches.get(m.kept_on or "", 1) for n, m in kept.items()}
         self._left.observe({n: (m.epoch, m.kept_on) for n, m in kept.items() if m.kept_on in ledger.beats}, now)
 
     def _stretches(self, beat: Oid) -> int:
@@ -329,11 +330,15 @@ class Scheduler:
         return word.trusted and not self._waits(ledger, mission)
 
     def _left_to_another(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
-        """Whether a resumed mission is left, for a lease, to the node that keeps its workspace, lives and has room."""
+        """Whether a resumed mission is left, for a lease of the node that keeps its workspace, to that node.
+
+        Only while it lives and has room.
+        """
         keeper = mission.kept_on
         if keeper in (None, self.bus.name) or keeper not in ledger.beats or self._left.expired([mission.name]):
             return False
-        return self.liveness.silent_for(keeper) < self.watch.lease and not has_full_disk(ledger, keeper)
+        lease = self.watch.lease * self.precedence.stretches.get(keeper, 1)
+        return self.liveness.silent_for(keeper) < lease and not has_full_disk(ledger, keeper)
 
     def _waits(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
         """Whether a mission that this node may take is not asked for now."""

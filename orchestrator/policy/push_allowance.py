@@ -1,8 +1,9 @@
 """How often may this fleet push, and so how often may its nodes beat? The allowance of a host that limits pushes.
 
-Results and claims come first: beats are stretched until they take half of what the host allows, and the leases with
-them. What it allows stands in `fleet.toml`; a host that refuses more teaches it, as TCP learns what a network carries:
-twice as long pauses after each refusal, and half as long after a while without one.
+Results come first, then claims: beats are stretched until they take half of what the host allows, and the leases with
+them; and after a refusal nothing new is claimed for a minute, so that what is done gets through. What the host allows
+stands in `fleet.toml`; one that refuses more teaches it, as TCP learns what a network carries: twice as long pauses
+after each refusal, and half as long after a while without one.
 """
 
 from __future__ import annotations
@@ -96,11 +97,17 @@ class PushAllowance:
     learned: int = 1
     """By how much it stretches its beats because of them."""
     _changed: float = float("-inf")
+    _refused: float = float("-inf")
 
     def refused(self, now: float) -> None:
         """The host has refused a push because there were too many."""
+        self._refused = now
         if now - self._changed >= SAME_REFUSAL_SECONDS:
             self.learned, self._changed = min(2 * self.learned, MAX_STRETCH), now
+
+    def for_results_alone(self, now: float) -> bool:
+        """Whether the pushes that the host takes now are left to results: claims rest for a while after a refusal."""
+        return now - self._refused < SAME_REFUSAL_SECONDS
 
     def stretch(self, bus: BusPart, nodes: int, now: float) -> int:
         """By how much this node stretches its next beats, in a fleet of so many that live."""

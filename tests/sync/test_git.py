@@ -12,7 +12,7 @@ import pytest
 from sync.errors import GitError, ObjectMissing, ObjectTooLarge, RemoteUnreachable
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote
-from sync.push_report import LOST_RACE
+from sync.refs.push_report import LOST_RACE
 from tests.waiting import PATIENCE
 
 

@@ -21,8 +21,8 @@ from orchestrator.core.ports.stores import Cursors, Stores
 from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.liveness import Liveness
-from orchestrator.ledger.node_pages import OFFLINE_AFTER
-from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.node_pages import OFFLINE_AFTER, own_lease
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.elected_node import fleet_nodes, is_first_alive, notifier_order
 from orchestrator.node.notifications.finding_watch import FindingWatch
@@ -127,8 +127,8 @@ class NotificationPublisher:
 
     def post(self, ledger: LedgerSnapshot) -> None:
         """Leaves what one fetch showed, for the thread to look at. Takes no time, and raises nothing."""
-        silent_after = max(OFFLINE_AFTER.total_seconds(), ledger.charter.bus.lease)
-        silent = self.liveness.silent(silent_after)
+        after = {node: max(OFFLINE_AFTER, own_lease(ledger, node)).total_seconds() for node in ledger.beats}
+        silent = {node: lasts for node, lasts in self.liveness.silent(0.0).items() if lasts >= after.get(node, lasts)}
         silent.pop(self.name, None)
         moved = self._left is None or self._left[0].tip != ledger.tip or self._left[1].keys() != silent.keys()
         self._left = (ledger, silent)

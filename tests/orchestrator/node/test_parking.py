@@ -194,19 +194,24 @@ def test_a_resumed_mission_goes_on_in_its_folder(tmp_path: Path) -> None:
     assert not second.folder.exists()
 
 
-def test_another_node_leaves_a_resumed_mission_to_the_one_that_keeps_it_for_a_lease(tmp_path: Path) -> None:
-    """As long as that one is there; then it starts afresh."""
+@pytest.mark.parametrize("stretch", [1, 4])
+def test_another_node_leaves_a_resumed_mission_to_the_one_that_keeps_it_for_a_lease(
+    tmp_path: Path, stretch: int
+) -> None:
+    """As long as that one is there, by the lease that its own beats state; then it starts afresh."""
     town = Town({PATH: FILE})
     one = node(town, "n1", tmp_path, with_session(QUOTA))
+    one.node.heartbeat.beat.stretch = stretch
     one.node.heartbeat.beat.start()
     assert one.node.heartbeat.beat.move()
     one.settle()
     said(one.peer, status="queued", reason=None)
     two = node(town, "n2", tmp_path)
     two.step()
-    two.ticks.at += 29
-    two.step()
-    assert two.agent.jobs == []
+    for _ in range(stretch):
+        two.ticks.at += 30 - 1 / stretch
+        two.step()
+        assert two.agent.jobs == []
     two.ticks.at += 2
     two.settle()
     assert [job.goes_on for job in two.agent.jobs] == [False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from missions.lease import LeaseWatch
 from orchestrator.app.doctor import ledger_checks
 from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.ledger.config.fleet_toml import BusPart
+from orchestrator.ledger.node_pages import LastSeenStore, list_presences
 from orchestrator.node.heartbeat import LEASE_MARGIN_SHARE, Heartbeat
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.rounds.loop_progress import LoopProgress
@@ -219,3 +221,69 @@ def test_refusals_teach_and_are_forgotten() -> None:
 def test_what_a_host_says_of_too_many_pushes_is_understood(error: Exception, limited: bool) -> None:
     """By its words, wherever git passes them on."""
     assert is_rate_limited(error) is limited
+
+
+def refused() -> None:
+    """What a host says whose pushes are used up."""
+    raise PushRefused("refs/shiftbook", "remote: You have exceeded a secondary rate limit")
+
+
+def test_after_a_refusal_results_go_first_and_claims_wait(tmp_path: Path) -> None:
+    """What is done is handed back and folded in the next round; nothing new is claimed for a minute."""
+    town = Town({"missions/a.md": "Do it.\n", "missions/b.md": "Do it.\n"})
+    found = working(town.peer("n1"), tmp_path)
+    found.step()
+    found.peer.line.before_push.append(refused)
+    assert not found.step()
+    assert [len(found.agent.jobs), len(found.peer.ledger().claims)] == [1, 1]
+    found.settle()
+    assert [len(found.agent.jobs), len(list(found.peer.ledger().every_archived()))] == [1, 1]
+    found.ticks.at += 59
+    found.settle()
+    assert len(found.agent.jobs) == 1
+    found.ticks.at += 2
+    found.settle()
+    assert [len(found.agent.jobs), len(list(found.peer.ledger().every_archived()))] == [2, 2]
+
+
+def test_a_result_that_the_host_has_no_push_for_does_not_rest_by_itself(tmp_path: Path) -> None:
+    """Unlike one that is refused for what it is; and no other one is tried behind it."""
+    town = Town({"missions/a.md": "Do it.\n", "missions/b.md": "Do it.\n"})
+    found = working(town.peer("n1"), tmp_path, slots=2)
+    found.step()
+    pushes = [refused, lambda: pytest.fail("a second push was tried")]
+    found.peer.line.before_push.extend(pushes)
+    with pytest.raises(PushRefused):
+        found.handback.hand_back()
+    assert found.peer.line.before_push == pushes[1:]
+    found.peer.line.before_push.clear()
+    assert len(found.handback.hand_back()) == 2
+
+
+def stretched_beat(peer: Peer, stretch: int) -> None:
+    """A node's sign of life that says by how much the next one comes later."""
+    beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
+    beat.stretch = stretch
+    beat.start()
+    assert beat.move()
+
+
+def test_a_node_that_said_it_beats_seldom_is_not_called_stale_before(tmp_path: Path) -> None:
+    """By its own lease: of beats that are stretched to forty minutes one may be thirty-nine old."""
+    town, seen = Town(), LastSeenStore(tmp_path / "seen.json")
+    ada, noon = town.peer("ada"), datetime(2026, 11, 30, 12, tzinfo=UTC)
+    for name, stretch in (("often", 1), ("seldom", 60)):
+        for _ in range(2):
+            stretched_beat(town.peer(name), stretch)
+            seen.update(ada.ledger().beats, noon)
+
+    def states(minutes: float) -> list[str]:
+        now = noon + timedelta(minutes=minutes)
+        ledger = ada.ledger()
+        return [one.state for one in list_presences(ledger, seen.update(ledger.beats, now), now)]
+
+    assert BUS.lease * 60 == 1800
+    assert states(4) == ["live", "live"]
+    assert states(16) == ["offline", "live"]
+    assert states(31) == ["offline", "stale"]
+    assert states(91) == ["offline", "offline"]
