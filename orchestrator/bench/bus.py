@@ -31,6 +31,7 @@ NODES, CLAIMS_PER_NODE = 8, 20
 """As in the promise: 8 nodes, distinct missions."""
 MAX_MILLISECONDS_EACH = 0.5
 """For each further claim of a push to a repository on the same disk: three objects, a ref there, and a note here."""
+WARM_UP_ROUNDS = 2
 MIB = 1024 * 1024
 
 
@@ -51,6 +52,7 @@ def measure(finished: int = 0) -> list[Measurement]:
             _hundred_at_once(root / "local", by_git=False),
             _batches(root / "batches"),
             _noticed(root / "noticed"),
+            _served(root / "served"),
             *_idle(root / "idle"),
             *large_ledger(root),
         ]
@@ -219,6 +221,18 @@ def _noticed(root: Path, rounds: int = 9) -> Measurement:
         bar="<= 1.3 x a bare push and fetch",
         met=value <= 1.3 * baseline,
     )
+
+
+def _served(root: Path, rounds: int = 20) -> Measurement:
+    """From the moment a person's push to headquarters' own Git server begins until its node starts the mission."""
+    ground, took = make_testbed(root, missions=0), list[float]()
+    with ground.serving(git=True) as node:
+        for turn in range(rounds + WARM_UP_ROUNDS):
+            node.calm()
+            began = ground.push_beginning(f"job-{turn}")
+            took.append(node.started(f"job-{turn}") - began)
+    p95 = statistics.quantiles(took[WARM_UP_ROUNDS:], n=20)[-1]
+    return at_most("a push to HQ's own Git server until it is started, 95th percentile", p95, "s", 1.0)
 
 
 # -- idle ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+
+import httpx
 
 from handoff.log import PREAMBLE
 from missions import document
@@ -100,11 +103,17 @@ class BenchSetup:
 
     def push_mission(self, name: str) -> float:
         """Pushes a mission with plain git. Returns the monotonic time at which the push was through."""
+        self.push_beginning(name)
+        return time.monotonic()
+
+    def push_beginning(self, name: str) -> float:
+        """Pushes a mission with plain git. Returns the monotonic time at which the push began."""
         git = self.clone()
         git.run("pull", "--quiet", "--rebase")
         self._commit(git, name)
+        began = time.monotonic()
         git.run("push", "--quiet")
-        return time.monotonic()
+        return began
 
     def bare_push_and_fetch(self, name: str) -> float:
         """Seconds that the same push takes together with one fetch of it by another clone."""
@@ -122,13 +131,14 @@ class BenchSetup:
         git.run("commit", "--quiet", "-m", name)
 
     @contextmanager
-    def serving(self) -> Iterator[RunningNode]:
-        """A node's process that works on this ledger until the block is left."""
+    def serving(self, *, git: bool = False) -> Iterator[RunningNode]:
+        """A node's process that works on this ledger until the block is left; with `git` it serves it by HTTP, too."""
         log = self.root / "node.jsonl"
         ours = ("GIT_", "SHIFTBOOK_", "FACTORY_")
         env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         env |= {"SHIFTBOOK_HOME": str(self.root / "home"), "SHIFTBOOK_NODE_ID": "n0", "FACTORY_ROLE": "HEADQUARTERS"}
-        env |= {"SHIFTBOOK_LEDGER": str(self.bare), "SHIFTBOOK_HTTP": "off"}
+        env |= {"SHIFTBOOK_LEDGER": str(self.bare), "SHIFTBOOK_HTTP": "127.0.0.1:0" if git else "off"}
+        env |= {"SHIFTBOOK_SERVE_GIT": "1"} if git else {}
         keys = self.root / "home" / "keys"
         keys.mkdir(parents=True, exist_ok=True)
         for ending in ("", ".pub"):
@@ -139,7 +149,10 @@ class BenchSetup:
         with log.open("wb") as out:
             process = subprocess.Popen(words, cwd=self.root, env=env, stdout=out, stderr=subprocess.DEVNULL)
         try:
-            yield RunningNode(self, process.pid, log)
+            node = RunningNode(self, process.pid, log)
+            if git:
+                self.clone().config({"remote.origin.url": f"{node.listening()}/git/{self.bare.name}"})
+            yield node
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=TIMEOUT_SECONDS)
@@ -157,6 +170,24 @@ class RunningNode:
         """Waits until the node is ready and has nothing to do."""
         self._until(lambda: "ready" in self._events() and not self._claims())
         time.sleep(0.5)
+
+    def listening(self) -> str:
+        """Waits until the node answers by HTTP; its address."""
+        record = self.ground.root / "home" / "http.json"
+        self._until(lambda: record.exists() and self._answers(record))
+        return str(read_json(record.read_bytes())["url"])
+
+    def _answers(self, record: Path) -> bool:
+        try:
+            return httpx.get(f"{read_json(record.read_bytes())['url']}/api/v1/health").status_code < 500
+        except httpx.TransportError:
+            return False
+
+    def started(self, name: str) -> float:
+        """Waits until the node has started a mission; returns the monotonic time at which that was seen."""
+        line = re.compile(rf'"event": "started".*"mission": "{name}"|"mission": "{name}".*"event": "started"')
+        self._until(lambda: line.search(self.log.read_text(encoding="utf-8")) is not None, pause=0.001)
+        return time.monotonic()
 
     def claimed(self, name: str) -> float:
         """Waits until a mission is claimed, or was already; returns the monotonic time at which it was seen."""
