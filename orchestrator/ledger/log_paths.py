@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LOG_NAME = r"(?:SESSION_LOG|log/(?P<month>\d{4}-\d\d(?:-\d\d)?))\.md"
+_LOG_NAME = r"(?:SESSION_LOG|log/(?P<month>\d{4}-\d\d(?:-\d\d(?:/\d{3})?)?))\.md"
 _LOG_PATH = re.compile(rf"(?:projects/(?P<project>[^/]+)/)?{_LOG_NAME}", re.ASCII)
 _LOG_ANYWHERE = re.compile(rf"(?:.*/)?{_LOG_NAME}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogPath:
-    """Whose log it is ("" for the fleet's own) and of which month or day ("" for the running one).
+    """Whose log it is ("" for the fleet's own) and of which month, day or part of a day ("" for the running one).
 
     The project may be one that fleet.toml does not have.
     """

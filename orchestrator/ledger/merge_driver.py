@@ -33,8 +33,8 @@ ATTRIBUTES = """\
 # Two people's edits are merged by field and by entry where `shiftbook join` set the driver up, else by line.
 missions/**/*.md merge=shiftbook
 SESSION_LOG.md merge=shiftbook
-log/*.md merge=shiftbook
-projects/*/log/*.md merge=shiftbook
+log/**/*.md merge=shiftbook
+projects/*/log/**/*.md merge=shiftbook
 """
 
 

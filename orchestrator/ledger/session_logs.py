@@ -1,7 +1,8 @@
 """Which files hold the fleet's journal, and which entries are in them?
 
 The running log takes what is appended; older months lie beside it in `log/<yyyy-mm>.md`, and what a busy month has more
-than a fold should write anew in `log/<yyyy-mm-dd>.md`. Text is read in whatever encoding it was saved, and parsed once
+than a fold should write anew in `log/<yyyy-mm-dd>.md`; of a day that has more than such a file should hold, the rest is
+in `log/<yyyy-mm-dd>/002.md` and so on. Text is read in whatever encoding it was saved, and parsed once
 for as long as it stays the same.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from handoff.encoding import decode
@@ -24,7 +25,11 @@ MIN_RECENT_ENTRIES, MAX_RUNNING_ENTRIES = 40, 120
 """Entries that a fresh instance may look back on; a running log with fewer is read together with older months. One with
 more than the second number is written anew by each fold for too long: all but the first number move to their days."""
 
+MAX_DAY_BYTES = 256 * 1024
+"""Bytes of a day's file from which on the next one begins: who adds to it reads and writes all of it."""
+
 _MONTH = re.compile(r"\d{4}-\d\d(?:-\d\d)?\.md", re.ASCII)
+_DAY, _PART = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), re.compile(r"\d{3}\.md", re.ASCII)
 MAX_CACHED_LOGS, MAX_CACHED_ENTRIES = 64, 50_000
 """Logs that stay parsed, and entries in them; their blobs never change, so neither does what they mean. A busy month's
 running log is another blob after each fold, and has ten thousand entries at its end."""
@@ -35,7 +40,10 @@ _parsed_logs: dict[tuple[Oid, ...], ParsedLog] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class LogFile:
-    """One file of the journal. `project` is "" for the fleet's own log, `month` (or day) is "" for the running one."""
+    """One file of the journal. `project` is "" for the fleet's own log, `month` is "" for the running one.
+
+    `month` may name a day, or a part of one (`2026-11-30/002`).
+    """
 
     path: str
     project: str
@@ -54,6 +62,25 @@ def month_path(project: str, month: str) -> str:
     return f"{_folder(project)}log/{month}.md"
 
 
+def day_path(ledger: LedgerSnapshot, project: str, day: str, written: Mapping[str, bytes | None]) -> str:
+    """Which file of a day takes more entries: its newest, or where that has grown large the one after it.
+
+    `written` are files that the same commit is about to change.
+    """
+    folder = f"{_folder(project)}log/{day}"
+    names = _entries(ledger.store, ledger.tree, folder).keys() | {
+        path.removeprefix(f"{folder}/") for path in written if path.startswith(f"{folder}/")
+    }
+    newest = max((int(name[:3]) for name in names if _PART.fullmatch(name)), default=1)
+    path = _part_path(project, day, newest)
+    there = written.get(path) or ledger.read(path) or b""
+    return path if len(there) < MAX_DAY_BYTES else _part_path(project, day, newest + 1)
+
+
+def _part_path(project: str, day: str, number: int) -> str:
+    return month_path(project, day if number == 1 else f"{day}/{number:03}")
+
+
 def with_entries(there: str, more: str) -> str:
     """A month's or a day's file with more entries. If an id stands for different words in the two, both are kept."""
     known = {entry.entry_id: entry.raw.strip() for entry in parse_log(there).entries}
@@ -69,6 +96,8 @@ def files(store: ObjectStore, tree: Oid) -> list[LogFile]:
     for project in ("", *_projects(store, tree)):
         folder = _entries(store, tree, f"{_folder(project)}log")
         months = [(name[:-3], entry.oid) for name, entry in folder.items() if _MONTH.fullmatch(name)]
+        days = ((name, entry) for name, entry in folder.items() if _DAY.fullmatch(name))
+        months += [(f"{day}/{name[:-3]}", oid) for day, entry in days for name, oid in _parts(store, entry)]
         months.sort(
             key=lambda pair: (pair[0][:7], pair[0][7:] or "~")
         )  # a month's own file has what came after its days
@@ -139,6 +168,10 @@ def _cached(oids: tuple[Oid, ...], read: Callable[[], ParsedLog]) -> ParsedLog:
 def _join_logs(logs: list[ParsedLog]) -> ParsedLog:
     every = [pair for log in logs for pair in zip(log.entries, log.gaps, strict=True)]
     return ParsedLog(preamble="", entries=tuple(entry for entry, _ in every), gaps=tuple(gap for _, gap in every))
+
+
+def _parts(store: ObjectStore, day: TreeEntry) -> list[tuple[str, Oid]]:
+    return [(name, entry.oid) for name, entry in folder_entries(store, day).items() if _PART.fullmatch(name)]
 
 
 def _folder(project: str) -> str:

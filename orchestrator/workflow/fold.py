@@ -23,6 +23,7 @@ from orchestrator.core.errors import UnusableResult
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts, session_logs
+from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.result_record import (
     ResultRecord,
     artifact_files,
@@ -295,8 +296,9 @@ class FoldPlan:
         if len(parse_log(text).entries) > session_logs.MAX_RUNNING_ENTRIES:
             text, days = log.rotate_days(text, session_logs.MIN_RECENT_ENTRIES)
         self.files[path] = encode_text(text)
+        found = parse_log_path(path)
         for day, more in days.items():
-            to = path.removesuffix("SESSION_LOG.md") + f"log/{day}.md"
+            to = session_logs.day_path(self.ledger, found.project if found else "", day, self.files)
             there = decode_text(self.files.get(to) or self.ledger.read(to))
             self.files[to] = encode_text(session_logs.with_entries(there, more))
 

@@ -12,6 +12,8 @@ from orchestrator.ledger.log_paths import LogPath, is_log_path, parse_log_path
     [
         ("SESSION_LOG.md", "", ""),
         ("log/2026-01.md", "", "2026-01"),
+        ("log/2026-01-30.md", "", "2026-01-30"),
+        ("log/2026-01-30/002.md", "", "2026-01-30/002"),
         ("projects/shop/SESSION_LOG.md", "shop", ""),
         ("projects/shop/log/2026-01.md", "shop", "2026-01"),
     ],
@@ -25,7 +27,17 @@ def test_the_path_of_a_log_says_whose_it_is_and_which_month(path: str, project: 
 
 @pytest.mark.parametrize(
     "path",
-    ["log/notes.md", "log/2026-1.md", "log/٢٠٢٦-٠١.md", "SESSION_LOG.md.bak", "SESSION_LOG.md\n", "xSESSION_LOG.md"],
+    [
+        "log/notes.md",
+        "log/2026-01/002.md",
+        "log/2026-01-30/2.md",
+        "log/2026-01-30/0002.md",
+        "log/2026-1.md",
+        "log/٢٠٢٦-٠١.md",
+        "SESSION_LOG.md.bak",
+        "SESSION_LOG.md\n",
+        "xSESSION_LOG.md",
+    ],
 )
 def test_what_is_no_log_is_none_anywhere(path: str) -> None:
     """A name that nearly fits is not the journal's, at the top or below."""

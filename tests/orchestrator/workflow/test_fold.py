@@ -659,6 +659,51 @@ def test_a_running_log_that_grew_long_leaves_its_older_entries_to_their_days(tow
     assert read == [*(f"old-{n}" for n in range(140)), "m-1"]
 
 
+def test_a_busy_day_has_several_files_none_of_which_a_fold_writes_for_long(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a fold writes of the journal does not grow with the day; every entry is read once, in its order."""
+    monkeypatch.setattr(session_logs, "MAX_DAY_BYTES", 10_000)
+    said, node = (("Work Accomplished", "x" * 100),), town.peer("n1")
+    number = 0
+    for turn in range(6):
+        more = [
+            Entry(entry_id=f"e-{number + n}", when=f"2026-11-03T10:{turn:02}:{n % 60:02}Z", node="n1", sections=said)
+            for n in range(85)
+        ]
+        number += len(more)
+        node.push({"SESSION_LOG.md": log.append_many(node.text("SESSION_LOG.md") or "# Session log\n", more)})
+        node.push({f"missions/m{turn}.md": BODY})
+        node.attempt(f"m{turn}")
+        node.fold()
+    parts = [path for path in node.paths() if path.startswith("log/2026-11-03")]
+    assert sorted(parts)[:3] == ["log/2026-11-03.md", "log/2026-11-03/002.md", "log/2026-11-03/003.md"]
+    chunk = 90 * 250
+    assert all(len(node.text(path).encode()) < 10_000 + chunk for path in parts)
+    ledger = node.ledger()
+    read = [entry.entry_id for _, entry in session_logs.entries(ledger.store, ledger.tree)]
+    assert [entry for entry in read if entry.startswith("e-")] == [f"e-{each}" for each in range(number)]
+    assert len(read) == number + 6
+    assert len(session_logs.newest(ledger, None, number)) == number
+
+
+def test_the_file_of_a_day_is_found_from_the_branch_and_from_what_is_about_to_be_written(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that one commit with much of a day goes on where it has just begun, in a project's journal, too."""
+    monkeypatch.setattr(session_logs, "MAX_DAY_BYTES", 10)
+    node = town.peer("n1")
+    full, day = b"x" * 10, "2026-11-03"
+    node.push({"projects/p/log/2026-11-03.md": full, "projects/p/log/2026-11-03/002.md": full, "log/2026-11-03/x": b""})
+    ledger = node.ledger()
+    path = lambda project, **written: session_logs.day_path(ledger, project, day, written)  # noqa: E731
+    assert path("") == "log/2026-11-03.md"
+    assert path("p") == "projects/p/log/2026-11-03/003.md"
+    assert path("p", **{"projects/p/log/2026-11-03/003.md": b"new"}) == "projects/p/log/2026-11-03/003.md"
+    assert path("p", **{"projects/p/log/2026-11-03/003.md": full}) == "projects/p/log/2026-11-03/004.md"
+    assert path("", **{"log/2026-11-03.md": full}) == "log/2026-11-03/002.md"
+
+
 def test_of_a_month_its_days_come_before_its_own_file(town: Town) -> None:
     """What was left when the month was over is later than what a busy day had put away."""
     texts = {
