@@ -24,6 +24,7 @@ from orchestrator.node.notifications.mission_events import (
     TreeComparison,
     notification_for,
 )
+from sync.heartbeat import MAX_STRETCH
 from sync.remote import MAX_OBJECT_BYTES, RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.node.notifications.conftest import Desk, look, notice
@@ -295,6 +296,22 @@ def test_a_node_that_went_silent_is_told_once_until_it_moves(desk: Desk, web: Ho
     beat(vps, "1")  # the ring came round
     pass_time(desk, lambda: look(again, hq), minutes=20)
     assert web.titles == ["vps went silent", "vps went silent"]
+
+
+def test_a_node_that_said_it_beats_seldom_is_not_told_as_silent_before(desk: Desk, web: Hook) -> None:
+    """A quarter of an hour is nothing for one whose lease lasts forty minutes; then it is told as any other."""
+    town = Town(FIX | page("hq", "HEADQUARTERS"))
+    hq, vps = town.peer("hq"), town.peer("vps")
+    stretch = int(40 * 60 / hq.ledger().charter.bus.lease)
+    beat(vps, f"shiftbook beat 1 of {min(stretch, MAX_STRETCH)}\n")
+    herald = desk.herald("hq", web.url())
+    minutes = int(hq.ledger().charter.bus.lease * min(stretch, MAX_STRETCH) / 60)
+    look(herald, hq)
+    pass_time(desk, lambda: look(herald, hq), minutes=minutes - 1)
+    assert minutes > 16
+    assert web.got == []
+    pass_time(desk, lambda: look(herald, hq), minutes=4)
+    assert web.titles == ["vps went silent"]
 
 
 def test_a_node_that_was_cut_off_itself_calls_nobody_lost(desk: Desk, web: Hook) -> None:
