@@ -20,8 +20,8 @@ from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.takeovers import taken_over
 from sync import files
-from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries
 from sync.heartbeat import announced_stretch
+from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries
 from sync.remote import Oid
 
 PAGES_FOLDER = "heartbeats"

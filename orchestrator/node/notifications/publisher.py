@@ -22,7 +22,7 @@ from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import OFFLINE_AFTER, own_lease
-from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.elected_node import fleet_nodes, is_first_alive, notifier_order
 from orchestrator.node.notifications.finding_watch import FindingWatch
