@@ -396,12 +396,7 @@ def late_push_carrier(settings: Settings) -> PushCarrier | None:
         return None
     from orchestrator.adapters.notifiers.late_push import LatePushCarrier
 
-    def made() -> PushCarrier:
-        carrier = push_carrier(settings)
-        assert carrier is not None
-        return carrier
-
-    return LatePushCarrier(made)
+    return LatePushCarrier(lambda: push_carrier(settings))
 
 
 def rotate_push_key(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""When is what rings browsers made? With the first message: until then a node need not load what seals it."""
+"""When is the carrier that rings browsers made? Late, with the first push: until then nothing that seals is loaded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from orchestrator.core.ports.push import PushCarrier, PushMessage, PushSubscript
 class LatePushCarrier:
     """ports.PushCarrier. `make` makes the real one, once; it raises WrongSetting for a key that cannot be read."""
 
-    make: Callable[[], PushCarrier]
+    make: Callable[[], PushCarrier | None]
 
     @cached_property
     def carrier(self) -> PushCarrier:
         """The real one. Raises WrongSetting."""
-        return self.make()
+        made = self.make()
+        if made is None:
+            raise WrongSetting("push", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
+        return made
 
     @property
     def public_key(self) -> str:

@@ -127,3 +127,9 @@ def test_a_push_key_that_cannot_be_read_keeps_the_message_with_the_reason() -> N
     broken[0] = False
     late.send(_device(), message)
     assert real.sent == ["rang phone"]
+
+
+def test_a_push_without_the_library_says_what_brings_it() -> None:
+    """Somebody took it out while the node ran."""
+    with pytest.raises(NotDelivered, match=r"shiftbook\[devices\]"):
+        LatePushCarrier(lambda: None).send(_device(), PushMessage(payload=b"", ttl_seconds=1, topic="t", urgent=False))
