@@ -28,6 +28,8 @@ from orchestrator.core.ports.mission_bus import (
 
 REMEMBERED_SECONDS = 30 * 86_400
 """Seconds for which an idempotency key is remembered after the last that was done with its mission."""
+RESULTS_STAY_MS = 3_600_000
+"""For so long at least a result is there for whoever waits for it without a group."""
 READER = "recorder"
 """The consumer of the ledger's group: there is one, so that whoever records next goes on where the last one stopped."""
 CLASSES = (PriorityClass.HIGH, PriorityClass.NORMAL, PriorityClass.LOW)
@@ -203,7 +205,7 @@ class RedisBus:
 
     def trim(self) -> int:
         """Drops what everybody has read and nobody holds."""
-        return int(self._run("TRIM", [*self.names.delegation, self.names.results], []))
+        return int(self._run("TRIM", [*self.names.delegation, self.names.results], [RESULTS_STAY_MS]))
 
     def generation(self) -> str:
         """The server's run, and how often the groups had to be made."""

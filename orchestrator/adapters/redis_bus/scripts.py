@@ -212,9 +212,12 @@ return out
 
 FILED = """
 -- KEYS: stream, job. ARGV: prefix, group of the ledger, group of the workers, entry, why it is refused
+local state = redis.call('HGET', KEYS[2], 'state')
+local found = redis.call('XRANGE', KEYS[1], ARGV[4], ARGV[4])
+if ARGV[5] == '' and not state and #found > 0 then  -- a foreign producer's, which no worker has seen yet
+  redis.call('HSET', KEYS[2], 'state', 'queued', 'entry', ARGV[4], 'stream', KEYS[1], 'token', '')
+end
 if ARGV[5] ~= '' then
-  local state = redis.call('HGET', KEYS[2], 'state')
-  local found = redis.call('XRANGE', KEYS[1], ARGV[4], ARGV[4])
   if #found > 0 and state ~= 'done' and state ~= 'dead' then
     bury(ARGV[1], KEYS[1], ARGV[3], found[1], ARGV[5], 'ledger')
   end
@@ -247,7 +250,7 @@ return 1
 """
 
 TRIM = """
--- KEYS: streams. Up to the oldest entry that some group has not read, or somebody holds.
+-- KEYS: streams, results last. ARGV: ms for which results stay. Up to what some group has not read, or somebody holds.
 local function below(a, b)
   local am, as = string.match(a, '(%d+)-(%d+)')
   local bm, bs = string.match(b, '(%d+)-(%d+)')
@@ -255,7 +258,9 @@ local function below(a, b)
   return tonumber(as) < tonumber(bs)
 end
 local dropped = 0
-for _, stream in ipairs(KEYS) do
+local now = redis.call('TIME')
+local since = string.format('%.0f-0', math.max(0, tonumber(now[1]) * 1000 - tonumber(ARGV[1])))
+for number, stream in ipairs(KEYS) do
   local keep = nil
   if redis.call('EXISTS', stream) == 1 then
     for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -266,6 +271,7 @@ for _, stream in ipairs(KEYS) do
       if not keep or below(here, keep) then keep = here end
     end
   end
+  if keep and number == #KEYS and below(since, keep) then keep = since end
   if keep then dropped = dropped + redis.call('XTRIM', stream, 'MINID', '=', keep) end
 end
 return dropped

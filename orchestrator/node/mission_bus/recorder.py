@@ -180,7 +180,8 @@ class MissionRecorder:
             if self._published.get(name) == mission.epoch or not self._may_travel(mission) or name in ledger.claims:
                 continue
             if self.trust.authorize(ledger, filed).trusted:
-                self.bus.publish(envelope_of(mission, self._key(mission)), mission.priority, filed=True)
+                text = envelope_of(mission, self._key(mission), self.filing.job_id(name))
+                self.bus.publish(text, mission.priority, filed=True)
             self._published[name] = mission.epoch
         for name in self.filing.unanswered():
             self._answer(ledger, name)

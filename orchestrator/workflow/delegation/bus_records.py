@@ -121,8 +121,8 @@ def _words(result: Any) -> str:
     return f"```json\n{json.dumps(result, ensure_ascii=False, indent=1)}\n```"
 
 
-def envelope_of(mission: Mission, key: str) -> str:
-    """An open mission as an envelope for the bus."""
+def envelope_of(mission: Mission, key: str, job_id: str) -> str:
+    """An open mission as an envelope for the bus; its producer calls it `job_id`."""
     special = [word for word in mission.capabilities if word.startswith(TASK_CAPABILITY)]
     kind = special[0].removeprefix(TASK_CAPABILITY) if special else mission.task
     body = mission.body.strip()
@@ -132,7 +132,7 @@ def envelope_of(mission: Mission, key: str) -> str:
         context["project"] = mission.project
     return json.dumps(
         {
-            "job_id": mission.name,
+            "job_id": job_id,
             "idempotency_key": key,
             "priority": mission.priority,
             "timeout_seconds": mission.timeout_seconds,
