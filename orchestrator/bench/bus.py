@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.bench import stampede
+from orchestrator.bench import redis_bus, stampede
 from orchestrator.bench.growth import first_look, large_ledger
 from orchestrator.bench.result import Measurement, at_most, median
 from orchestrator.bench.testbed import BenchSetup, make_testbed
@@ -35,8 +35,13 @@ WARM_UP_ROUNDS = 2
 MIB = 1024 * 1024
 
 
-def measure(finished: int = 0) -> list[Measurement]:
-    """The promises of the bus; with `finished`, only how a ledger with so many finished missions does."""
+def measure(finished: int = 0, over: str = "git") -> list[Measurement]:
+    """The promises of the bus; with `finished`, only how a ledger with so many finished missions does.
+
+    `over` is the bus that carries: git, or redis, which has a promise of its own.
+    """
+    if over == "redis":
+        return redis_bus.measure()
     if finished:
         with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
             return [

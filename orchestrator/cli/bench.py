@@ -22,7 +22,7 @@ def _command(name: str) -> click.Command:
 
     @click.command(name, help=f"{sentence} Exit code 1 if a bar is not met.")
     @click.option("--json", "as_json", is_flag=True, help="Print the machine and the results as JSON.")
-    def run(as_json: bool, **given: int) -> None:
+    def run(as_json: bool, **given: int | str) -> None:
         from orchestrator.bench.result import machine
 
         results: list[Measurement] = importlib.import_module(f"orchestrator.bench.{name}").measure(**given)
@@ -36,6 +36,13 @@ def _command(name: str) -> click.Command:
 
 
 bus, chat, handoff, start, sync = map(_command, ("bus", "chat", "handoff", "start", "sync"))
+click.option(
+    "--bus",
+    "over",
+    type=click.Choice(["git", "redis"]),
+    default="git",
+    help="Which bus: git, or a Redis server that is started for it.",
+)(bus)
 click.option(
     "--finished",
     type=click.IntRange(0, 1_000_000),

@@ -9,6 +9,21 @@ XAUTOCLAIM only move what is pending: what a script that breaks off has taken is
 from __future__ import annotations
 
 _SHARED = """
+local function key_of(read)
+  local key = read.idempotency_key
+  if type(key) ~= 'string' or key == '' then key = read.job_id end
+  return key
+end
+
+local function digest_of(read)
+  return redis.sha1hex(key_of(read))
+end
+
+-- Whether a job that the hash tells of lies on a stream still: a stream may have been deleted under it.
+local function lies(stream, id)
+  return stream and id and #redis.call('XRANGE', stream, id, id) > 0
+end
+
 local function fields_of(entry)
   local t = {}
   for i = 1, #entry[2], 2 do t[entry[2][i]] = entry[2][i + 1] end
@@ -32,16 +47,6 @@ local function envelope_of(entry)
   return text, read
 end
 
-local function key_of(read)
-  local key = read.idempotency_key
-  if type(key) ~= 'string' or key == '' then key = read.job_id end
-  return key
-end
-
-local function digest_of(read)
-  return redis.sha1hex(key_of(read))
-end
-
 local function attempts_of(read)
   local n = read.max_retries
   if type(n) ~= 'number' then return ATTEMPTS end
@@ -50,11 +55,6 @@ end
 
 local function failed(job_id, why)
   return cjson.encode({job_id = job_id, status = 'FAILED', result = cjson.null, error = why})
-end
-
--- Whether a job that the hash tells of lies on a stream still: a stream may have been deleted under it.
-local function lies(stream, id)
-  return stream and id and #redis.call('XRANGE', stream, id, id) > 0
 end
 
 local function bury(prefix, stream, group, entry, why, by)
@@ -95,7 +95,7 @@ local function begin(prefix, stream, group, entry, worker, token, number)
   local epoch = tonumber(told[4] or 0) + 1
   redis.call('HSET', job, 'state', 'running', 'entry', entry[1], 'stream', stream, 'epoch', epoch,
     'attempt', attempt + 1, 'token', token, 'worker', worker)
-  redis.call('EXPIRE', job, TTL)
+  if not told[2] then redis.call('EXPIRE', job, TTL) end  -- else whoever put it there has said so
   return {number, entry[1], digest, epoch, attempt + 1, text}
 end
 """
@@ -156,7 +156,6 @@ if told[2] == 'done' then return 1 end
 if told[2] ~= 'running' then return 0 end
 redis.call('XADD', KEYS[3], '*', 'envelope', ARGV[4], 'key', ARGV[7], 'worker', ARGV[5], 'epoch', ARGV[6])
 redis.call('HSET', KEYS[2], 'state', 'done', 'answered', '1')
-redis.call('EXPIRE', KEYS[2], TTL)
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
@@ -278,7 +277,15 @@ return dropped
 """
 
 
+def _needed(body: str) -> str:
+    """The shared functions up to the last one that a script calls: making them takes a server as long as a command."""
+    functions = _SHARED.split("\n\n")
+    names = [text.partition("local function ")[2].partition("(")[0] for text in functions]
+    last = max((number for number, name in enumerate(names) if f"{name}(" in body), default=-1)
+    return "\n\n".join(functions[: last + 1]) + "\n"
+
+
 def compile_script(body: str, *, ttl_seconds: int, attempts: int, limit: int) -> str:
     """A script as the server takes it, with its constants."""
     head = f"local TTL, ATTEMPTS, LIMIT = {ttl_seconds:d}, {attempts:d}, {limit:d}\n"
-    return head + _SHARED + body
+    return head + _needed(body) + body
