@@ -16,12 +16,11 @@ def test_it_measures_both_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_bus, "ROUNDS", 2)
     monkeypatch.setattr(redis_bus, "MISSIONS", 10)
     before = {child.pid for child in psutil.Process().children()}
-    (found,) = bus.measure(over="redis")
-    assert found.value > 0
-    assert found.baseline is not None
-    assert found.baseline > 0
-    assert found.ratio is not None
-    assert found.met == (found.ratio >= 0.5) or abs(found.ratio - 0.5) < 0.01
+    for found in bus.measure(over="redis"):
+        assert found.value > 0
+        assert found.baseline
+        assert found.ratio is not None
+        assert found.met == (found.ratio >= 0.5) or abs(found.ratio - 0.5) < 0.01
     assert {child.pid for child in psutil.Process().children()} <= before
 
 
