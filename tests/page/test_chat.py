@@ -182,3 +182,29 @@ def test_speech_is_hidden_where_there_is_none(open_tab: OpenTab, desk: Desk) -> 
     able.go("/chat")
     able.page.get_by_role("button", name="Speak").click()
     expect(able.page.get_by_label("Message")).to_have_value("said aloud")
+
+
+def test_the_desk_has_chat_output_and_log_side_by_side(open_tab: OpenTab, desk: Desk) -> None:
+    """On a wide window two columns, nothing wider than it; a chat that is begun or chosen there stays there; on a
+    narrow one all stands below the other."""
+    tab = open_tab(desk, "desktop")
+    tab.page.set_viewport_size({"width": 1440, "height": 900})
+    tab.go("/desk")
+    beside = tab.page.get_by_role("complementary", name="What runs, and the log")
+    expect(beside).to_contain_text("Nothing runs now")
+    expect(beside.get_by_role("link").first).to_be_visible()
+    say(tab, "Said at the desk")
+    tab.page.wait_for_url("**/app/desk?c=*")
+    expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
+    box, talk = beside.bounding_box(), tab.page.get_by_role("log", name="What was said").bounding_box()
+    assert box
+    assert talk
+    assert talk["x"] + talk["width"] <= box["x"]
+    assert box["x"] + box["width"] <= 1440
+    assert tab.axe() == []
+    tab.page.get_by_role("button", name="New", exact=True).click()
+    tab.page.get_by_role("button", name="Conversations").click()
+    tab.page.get_by_role("dialog").get_by_role("link", name="Said at the desk").first.click()
+    tab.page.wait_for_url("**/app/desk?c=*")
+    tab.page.set_viewport_size(NARROW)
+    assert tab.overflow() <= 0

@@ -18,6 +18,7 @@ SCREENS = [
     "/missions",
     "/review",
     "/chat",
+    "/desk",
     "/handoff",
     "/log",
     "/fleet",

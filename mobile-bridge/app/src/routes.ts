@@ -20,6 +20,7 @@ export const routes: readonly Route[] = [
   { path: '/review', screen: () => import('./screens/review/Reviews.svelte'), title: () => t.nav.review, nav: { icon: 'review', label: t.nav.review, key: 'r' } },
   { path: '/review/:name', screen: () => import('./screens/review/Review.svelte'), title: ({ name }) => t.review.title(name ?? '') },
   { path: '/chat', screen: () => import('./screens/chat/Chat.svelte'), title: () => t.nav.chat, nav: { icon: 'chat', label: t.nav.chat, key: 'c' } },
+  { path: '/desk', screen: () => import('./screens/desk/Desk.svelte'), title: () => t.nav.desk },
   { path: '/handoff', screen: () => import('./screens/handoff/Handoff.svelte'), title: () => t.nav.handoff, nav: { icon: 'book', label: t.nav.handoff, key: 'h' } },
   { path: '/log', screen: () => import('./screens/log/Log.svelte'), title: () => t.nav.log, nav: { icon: 'log', label: t.nav.log, key: 'l' } },
   { path: '/log/:entry', screen: () => import('./screens/log/Entry.svelte'), title: ({ entry }) => entry ?? t.nav.log },

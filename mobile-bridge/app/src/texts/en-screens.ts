@@ -25,6 +25,7 @@ export const screens = {
     what: { filed: 'Filed', edited: 'Changed', review: 'Waits for review', running: 'Started', claimed: 'Claimed', done: 'Done', failed: 'Failed', parked: 'Parked', dead: 'Gave up', approved: 'Approved', rejected: 'Rejected', cancelled: 'Called off', taken: 'Taken over', queued: 'Queued again', 'taken over': 'Taken over', 'handed back': 'Handed back', merged: 'Merged', deleted: 'Deleted', unreadable: 'Cannot be read' } as Record<string, string>,
     budgetTo: 'Budget in dollars', budgetSet: (amount: string) => `Budget is ${amount} now.`, steer: 'Steer',
   },
+  desk: { beside: 'What runs, and the log', which: 'Whose output', nothing: 'Nothing runs now. What an attempt says stands here while it runs.' },
   evidence: { pictures: (n: number) => some(n, 'picture', 'pictures'), alt: (path: string) => `What ${path} shows`, broken: 'The browser cannot show it.' },
   attach: {
     label: 'Attach files', list: 'Files beside it', remove: (name: string) => `Leave ${name} out`, beside: (name: string) => `${name} goes beside it`, needsNode: 'Files go to a node that answers, and none does now. Your draft is kept; the files stay here until you leave the page.',

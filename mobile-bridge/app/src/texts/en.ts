@@ -8,7 +8,7 @@ export const en = {
   skip: 'Skip to the content',
   nav: {
     label: 'Screens', now: 'Now', missions: 'Missions', review: 'Review', chat: 'Chat', handoff: 'Handoff', log: 'Log and memos', fleet: 'Fleet',
-    devices: 'Devices', conflicts: 'Conflicts', settings: 'Settings', more: 'More', waits: (n: number) => some(n, 'waits for you', 'wait for you'),
+    devices: 'Devices', conflicts: 'Conflicts', desk: 'Desk', settings: 'Settings', more: 'More', waits: (n: number) => some(n, 'waits for you', 'wait for you'),
   },
   status: {
     queued: 'queued', running: 'running', review: 'waits for you', approved: 'approved', rejected: 'rejected', done: 'done', failed: 'failed, tries again',
