@@ -53,5 +53,9 @@ def division_for(mission: Mission, node: str, divisions: Iterable[Division]) -> 
     of work; the node's primary where none does."""
     wanted, there = addressed(mission, node), tuple(divisions)
     able = [each for each in there if mission.task in each.tasks and (not wanted or each.division in wanted)]
-    rest = [each for each in there if each.division == PRIMARY] or list(DEFAULT_DIVISIONS[-1:])
-    return (able or rest)[0]
+    return able[0] if able else primary_division(there)
+
+
+def primary_division(divisions: Iterable[Division]) -> Division:
+    """The division that answers for a node."""
+    return next((each for each in divisions if each.division == PRIMARY), DEFAULT_DIVISIONS[-1])

@@ -147,7 +147,7 @@ def _read_answer(conversation_id: str, turn: ConversationTurn) -> ChatAnswer:
     told: Mapping[str, Any] = turn.trace.get("answer", {})
     kept = {
         name: told.get(name, "")
-        for name in ("node", "project", "why", "finish", "journal", "error", "good_for", "advice")
+        for name in ("node", "answered_by", "project", "why", "finish", "journal", "error", "good_for", "advice")
     }
     return ChatAnswer(
         conversation=conversation_id,

@@ -30,6 +30,8 @@ class PreparedRequest:
     planned: AnswerPlan = field(default_factory=AnswerPlan)
     notes: tuple[str, ...] = ()
     box: Toolbox | None = None
+    answered_by: str = ""
+    """As whom the node answers."""
     held: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -45,6 +47,7 @@ class PreparedRequest:
             "model": self.failover.model.name,
             "backend": self.failover.model.backend,
             "node": node,
+            "answered_by": self.answered_by,
             "project": self.conversation.project,
             "good_for": self.plan.competence.good_for.value,
             "advice": self.plan.advice,
@@ -78,6 +81,7 @@ class RepeatedRequest:
             "model",
             "backend",
             "node",
+            "answered_by",
             "project",
             "good_for",
             "advice",

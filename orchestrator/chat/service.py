@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from handoff.secrets.redact import redact
+from missions.divisions import primary_division
 from orchestrator.chat.answer_plan import AnswerPlan, AnswerStream, FindSources, said_lines
 from orchestrator.chat.failover import Failover, ModelChooser
 from orchestrator.chat.history import ChatHistory
@@ -134,6 +135,7 @@ class ChatService:
             planned=plan,
             notes=(*notes, *later.notes, *([why_old] if why_old else [])),
             box=box,
+            answered_by=primary_division(ledger.charter.divisions(self.node) if ledger else ()).signature(self.node),
         )
 
     def _plan(
@@ -240,6 +242,7 @@ class ChatService:
             finish=said.finish,
             usage=said.usage,
             node=self.node,
+            answered_by=prepared.answered_by,
             project=prepared.conversation.project,
             why=prepared.failover.choice.why,
             tried=prepared.failover.tried,

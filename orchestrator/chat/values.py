@@ -63,6 +63,8 @@ class ChatAnswer:
     finish: str
     usage: Usage
     node: str
+    answered_by: str = ""
+    """The division of the node that speaks, by its name: "Mara, primary of desk"."""
     project: str = ""
     """What the conversation is about."""
     why: str = ""

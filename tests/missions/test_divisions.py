@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.divisions import DEFAULT_DIVISIONS, DIVISIONS, Division, division_for
+from missions.divisions import DEFAULT_DIVISIONS, DIVISIONS, Division, division_for, primary_division
 from missions.mission import TASKS, Mission
 from missions.selection import NodeCapabilities, ineligible_reason
 
@@ -16,6 +16,7 @@ MISSION = Mission(name="m", title="m", body="x")
 OFFER = NodeCapabilities(
     node="desk", role="LOCAL_WORKER", capabilities=frozenset({"gpu"}), agents=frozenset({"builtin"})
 )
+NORA = Division(division="primary", tasks=frozenset(), name="Nora")
 MARA = Division(division="coder", tasks=frozenset({"coding_task"}), name="Mara", voice="short")
 
 
@@ -86,3 +87,9 @@ def test_there_is_always_somebody_who_answered(task: str, to: tuple[str, ...], t
     if there == set(DEFAULT_DIVISIONS) and to in {("coder",), ("general",), ("primary",)}:
         able = ineligible_reason(mission, replace(OFFER, agents=frozenset({"builtin", "review"}))) is None
         assert (found.division == to[0] and task in found.tasks) or not able
+
+
+def test_the_primary_division_answers_for_its_node() -> None:
+    """With its persona; the usual one where nobody said anything of it."""
+    assert primary_division((MARA, NORA)).signature("desk") == "Nora, primary of desk"
+    assert primary_division((MARA,)).signature("desk") == primary_division(()).signature("desk") == "primary of desk"

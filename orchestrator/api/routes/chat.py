@@ -59,6 +59,7 @@ class ChatAnswerBody(BaseModel):
     model: str
     backend: str
     node: str
+    answered_by: str = Field(description="The division that speaks, by its name: Mara, primary of desk")
     project: str = Field(description="What the conversation is about; `notes` say why if nobody named it")
     why: str
     tried: list[str]

@@ -175,7 +175,9 @@ def answer_footer(told: Mapping[str, Any]) -> str:
     first = usage["first_token_seconds"]
     if told["good_for"] == "ledger":
         return f"from the ledger at {told['node']}; no model was asked"
+    who = str(told.get("answered_by") or "")
     parts = [
+        *([who] if ", " in who else []),  # a persona; without one the node's name says it
         f"{told['model']}{' (a toy)' if told['good_for'] == 'toy' else ''} on {told['backend']} at {told['node']}",
         f"{usage['tokens_in']} tokens in, {usage['tokens_cached']} cached",
         f"{usage['tokens_out']} out",

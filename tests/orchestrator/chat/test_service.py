@@ -24,6 +24,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.ports.model import Prompt
 from tests.journals import SHOP_LOG, entry, log
+from tests.ledgers import Town
 from tests.orchestrator.chat.conftest import One, ScriptedModel, Talk
 
 AWS = "AKIAQ3EGRLR7ZCW5JT2K"
@@ -46,6 +47,20 @@ def test_an_answer_says_who_gave_it_and_from_what(talk: Talk) -> None:
     head = talk.model.prompts[0].messages[0]
     assert head.role == "system"
     assert "Port: 8080" in head.content
+
+
+def test_an_answer_says_as_whom_its_node_speaks(talk: Talk) -> None:
+    """By the persona that fleet.toml gives the primary division, before the first word and when it is asked again; by
+    the division where it has none."""
+    plain = talk.say("Which port?")
+    assert (plain.answered_by, talk.events[0].data["answered_by"]) == ("primary of desk", "primary of desk")
+    fleet = talk.ada.text("fleet.toml") + '[nodes.desk.divisions.primary]\nname = "Nora"\n'
+    other = Town({"fleet.toml": fleet}).peer("ada")
+    talk.chat = replace(talk.chat, prompts=replace(talk.chat.prompts, ledger=lambda: (other.ledger(), "")))
+    named = talk.say("And now?", device="phone", key="k")
+    assert (named.answered_by, named.json()["answered_by"]) == ("Nora, primary of desk", "Nora, primary of desk")
+    again = talk.say("And now?", device="phone", key="k")
+    assert (again.repeated, again.answered_by) == (True, "Nora, primary of desk")
 
 
 def test_the_first_turns_are_given_again_byte_for_byte(talk: Talk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
 from orchestrator.cli.chat.conversation import NO_LEDGER, TerminalChat
-from orchestrator.cli.chat.page import ChatPage
+from orchestrator.cli.chat.page import ChatPage, answer_footer
 from orchestrator.core.ports.model import Usage
 
 ANSWER = ChatAnswer(
@@ -151,3 +151,10 @@ def test_a_pipe_gets_lines_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
         page.write("A sentence that is longer than thirty columns")
         page.end()
         assert (len(str(page.out.getvalue()).splitlines()) > 1) is (lines > 1)  # type: ignore[attr-defined]
+
+
+def test_the_line_below_names_the_persona() -> None:
+    """Where the fleet gave one; the node alone where it did not."""
+    named = answer_footer(replace(ANSWER, answered_by="Nora, primary of desk").json())
+    assert named.startswith("Nora, primary of desk · m on b at desk")
+    assert answer_footer(replace(ANSWER, answered_by="primary of desk").json()).startswith("m on b at desk")
