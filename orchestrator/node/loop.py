@@ -170,7 +170,12 @@ class Node:
     def resume(self) -> None:
         """After a restart: hands back what was ready, then takes again what this node held when it died."""
         self.attempts.handback.reload()
-        self.attempts.hand_back(self.feed.look())
+        try:
+            self.attempts.hand_back(self.feed.look())
+        except SyncError as error:
+            if not is_rate_limited(error):
+                raise
+            self._failed(error)  # what is ready goes first once the host takes pushes again
         now = self.feed.look()
         pending = self.attempts.handback.pending(now.claims)
         self.attempts.begin(self.scheduler.resume(now, self.jobs.free, pending))

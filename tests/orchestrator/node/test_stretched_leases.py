@@ -260,6 +260,19 @@ def test_a_result_that_the_host_has_no_push_for_does_not_rest_by_itself(tmp_path
     assert len(found.handback.hand_back()) == 2
 
 
+def test_a_node_starts_though_its_host_has_no_push_left_for_what_it_brings(tmp_path: Path) -> None:
+    """Its last run ended with a result in the outbox: that goes first, once there is a push."""
+    town = Town({"missions/a.md": "Do it.\n"})
+    working(town.peer("n1"), tmp_path).step()
+    again = working(town.peer("n1"), tmp_path)
+    again.peer.line.before_push.append(refused)
+    again.node.resume()
+    assert len(again.peer.ledger().claims) == 1
+    assert "rate limit" in again.told[-1][1]
+    again.settle()
+    assert [len(again.agent.jobs), len(list(again.peer.ledger().every_archived()))] == [0, 1]
+
+
 def stretched_beat(peer: Peer, stretch: int) -> None:
     """A node's sign of life that says by how much the next one comes later."""
     beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
