@@ -12,8 +12,8 @@ from orchestrator.api.auth.tokens import Authenticator
 from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app import wiring
-from orchestrator.app.chat_factory import open_chat_runtime
 from orchestrator.app.devices.sync_worker import open_sync_worker
+from orchestrator.app.factories.chat_factory import open_chat_runtime
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import http_backend

@@ -13,8 +13,9 @@ from queue import SimpleQueue
 from filelock import FileLock, Timeout
 
 from orchestrator import __version__
-from orchestrator.app import node_factory, wiring
+from orchestrator.app import wiring
 from orchestrator.app.deployment.supervisor import READY, STOPPING, Supervisor, feed_watchdog, take_supervisor
+from orchestrator.app.factories import node_factory
 from orchestrator.app.registration import open_registrar
 from orchestrator.app.updates.version_dirs import PID_FILE, VersionDirs, running_version
 from orchestrator.app.web_process import WebServer

@@ -10,7 +10,6 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import WrongSetting
@@ -23,13 +22,10 @@ if TYPE_CHECKING:
     from orchestrator.adapters.models.manager import ModelManager
     from orchestrator.adapters.models.model_check import CheckBook
     from orchestrator.adapters.models.router import Router
-    from orchestrator.adapters.notifiers.web_push import WebPushCarrier
     from orchestrator.core.events import Tell
     from orchestrator.core.ports.agent import Agent, Project
     from orchestrator.core.ports.model import Model
     from orchestrator.core.ports.model_backend import BackendCandidate
-    from orchestrator.core.ports.notifier import Notifier
-    from orchestrator.core.ports.push import PushCarrier
     from orchestrator.core.ports.sandbox import Sandbox
     from orchestrator.core.ports.stores import Stores
     from orchestrator.core.settings import Settings
@@ -364,45 +360,3 @@ def watching(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], No
         pull=settings.watch_pull,
         sent=sent,
     )
-
-
-def notifier(settings: Settings) -> Notifier | None:
-    """What carries messages to people; None where no address is set. Raises WrongSetting."""
-    urls = settings.notify.get_secret_value()
-    if not urls.strip():
-        return None
-    if find_spec("apprise") is None:
-        raise WrongSetting("SHIFTBOOK_NOTIFY", "what tells people is not installed: pip install 'shiftbook[notify]'")
-    from orchestrator.adapters.notifiers.apprise import AppriseNotifier
-
-    return AppriseNotifier(urls=urls)
-
-
-def push_carrier(settings: Settings) -> WebPushCarrier | None:
-    """What rings browsers; None where the extra for it is not installed. Raises WrongSetting."""
-    if find_spec("cryptography") is None:
-        return None
-    from orchestrator.adapters.notifiers.push_key import push_key
-    from orchestrator.adapters.notifiers.web_push import WebPushCarrier
-
-    return WebPushCarrier(
-        key=push_key(settings.home), contact=settings.push_contact, now=now, private=settings.push_private
-    )
-
-
-def late_push_carrier(settings: Settings) -> PushCarrier | None:
-    """The same, made when the first message leaves: what seals it takes 8 MiB, and most nodes ring nobody."""
-    if find_spec("cryptography") is None:
-        return None
-    from orchestrator.adapters.notifiers.late_push import LatePushCarrier
-
-    return LatePushCarrier(lambda: push_carrier(settings))
-
-
-def rotate_push_key(settings: Settings) -> None:
-    """Takes the key for pushes away, so that a new one is made. Raises WrongSetting where the extra is missing."""
-    if find_spec("cryptography") is None:
-        raise WrongSetting("rotate-key", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
-    from orchestrator.adapters.notifiers.push_key import rotate_push_key as rotate
-
-    rotate(settings.home)

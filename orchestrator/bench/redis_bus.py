@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from orchestrator.app.bus_factory import open_mission_bus
+from orchestrator.app.factories.bus_factory import open_mission_bus
 from orchestrator.bench.result import Measurement, median
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.settings import Settings

@@ -68,14 +68,14 @@ def _offered(ledger: Path) -> str:
 
 def _notify(settings: Settings, ledger: Path) -> None:
     """An address that is told what waits; it is looked at before it is kept."""
-    from orchestrator.app import wiring
+    from orchestrator.app.factories import notifier_factory
     from orchestrator.app.machine_settings import write_setting
 
     address = click.prompt("3. Where to tell you what waits for you (ntfy://…, mailto://…)?", default=NONE)
     if address == NONE:
         return
     try:
-        wiring.notifier(settings.model_copy(update={"notify": SecretStr(address)}))
+        notifier_factory.notifier(settings.model_copy(update={"notify": SecretStr(address)}))
     except WrongSetting as error:
         raise WrongSetting(error.name, f"{error.why}; nothing is kept: set it in {settings.home / '.env'}") from error
     write_setting(settings, "SHIFTBOOK_NOTIFY", address)

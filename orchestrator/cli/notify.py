@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.app import wiring
+from orchestrator.app.factories import notifier_factory
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
@@ -30,7 +31,7 @@ def test(device: str, as_json: bool) -> None:
     chosen = load_settings()
     if device:
         _told(_ring(chosen, device), as_json)
-    carries = wiring.notifier(chosen)
+    carries = notifier_factory.notifier(chosen)
     if carries is None:
         raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET_TEXT)
     found = {channel.name: _send_test(carries, number, chosen.node) for number, channel in enumerate(carries.channels)}
@@ -52,7 +53,7 @@ def _ring(chosen: Settings, device: str) -> dict[str, str]:
     from orchestrator.core.ports.notifier import NotDelivered
     from orchestrator.core.ports.push import PushMessage
 
-    carrier, stores = wiring.push_carrier(chosen), wiring.stores(chosen)
+    carrier, stores = notifier_factory.push_carrier(chosen), wiring.stores(chosen)
     if carrier is None:
         raise WrongSetting("--device", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
     try:
@@ -77,7 +78,7 @@ def _ring(chosen: Settings, device: str) -> dict[str, str]:
 @click.command("rotate-key")
 def rotate_key() -> None:
     """Makes a new key for pushes. Devices are rung again once they have been opened, and so have subscribed anew."""
-    wiring.rotate_push_key(load_settings())
+    notifier_factory.rotate_push_key(load_settings())
     click.echo("the next push is signed with a new key; restart this machine's node, and open the app on each device")
 
 

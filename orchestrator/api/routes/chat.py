@@ -20,7 +20,7 @@ from orchestrator.api.web.metrics import METRICS_KEY as METRICS
 from orchestrator.api.web.metrics import metrics
 from orchestrator.api.web.problems import Problem
 from orchestrator.api.web.streaming import StreamWork, sse, stream_answer, wait_for_answer
-from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.app.factories.chat_factory import ChatRuntime
 from orchestrator.chat.tools.toolbox import TOOL_NAMES
 from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.core.errors import NotFound

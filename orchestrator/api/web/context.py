@@ -14,7 +14,7 @@ from orchestrator.api.auth.device_access import DeviceAccess
 from orchestrator.api.auth.tokens import Authenticator
 from orchestrator.api.web.event_hub import EventHub
 from orchestrator.api.web.readiness import ReadinessProbe
-from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.app.factories.chat_factory import ChatRuntime
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.http_backend import GitHttpBackend

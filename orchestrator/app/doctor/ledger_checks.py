@@ -11,6 +11,7 @@ from handoff.promotion import LessonStanding
 from missions.mission import OPEN
 from orchestrator.app import wiring
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.app.factories import notifier_factory
 from orchestrator.app.ledger_recovery import plan_recovery
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
 from orchestrator.core.errors import StoreFailed, WrongSetting
@@ -167,7 +168,7 @@ def check_lessons(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
 def check_notices(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
     """Whether somebody is told what happens, and whether the notices arrive."""
     try:
-        carries = wiring.notifier(settings)
+        carries = notifier_factory.notifier(settings)
         stores = wiring.stores(settings)
     except (WrongSetting, StoreFailed) as error:
         return CheckResult(

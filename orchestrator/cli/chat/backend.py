@@ -13,7 +13,7 @@ import httpx
 
 from missions.plain_data import read_json
 from orchestrator.app import wiring
-from orchestrator.app.chat_factory import ChatRuntime, open_chat_runtime
+from orchestrator.app.factories.chat_factory import ChatRuntime, open_chat_runtime
 from orchestrator.app.web_process import served_at
 from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused

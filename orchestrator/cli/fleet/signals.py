@@ -160,7 +160,7 @@ def _events(file: Path) -> list[dict[str, Any]]:
 @click.option("--json", "as_json", is_flag=True, help="Print entries or verdicts as JSON.")
 def poll(supplier: str, dry_run: bool, as_json: bool) -> None:
     """Asks the feed of SUPPLIER now, and says what became of each new entry. The first poll learns what is there."""
-    from orchestrator.app.feed_factory import build_feed_poller, feed_reader
+    from orchestrator.app.factories.feed_factory import build_feed_poller, feed_reader
     from orchestrator.core.ports.feeds import FeedFailed
 
     settings = load_settings()

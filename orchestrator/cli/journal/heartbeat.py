@@ -94,7 +94,7 @@ def run(dry_run: bool, now: bool, as_json: bool) -> None:
 
     Where there is nothing it says nothing.
     """
-    from orchestrator.app.heartbeat_factory import open_turn
+    from orchestrator.app.factories.heartbeat_factory import open_turn
 
     settings = load_settings()
     turn = open_turn(settings)

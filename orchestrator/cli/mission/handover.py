@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @contextmanager
 def _exchange() -> Iterator[HandoverService]:
     """This machine's chats and the fleet, as the person here reaches them."""
-    from orchestrator.app.chat_factory import open_handover
+    from orchestrator.app.factories.chat_factory import open_handover
 
     chosen = load_settings()
     stores = wiring.stores(chosen)

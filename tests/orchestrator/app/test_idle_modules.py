@@ -54,7 +54,7 @@ def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: di
     wiring.stores(load_settings(home=env["SHIFTBOOK_HOME"])).close()
     loaded = _run(
         "from orchestrator.app import node_process\n"
-        "from orchestrator.app.node_factory import build_node\n"
+        "from orchestrator.app.factories.node_factory import build_node\n"
         "from orchestrator.cli.live.event_lines import JsonLines\n"
         "from orchestrator.core.environment import load_settings\n"
         "node = build_node(load_settings(), JsonLines())\n"

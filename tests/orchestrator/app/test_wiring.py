@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app import wiring
+from orchestrator.app.factories import notifier_factory
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 
@@ -17,9 +18,9 @@ def test_an_address_without_the_extra_is_refused_with_what_brings_it(
 ) -> None:
     """A node with SHIFTBOOK_NOTIFY and no apprise says so in one line; without the setting it needs none."""
     monkeypatch.setitem(sys.modules, "apprise", None)
-    assert wiring.notifier(load_settings(home=tmp_path, notify="")) is None
+    assert notifier_factory.notifier(load_settings(home=tmp_path, notify="")) is None
     with pytest.raises(WrongSetting, match=r"shiftbook\[notify\]"):
-        wiring.notifier(load_settings(home=tmp_path, notify="json://127.0.0.1:9/x"))
+        notifier_factory.notifier(load_settings(home=tmp_path, notify="json://127.0.0.1:9/x"))
 
 
 def test_only_the_agents_that_were_chosen_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,7 +170,14 @@ def test_a_chat_prompts_before_anything_heavy_is_loaded() -> None:
     loaded = set(
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     )
-    assert not loaded & {"httpx", "sqlalchemy", "git", "rich.console", "asyncio", "orchestrator.app.chat_factory"}
+    assert not loaded & {
+        "httpx",
+        "sqlalchemy",
+        "git",
+        "rich.console",
+        "asyncio",
+        "orchestrator.app.factories.chat_factory",
+    }
 
 
 def test_bare_without_a_ledger_is_the_help_with_the_first_steps(

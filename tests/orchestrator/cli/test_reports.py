@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from orchestrator.api.auth.tokens import mint
-from orchestrator.app import node_factory, registration, setup, wiring
+from orchestrator.app import registration, setup, wiring
+from orchestrator.app.factories import node_factory
 from orchestrator.cli import cli
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings

@@ -11,7 +11,7 @@ from orchestrator.api.auth.tokens import ANY_DEVICE
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import AppServices, app_services
-from orchestrator.app import wiring
+from orchestrator.app.factories import notifier_factory
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.push import PushCarrier, PushSubscription
 from orchestrator.ledger.config import quiet_hours
@@ -101,7 +101,7 @@ def _device() -> str:
 
 
 def _carrier() -> PushCarrier:
-    found = wiring.push_carrier(app_services().settings)
+    found = notifier_factory.push_carrier(app_services().settings)
     if found is None:
         raise ServiceUnavailable("what rings browsers is not installed: pip install 'shiftbook[devices]'")
     return found

@@ -15,7 +15,7 @@ from orchestrator.api.routes.missions.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
-from orchestrator.app.chat_factory import open_handover
+from orchestrator.app.factories.chat_factory import open_handover
 from orchestrator.chat.handover.exchange import HandoverService
 
 

@@ -13,7 +13,7 @@ from orchestrator.api.routes.openai.prompt import messages_of, odd_calls
 from orchestrator.api.routes.openai.schema import CompletionRequest
 from orchestrator.api.routes.openai.tools import offered_functions, schema_of
 from orchestrator.api.web.streaming import StreamWork
-from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.app.factories.chat_factory import ChatRuntime
 from orchestrator.chat.failover import Failover
 from orchestrator.chat.partial_answer import PartialAnswer, answer_content
 from orchestrator.chat.prompt_fit import count_message_tokens

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from orchestrator.api.routes.openai.schema import EmbeddingRequest
-from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.app.factories.chat_factory import ChatRuntime
 from orchestrator.core.errors import ModelUnavailable, WrongPrompt
 
 MAX_EMBEDDING_TEXTS = 256

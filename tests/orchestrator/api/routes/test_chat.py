@@ -15,7 +15,7 @@ from orchestrator.adapters.models import openai as openai_backend
 from orchestrator.adapters.models.router import Router
 from orchestrator.api.app import create_app
 from orchestrator.api.routes.chat import HOPS_HEADER
-from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.app.factories.chat_factory import ChatRuntime
 from orchestrator.chat.prompt_cache import PromptCache
 from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.core.errors import ModelUnavailable

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from orchestrator.app import wiring
-from orchestrator.app.node_parts import NodeParts
+from orchestrator.app.factories.node_parts import NodeParts
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.adapters.models.configured import configured_candidates
-from orchestrator.app.chat_factory import CONCURRENT_ANSWERS
+from orchestrator.app.factories.chat_factory import CONCURRENT_ANSWERS
 from orchestrator.core.settings import Settings
 
 

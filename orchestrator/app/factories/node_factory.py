@@ -8,12 +8,13 @@ from functools import partial
 
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
-from orchestrator.app.bus_factory import build_bus
 from orchestrator.app.devices.fleet_addresses import addresses_line
-from orchestrator.app.feed_factory import build_feed_poller
-from orchestrator.app.heartbeat_factory import build_turn
-from orchestrator.app.node_parts import NodeParts, open_parts
-from orchestrator.app.work_factory import build_work
+from orchestrator.app.factories import notifier_factory
+from orchestrator.app.factories.bus_factory import build_bus
+from orchestrator.app.factories.feed_factory import build_feed_poller
+from orchestrator.app.factories.heartbeat_factory import build_turn
+from orchestrator.app.factories.node_parts import NodeParts, open_parts
+from orchestrator.app.factories.work_factory import build_work
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.usage import Spend
 from orchestrator.core.roles import Role
@@ -183,7 +184,7 @@ def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPubl
     publisher = open_publisher(
         settings.node,
         settings.ledger,
-        wiring.notifier(settings),
+        notifier_factory.notifier(settings),
         parts.stores,
         build_push(parts),
         liveness=parts.liveness,
@@ -199,7 +200,7 @@ def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPubl
 
 def build_push(parts: NodeParts) -> PushDispatcher | None:
     """What rings the devices that subscribed here; None where the extra for it is not installed."""
-    carrier = wiring.late_push_carrier(parts.settings)
+    carrier = notifier_factory.late_push_carrier(parts.settings)
     if carrier is None:
         return None
 

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 
 from missions.mission import Mission
 from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.app import node_factory, node_parts, node_process, registration, setup, wiring, work_factory
-from orchestrator.app.node_parts import NodeParts
+from orchestrator.app import node_process, registration, setup, wiring
+from orchestrator.app.factories import node_factory, node_parts, work_factory
+from orchestrator.app.factories.node_parts import NodeParts
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.model import Usage

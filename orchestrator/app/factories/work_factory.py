@@ -9,7 +9,7 @@ from missions.divisions import DEFAULT_DIVISIONS, Division
 from missions.mission import CODING_TASK, TASKS
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
-from orchestrator.app.node_parts import NodeParts
+from orchestrator.app.factories.node_parts import NodeParts
 from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.agent import Agent
 from orchestrator.core.ports.model_backend import competence_of
