@@ -39,7 +39,7 @@ bus, chat, handoff, start, sync = map(_command, ("bus", "chat", "handoff", "star
 click.option(
     "--bus",
     "over",
-    type=click.Choice(["git", "redis"]),
+    type=click.Choice(["redis", "git"]),
     default="git",
     help="Which bus: git, or a Redis server that is started for it.",
 )(bus)
