@@ -14,21 +14,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
 from orchestrator.app.factories.bus_factory import open_mission_bus
 from orchestrator.bench.result import Measurement, median
 from orchestrator.core.errors import BusUnavailable, WrongSetting
+from orchestrator.core.ports.mission_bus import MissionBus
 from orchestrator.core.settings import Settings
-
-if TYPE_CHECKING:
-    from orchestrator.adapters.redis_bus.bus import RedisBus
 
 ROUNDS, MISSIONS = 41, 50
 BAR = 0.5
 START_SECONDS = 20.0
+
+
+class BusOnServer(MissionBus, Protocol):
+    """The bus, and the plain client beneath it."""
+
+    client: Any
+
+    def make_groups(self) -> None:
+        """Makes the streams and groups that are missing. Raises BusUnavailable."""
+
+    def close(self) -> None:
+        """Closes its connections."""
 
 
 def measure() -> list[Measurement]:
@@ -56,7 +66,7 @@ def _result(name: str, unit: str, seconds: list[tuple[float, float]]) -> Measure
     )
 
 
-def _timed(bus: RedisBus, loop: Callable[[RedisBus, int], None], number: int) -> tuple[float, float]:
+def _timed(bus: BusOnServer, loop: Callable[[BusOnServer, int], None], number: int) -> tuple[float, float]:
     """Seconds that one round took by the clock, and of this process' and the server's processor time."""
     before, began = _server_cpu(bus) + time.process_time(), time.perf_counter()
     loop(bus, number)
@@ -64,13 +74,13 @@ def _timed(bus: RedisBus, loop: Callable[[RedisBus, int], None], number: int) ->
     return took, _server_cpu(bus) + time.process_time() - before
 
 
-def _server_cpu(bus: RedisBus) -> float:
+def _server_cpu(bus: BusOnServer) -> float:
     used: Any = bus.client.info("cpu")
     return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[RedisBus]:
+def _server(folder: Path) -> Iterator[BusOnServer]:
     program = shutil.which("redis-server")
     if program is None:
         raise WrongSetting("--bus", "redis-server is not installed: apt-get install redis-server")
@@ -87,7 +97,7 @@ def _server(folder: Path) -> Iterator[RedisBus]:
         process.wait(timeout=START_SECONDS)
 
 
-def _wait(bus: RedisBus) -> None:
+def _wait(bus: BusOnServer) -> None:
     over = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -100,7 +110,7 @@ def _wait(bus: RedisBus) -> None:
             return
 
 
-def _ours(bus: RedisBus, number: int) -> None:
+def _ours(bus: BusOnServer, number: int) -> None:
     for each in range(MISSIONS):
         text = _envelope(f"bench-{number}-{each}")
         bus.publish(text, 5)
@@ -108,7 +118,7 @@ def _ours(bus: RedisBus, number: int) -> None:
         bus.finish(held, text)
 
 
-def _bare(bus: RedisBus, number: int) -> None:
+def _bare(bus: BusOnServer, number: int) -> None:
     client, stream = bus.client, f"bare-{number}"
     client.xgroup_create(stream, "bare", id="0", mkstream=True)
     for each in range(MISSIONS):
