@@ -179,7 +179,8 @@ class RunningNode:
 
     def _answers(self, record: Path) -> bool:
         try:
-            return httpx.get(f"{read_json(record.read_bytes())['url']}/api/v1/health").status_code < 500
+            url = read_json(record.read_bytes())["url"]
+            return httpx.get(f"{url}/api/v1/health", timeout=TIMEOUT_SECONDS).status_code < 500
         except httpx.TransportError:
             return False
 
