@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.app import wiring
-from orchestrator.app.factories import notifier_factory
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
@@ -28,6 +27,8 @@ UNSET_TEXT = "no address is set: write apprise's URLs into it, such as ntfy://â€
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each address as JSON.")
 def test(device: str, as_json: bool) -> None:
     """Sends a message to every address of SHIFTBOOK_NOTIFY now. Exit code 1 if one was not reached."""
+    from orchestrator.app.factories import notifier_factory
+
     chosen = load_settings()
     if device:
         _told(_ring(chosen, device), as_json)
@@ -49,6 +50,7 @@ def _told(found: dict[str, str], as_json: bool) -> None:
 
 def _ring(chosen: Settings, device: str) -> dict[str, str]:
     """Rings devices; why one was not reached, by its name."""
+    from orchestrator.app.factories import notifier_factory
     from orchestrator.core.errors import NotFound
     from orchestrator.core.ports.notifier import NotDelivered
     from orchestrator.core.ports.push import PushMessage
@@ -78,6 +80,8 @@ def _ring(chosen: Settings, device: str) -> dict[str, str]:
 @click.command("rotate-key")
 def rotate_key() -> None:
     """Makes a new key for pushes. Devices are rung again once they have been opened, and so have subscribed anew."""
+    from orchestrator.app.factories import notifier_factory
+
     notifier_factory.rotate_push_key(load_settings())
     click.echo("the next push is signed with a new key; restart this machine's node, and open the app on each device")
 

@@ -1,4 +1,4 @@
-"""Who carries what people are told: which adapter rings their devices, and which writes to them?
+"""Which notifier carries what people are told: which adapter rings their devices, and which writes to them?
 
 Each part is imported by the function that makes it: most nodes ring nobody.
 """
