@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from missions.mission import OPEN, Mission
@@ -20,7 +20,7 @@ from orchestrator.core.ports.mission_bus import LEDGER, BusUpkeep, MissionBus, R
 from orchestrator.ledger.claims import ForeignEnding, close_unclaimed
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.node.mission_bus.filing import BusFiling
+from orchestrator.node.mission_bus.filing import BusFiling, forget_old_keys
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.delegation.bus_records import (
@@ -38,6 +38,9 @@ from sync.remote import Refs
 BATCH = 200
 """Missions and results of one push."""
 TRIM_SECONDS = 60.0
+FORGET_SECONDS = 86_400.0
+KEPT = timedelta(days=60)
+"""How long a key is remembered: twice as long as on the bus."""
 SHOW_SECONDS = 30.0
 """Seconds after which the ledger is looked through although it did not move: some missions become due by waiting."""
 PACE = Backoff(first=0.1, limit=2.0)
@@ -73,6 +76,7 @@ class MissionRecorder:
     _tip: str = ""
     _shown: float = float("-inf")
     _trimmed: float = float("-inf")
+    _forgot: float = float("-inf")
 
     def run(self, over: threading.Event) -> None:
         """Records until `over` is set."""
@@ -102,6 +106,9 @@ class MissionRecorder:
         if self.clock() - self._trimmed >= TRIM_SECONDS:
             self._trimmed = self.clock()
             self.bus.trim()
+        if self.clock() - self._forgot >= FORGET_SECONDS:
+            self._forgot = self.clock()
+            forget_old_keys(self.filing.marks, self.now() - KEPT)
         return bool(requests or results)
 
     # -- results into the ledger --------------------------------------------------------------------------------

@@ -505,6 +505,12 @@ def test_old_keys_are_forgotten(fleet: Fleet) -> None:
     assert forget_old_keys(fleet.marks, now - timedelta(days=1)) == 0
     assert forget_old_keys(fleet.marks, now + timedelta(days=1)) == 1
     assert not fleet.marks.starting(KEYS)
+    fleet.bus.publish(envelope("b"), 1)
+    fleet.recorder.step()
+    fleet.town.clock.forward(61 * 86_400)
+    fleet.ticks.at += 61 * 86_400
+    fleet.recorder.step()
+    assert not fleet.marks.starting(KEYS), "headquarters does so once a day"
 
 
 def test_trouble_is_told_and_the_next_round_tries_again(fleet: Fleet) -> None:
