@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.adapters.memory_bus import MemoryBus
 from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.core.ports.mission_bus import (
     Delivery,
@@ -21,6 +20,7 @@ from orchestrator.core.ports.mission_bus import (
     Requeued,
     priority_class,
 )
+from tests.memory_bus import MemoryBus
 from tests.redis_server import RedisServer, entries, redis_server
 
 PREFIXES = (f"p{number}" for number in itertools.count())

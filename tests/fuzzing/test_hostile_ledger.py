@@ -21,7 +21,7 @@ SOUND, BUSY = 40, 400
 """Sound missions: as many as are quickly done, and so many that the folder which holds them is as large as what is put
 beside them. A folder in which something changed is read whole."""
 MAX_BYTES, MAX_FIRST_BYTES = 128 * 1024 * 1024, 1024 * 1024
-"""Bytes that a reader may hold at most, and that the first round may read where some 90 MB stand there."""
+"""Bytes that a reader may hold at most, and that the first round may read where some 45 MB stand there."""
 
 
 def town_of(*, spoiled: bool, sound: int = SOUND) -> Town:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.memory_bus import MemoryBus
 from orchestrator.core.errors import BusUnavailable
 from orchestrator.core.ports.mission_bus import Delivery
 from orchestrator.node.mission_bus.bus_worker import BusWorker, TakeoverGate
@@ -22,6 +21,7 @@ from orchestrator.workflow.delegation.task_types import (
 )
 from tests.buses import LEASE, Gate, Told, envelope, work_off, worker
 from tests.ledgers import Ticks
+from tests.memory_bus import MemoryBus
 from tests.waiting import until
 
 

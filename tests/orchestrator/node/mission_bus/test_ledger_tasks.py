@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Status
-from orchestrator.adapters.memory_bus import MemoryBus
 from orchestrator.core.roles import Role
 from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
 from orchestrator.node.mission_bus.threads import BusThreads
@@ -17,6 +16,7 @@ from orchestrator.workflow.delegation.envelope import read_envelope
 from orchestrator.workflow.delegation.task_types import TaskCarried, TaskInterrupted, TaskJob
 from tests.buses import envelope, worker
 from tests.ledgers import Ticks, Town, Working, working
+from tests.memory_bus import MemoryBus
 from tests.waiting import until
 
 

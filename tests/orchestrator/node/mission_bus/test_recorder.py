@@ -12,11 +12,11 @@ import pytest
 
 from missions.lease import ClaimState
 from missions.mission import Status
-from orchestrator.adapters.memory_bus import MemoryBus
 from orchestrator.node.mission_bus.filing import KEYS, forget_old_keys
 from orchestrator.node.mission_bus.recorder import MissionRecorder
 from tests.buses import Marks, Told, envelope, recorder, result, work_off, worker
 from tests.ledgers import FLEET, Keys, Peer, Ticks, Town
+from tests.memory_bus import MemoryBus
 from tests.waiting import until
 
 SPECIAL = "---\ntask: general_task\ncapabilities: [task-probe]\n---\nprobe:do it\n"
