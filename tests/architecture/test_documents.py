@@ -16,6 +16,7 @@ from orchestrator.core.settings import Settings, variable
 from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig, FleetPart, ProjectPart, TrustPart
 from orchestrator.ledger.config.node_tables import DivisionPart, NodePart
 from orchestrator.ledger.config.supplier_tables import SignalRule, SupplierPart
+from tests.architecture.sources import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
@@ -112,3 +113,38 @@ def test_every_invariant_is_held_by_make_test() -> None:
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
     assert [str(file.relative_to(ROOT)) for file in files if not _runs_in_make_test(file)] == []
+
+
+NAMED = re.compile(r"`([a-z][a-z_]*(?:[/.][A-Za-z_]\w*)+)`")
+"""A module, or a thing in one, as ARCHITECTURE.md names it: `missions/lease`, `claims.confirm`, `wiring.agents`."""
+NO_MODULES = frozenset({"toml", "md", "py", "svg", "db", "json"})
+"""Endings of files."""
+ENTRY_POINTS = "shiftbook."
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    """A name that was changed in the code is found here, not by whoever looks for it in vain."""
+    sources = {path: path.with_suffix("").parts for path in MODULES}
+    packages = {path.parent.parts for path in MODULES}
+
+    def is_there(name: str) -> bool:
+        parts = tuple(re.split(r"[/.]", name))
+        in_tests = parts[0] == "tests" and ((ROOT / name).is_dir() or (ROOT / f"{name}.py").is_file())
+        if in_tests or any(where[-len(parts) :] == parts for where in (*sources.values(), *packages)):
+            return True
+        owner, thing = parts[:-1], parts[-1]
+        known = re.compile(rf"\b{re.escape(thing)}\b")
+        modules = [
+            path for path, where in sources.items() if owner in (where[-len(owner) :], where[-len(owner) - 1 : -1])
+        ]
+        return any(known.search(path.read_text(encoding="utf-8")) for path in modules) or _is_attribute(owner, known)
+
+    def _is_attribute(owner: tuple[str, ...], known: re.Pattern[str]) -> bool:
+        """`Handback.hand_back`: a class and its method, wherever they stand."""
+        found = (path.read_text(encoding="utf-8") for path in MODULES) if owner[-1][:1].isupper() else ()
+        return any(f"class {owner[-1]}" in text and known.search(text) for text in found)
+
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    names = {name for name in NAMED.findall(text) if name.rpartition(".")[2] not in NO_MODULES}
+    assert len(names) > 100
+    assert sorted(name for name in names if not is_there(name) and not name.startswith(ENTRY_POINTS)) == []
