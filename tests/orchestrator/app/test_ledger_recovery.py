@@ -204,6 +204,7 @@ def test_a_ref_whose_objects_are_lost_is_sent_again_by_whoever_has_them(town: To
     if part != "commit":  # a push is refused only where the very commit is gone; the doctor and a recovery see it
         all_done(link(node))
     assert refs(town)[f"{CLAIM}c"] == claim
+    other.ledger()  # a claim that cannot be read rests for a round
     assert set(other.ledger().claims) == {"b", "c"}
 
 

@@ -20,7 +20,11 @@ def beating(**steps: int) -> LedgerSnapshot:
 
 
 FETCHES = st.lists(
-    st.tuples(st.floats(0.1, 2 * MIN_ROOF_SECONDS), st.sampled_from(["moved", "stood", "gone"])), max_size=30
+    st.tuples(
+        st.integers(1, int(16 * MIN_ROOF_SECONDS)).map(lambda eighths: eighths / 8),
+        st.sampled_from(["moved", "stood", "gone"]),
+    ),
+    max_size=30,
 )
 
 

@@ -90,8 +90,9 @@ def test_a_scope_opens_its_own_routes_only(build: Build, held: str) -> None:
     assert site.client.get(f"/test/{held}", headers=header).json == {"name": "phone", "kind": "token", "scopes": [held]}
 
 
-OWNERS_PATHS = ("/api/v1/pairings", "/api/v1/devices", "/api/v1/push", "/api/v1/sessions")
-"""What is told to the owner of devices, or to the one device, and not to whoever may read the fleet."""
+OWNERS_PATHS = ("/api/v1/pairings", "/api/v1/devices", "/api/v1/push", "/api/v1/sessions", "/api/v1/device-model")
+"""What is told to the owner of devices, or to the one device, and not to whoever may read the fleet; and the model, for
+whoever may chat."""
 
 
 def test_look_reads_and_does_nothing_else(build: Build) -> None:
