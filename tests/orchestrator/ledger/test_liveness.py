@@ -19,13 +19,9 @@ def beating(**steps: int) -> LedgerSnapshot:
     return replace(EMPTY, refs={f"refs/shiftbook/beat/{node}": f"{step:040x}" for node, step in steps.items()})
 
 
-FETCHES = st.lists(
-    st.tuples(
-        st.integers(1, int(16 * MIN_ROOF_SECONDS)).map(lambda eighths: eighths / 8),
-        st.sampled_from(["moved", "stood", "gone"]),
-    ),
-    max_size=30,
-)
+PAUSES = st.integers(1, int(16 * MIN_ROOF_SECONDS)).map(lambda eighths: eighths / 8)
+"""Seconds that add up without rounding."""
+FETCHES = st.lists(st.tuples(PAUSES, st.sampled_from(["moved", "stood", "gone"])), max_size=30)
 
 
 @given(FETCHES)
