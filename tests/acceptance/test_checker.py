@@ -405,6 +405,25 @@ def test_a_restore_that_is_recovered_breaks_no_promise() -> None:
     assert check(story.history()) == []
 
 
+def test_what_a_restore_sets_back_has_not_been_fenced() -> None:
+    """Between the end of the first epoch and its fold; the branch that is brought back takes that end in once more."""
+    story = Story().filed()
+    story.push({CLAIM + "m": story.claimed(FIRST)})
+    story.ended(FIRST, state=ClaimState.RELEASED)
+    backup = dict(story.refs)
+    released = Attempt(number=1, state="released", node="north")
+    story.folded(replace(QUEUED, epoch=1, attempts=(released,)))
+    second = replace(FIRST, epoch=2, nonce="x")
+    story.push({CLAIM + "m": story.claimed(second)})
+    done = Attempt(number=1, state="done", node="north")
+    story.ended(second).folded(replace(DONE, attempts=(released, done)))
+    later = dict(story.refs)
+    story.push(dict(backup), attack=True)
+    story.push({ref: later[ref] for ref in (MAIN, LOG + "north")})
+    story.push({CLAIM + "m": None})
+    assert "unfenced" not in {violation.rule for violation in check(story.history())}
+
+
 def test_a_claim_that_was_put_back_is_no_result() -> None:
     """A node that stops puts its claim back; the next one begins the next epoch, and that is the one result."""
     story = Story().filed()

@@ -137,16 +137,21 @@ def unfenced(history: History) -> Iterator[Violation]:
     """A result is accepted only with its claim, and only while no later epoch was granted: also on the branch."""
     granted: dict[str, int] = defaultdict(int)
     beaten: set[tuple[str, int]] = set()
+    accepted: set[str] = set()
     by_push: dict[int, list[Result]] = defaultdict(list)
     for result in results(history):
         by_push[id(result.push)].append(result)
     for push in history.pushes:
         for result in by_push[id(push)]:
             name, epoch = result.mission, result.epoch
+            if result.log in accepted:
+                continue  # a log that a restore sets back, or a recovery brings back, brings nothing anew
             if result.closing is None and not push.attack:
                 what = f"{result.node}'s result of {name}, epoch {epoch}, did not move its claim"
                 yield Violation(rule="unfenced", what=what, at=push.at)
-            if epoch < granted[name]:
+            if epoch >= granted[name]:
+                accepted.add(result.log)
+            else:
                 beaten.add((name, epoch))
                 if not push.attack:
                     what = f"{result.node}'s result of {name}, epoch {epoch}, came after epoch {granted[name]}"
