@@ -15,7 +15,7 @@ from orchestrator.core.settings import Settings, variable
 
 SECRET_FIELDS = (
     *("openai_key", "peers_key", "hf_token", "git_token", "hook_secret", "hq_token", "sync_token", "notify"),
-    "signal_secrets",
+    *("signal_secrets", "redis_url"),
 )
 """Settings that are secrets whatever they say."""
 SECRETS = (*(variable(field) for field in SECRET_FIELDS), "SHIFTBOOK_DATABASE_URL")

@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from missions.mission import Status
-from orchestrator.app import bus_factory, node_factory, setup, wiring
+from orchestrator.app import setup, wiring
+from orchestrator.app.factories import bus_factory, node_factory
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
