@@ -162,6 +162,8 @@ class Node:
     def stop_jobs(self, reason: str) -> None:
         """Tells everything that runs to end now. (Second SIGTERM.)"""
         self.jobs.stop(reason)
+        if self.over_bus is not None:
+            self.over_bus.cancel()
 
     def close(self) -> None:
         """Lets go of processes and memory."""
@@ -224,6 +226,8 @@ class Node:
             self.heartbeat.allowance.refused(self.heartbeat.clock())
         self.trouble.note(error)
         self.pause.failed()
+        if self.over_bus is not None:
+            self.over_bus.cut_off()
         if not self.trouble.surprise:
             self.heartbeat.progress.completed()  # the loop moves, and whether the remote answers the beats tell
         elif self.once:
@@ -295,7 +299,8 @@ class Node:
     def _goes_on(self, *, moved: bool) -> bool:
         """Whether there is more to do. Offline, a draining node does not wait: its outbox keeps what is ready."""
         undelivered = self.trouble.sound and self.attempts.undelivered
-        return not (self.draining or self.once) or self.jobs.alive or moved or undelivered
+        working = self.jobs.alive or (self.over_bus is not None and self.over_bus.at_work)
+        return not (self.draining or self.once) or working or moved or undelivered
 
     def _leave(self) -> None:
         """Hands back what is left, folds it, and takes the beat down: a node that left is not a node that died."""

@@ -62,10 +62,13 @@ def build_bus_worker(parts: NodeParts, opened: ExitStack, tasks: LedgerTasks | N
         bus.make_groups()
     except BusUnavailable as error:
         parts.tell("bus", f"{error}; missions go by the ledger alone until it answers")
+    types = load_task_types(tasks)
     return BusWorker(
         bus=bus,
         name=settings.node,
-        tasks=load_task_types(tasks),
+        tasks=types,
+        takes=lambda: tasks.reachable or types.has_own,
+        on_end=parts.wake.set,
         slots=settings.slots,
         lease=settings.redis_lease,
         clock=wiring.clock,

@@ -14,7 +14,7 @@ from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.mission_bus import Delivery, GivenUp, MissionBus, Requeued
 from orchestrator.workflow.delegation.bus_records import print_result
-from orchestrator.workflow.delegation.envelope import read_envelope
+from orchestrator.workflow.delegation.envelope import LEDGER_TASKS, read_envelope
 from orchestrator.workflow.delegation.task_types import (
     TaskCarried,
     TaskImpossible,
@@ -55,7 +55,8 @@ class TakeoverGate:
 
 @dataclass
 class _Work:
-    """One mission in work. `body` is its result, `ending` how it ends without one."""
+    """One mission in work. `body` is its result, `ending` how it ends without one; `limit` are the seconds that its
+    attempt may take, None for what the ledger times."""
 
     held: Delivery
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -63,7 +64,18 @@ class _Work:
     body: str = ""
     ending: GivenUp | None = None
     reason: str = ""
+    begun: float = 0.0
     renewed: float = 0.0
+    limit: float | None = None
+    _first: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self, body: str, ending: GivenUp | None, reason: str) -> None:
+        """How it ended: the first word counts."""
+        with self._first:
+            if not self.ended.is_set():
+                self.body, self.ending = body, ending
+                self.reason = reason.encode("utf-8", "replace").decode()
+                self.ended.set()
 
 
 @dataclass(kw_only=True)
@@ -77,6 +89,10 @@ class BusWorker:
     lease: float
     clock: Callable[[], float]
     tell: Tell
+    takes: Callable[[], bool] = lambda: True
+    """Whether it may take anything on now."""
+    on_end: Callable[[], None] = lambda: None
+    """Called when it has nothing left and takes nothing new."""
     wake: threading.Event = field(default_factory=threading.Event)
     draining: bool = False
     _works: list[_Work] = field(default_factory=list)
@@ -92,10 +108,24 @@ class BusWorker:
         """How many missions it has."""
         return len(self._works)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a node that is to end should wait for it: something is not done, or not handed in to a bus that
+        answers."""
+        return any(not work.ended.is_set() or not self._away for work in list(self._works))
+
     def run(self, over: threading.Event) -> None:
         """Works until `over` is set, then gives back what has not ended."""
+        working = False
         while not over.is_set():
-            moved = self.step()
+            try:
+                moved = self.step()
+            except Exception as error:  # whatever it is, it must not end the work of all the other rounds
+                self.tell("bus", f"a round of the bus ended in {type(error).__name__}: {error}"[:2000], once=True)
+                moved, self._away = False, True
+            if self.draining and working and not self.at_work:
+                self.on_end()
+            working = self.at_work
             pace = AWAY if self._away else IDLE
             self._pause = 0.0 if moved else pace.next(self._pause) if self._pause else pace.first
             if self.wake.wait(self._pause):
@@ -105,8 +135,8 @@ class BusWorker:
     def step(self) -> bool:
         """One round; whether anything was taken or handed in."""
         try:
-            moved = self._hand_in()
             self._renew()
+            moved = self._hand_in()
             moved = self._take() or moved
         except BusUnavailable as error:
             if not self._away:
@@ -124,40 +154,37 @@ class BusWorker:
         self.draining = True
         for work in self._works:
             work.stopped.set()
-            if not work.ended.is_set():
-                work.ending, work.reason = GivenUp.RELEASE, "its worker ended"
-                work.ended.set()
+            work.end("", GivenUp.RELEASE, "its worker ended")
         self.step()
 
     def _take(self) -> bool:
         free = self.slots - len(self._works)
-        if free <= 0 or self.draining:
+        if free <= 0 or self.draining or not self.takes():
             return False
-        taken: list[Delivery] = []
-        if self._gate.is_open(self.clock()):
-            taken += self.bus.take_over(self.name, self.lease, free)
-        if len(taken) < free:
-            taken += self.bus.claim(self.name, free - len(taken))
-        for held in taken:
-            self._start(held)
-        return bool(taken)
+        taken = 0
+        if self._gate.is_open(self.clock()):  # begun before anything else is asked for: that may fail
+            taken = self._start(self.bus.take_over(self.name, self.lease, free))
+        if taken < free:
+            taken += self._start(self.bus.claim(self.name, free - taken))
+        return taken > 0
 
-    def _start(self, held: Delivery) -> None:
-        work = _Work(held, renewed=self.clock())
-        self._works.append(work)
-        threading.Thread(target=self._work, args=(work,), name=f"bus-{held.job[:8]}", daemon=True).start()
+    def _start(self, taken: list[Delivery]) -> int:
+        for held in taken:
+            work = _Work(held, begun=self.clock(), renewed=self.clock())
+            self._works.append(work)
+            threading.Thread(target=self._work, args=(work,), name=f"bus-{held.job[:8]}", daemon=True).start()
+        return len(taken)
 
     def _work(self, work: _Work) -> None:
-        body, ending, reason = self._attempt(work)
-        if not work.ended.is_set():
-            work.body, work.ending, work.reason = body, ending, reason
-            work.ended.set()
+        work.end(*self._attempt(work))
         self.wake.set()
 
     def _attempt(self, work: _Work) -> tuple[str, GivenUp | None, str]:
         try:
             envelope = read_envelope(work.held.envelope)
             kind, description, handler = self.tasks.find(envelope.payload.task)
+            if kind not in LEDGER_TASKS:
+                work.limit = envelope.timeout_seconds
             job = TaskJob(
                 envelope=envelope,
                 task_type=kind,
@@ -196,7 +223,10 @@ class BusWorker:
     def _renew(self) -> None:
         now = self.clock()
         for work in self._works:
-            if work.stopped.is_set() or now - work.renewed < self.lease / RENEWALS:
+            if work.limit is not None and now - work.begun > work.limit:
+                work.stopped.set()
+                work.end("", GivenUp.RETRY, f"it took longer than its timeout of {work.limit:g} s")
+            if work.stopped.is_set() or work.ended.is_set() or now - work.renewed < self.lease / RENEWALS:
                 continue
             if self.bus.renew(work.held):
                 work.renewed = now

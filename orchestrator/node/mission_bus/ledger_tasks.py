@@ -34,6 +34,8 @@ class LedgerTasks:
     _wanted: dict[str, float] = field(default_factory=dict)
     """The missions that wait to be claimed, each with since when."""
     _states: dict[str, str] = field(default_factory=dict)
+    _cut_off: bool = False
+    _draining: bool = False
     _moved: threading.Condition = field(default_factory=threading.Condition)
 
     def is_wanted(self, mission: str) -> bool:
@@ -41,15 +43,31 @@ class LedgerTasks:
         with self._moved:
             return mission in self._wanted
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the loop saw the ledger when it looked last: without it no claim can be asked for."""
+        return not self._cut_off
+
+    def cut_off(self) -> None:
+        """The loop could not see the ledger. Any thread's."""
+        self._cut_off = True
+
+    def drain(self) -> None:
+        """The node claims nothing any more: whatever waits for a claim is given back."""
+        with self._moved:
+            self._draining = True
+            self._moved.notify_all()
+
     def look(self, ledger: LedgerSnapshot) -> None:
         """Takes in what the loop sees: which of them are carried by the ledger now. Any thread's."""
         with self._moved:
+            self._cut_off = False
             self._states = {name: _state(ledger, name) for name in self._wanted}
             self._moved.notify_all()
 
     def __call__(self, job: TaskJob) -> Mapping[str, Any] | None:
-        """Raises TaskCarried when the ledger carries it, TaskInterrupted when it must not wait, and TimeoutError, which
-        is a failed attempt, when headquarters has not filed it."""
+        """Raises TaskCarried when the ledger carries it, and TaskInterrupted when it must not wait, or headquarters has
+        not filed it: that is nobody's failed attempt, and a headquarters that is away must not spend a mission."""
         name = job.envelope.mission
         with self._moved:
             self._wanted[name] = self.clock()
@@ -68,10 +86,12 @@ class LedgerTasks:
                 state, waited = self._states.get(name, ""), self.clock() - self._wanted[name]
             if state in {"claimed", "over"}:
                 raise TaskCarried(f"{name} is {state} in the ledger")
+            if self._draining:
+                raise TaskInterrupted("its node takes nothing on any more")
             if state == "open" and waited > self.patience:
                 raise TaskCarried(f"{name} waits in the ledger for a node that can do it")
             if state != "open" and waited > self.filing:
-                raise TimeoutError(f"headquarters has not filed {name} within {self.filing:g} s")
+                raise TaskInterrupted(f"headquarters has not filed {name} within {self.filing:g} s")
         raise TaskInterrupted("its worker was stopped")
 
 

@@ -39,15 +39,31 @@ class BusThreads:
             )
 
         def stop() -> None:
-            self._over.set()
-            if self.worker is not None:
-                self.worker.wake.set()
+            self.cancel()
             for each in stops:
                 each()
 
         return stop
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a draining node should wait: something that it took off the bus is not done."""
+        return self.worker is not None and self.worker.at_work
+
+    def cut_off(self) -> None:
+        """The node could not see the ledger when it looked last."""
+        if self.ledger_tasks is not None:
+            self.ledger_tasks.cut_off()
+
     def drain(self) -> None:
         """Takes nothing new off the bus."""
         if self.worker is not None:
             self.worker.draining = True
+        if self.ledger_tasks is not None:
+            self.ledger_tasks.drain()
+
+    def cancel(self) -> None:
+        """Gives back what is not done."""
+        self._over.set()
+        if self.worker is not None:
+            self.worker.wake.set()

@@ -63,6 +63,7 @@ def print_result(job_id: str, *, result: Any = None, error: str = "") -> str:
     text = json.dumps(body, ensure_ascii=False, allow_nan=False)
     if len(text) > MAX_RESULT_CHARS:
         raise ValueError(f"the result has more than {MAX_RESULT_CHARS} characters")
+    text.encode()  # raises UnicodeEncodeError, which is a ValueError, for half a character
     return text
 
 

@@ -67,6 +67,11 @@ class TaskTypes:
 
     handlers: Mapping[str, TaskHandler] = field(default_factory=dict)
 
+    @property
+    def has_own(self) -> bool:
+        """Whether this machine does anything that the ledger does not do."""
+        return any(kind not in LEDGER_TASKS and kind != UPDATE_FACTORY for kind in self.handlers)
+
     def find(self, task: str) -> tuple[str, str, TaskHandler]:
         """The type, the description and who does it. Raises TaskImpossible for a type that is not known."""
         known = [name for name in self.handlers if task.startswith(f"{name}:")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,9 +32,13 @@ class CutBus(MemoryBus):
 
     cut: bool = False
     lose_answer: bool = False
+    surprise: bool = False
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
         """Claims, unless the line is cut."""
+        if self.surprise:
+            self.surprise = False
+            raise ZeroDivisionError("no way")
         if self.cut:
             raise BusUnavailable("test", "cut")
         return super().claim(worker, count)
@@ -314,3 +319,103 @@ def test_whoever_leaves_gives_back_what_is_not_done(shop: Shop) -> None:
     assert (taken.attempt, taken.epoch) == (1, 2)
     one.step()
     assert (one.busy, shop.results()) == (0, [])
+
+
+def test_what_is_taken_over_is_begun_though_the_next_question_fails(shop: Shop) -> None:
+    """Nobody else would have it for a lease, and one of its attempts would be spent on nothing."""
+    shop.bus.publish(envelope("a", "echo:x"), 1)
+    shop.bus.claim("dead", 1)
+    one = worker(shop.bus, "w", {"echo": echo}, clock=shop.ticks)
+    for _ in range(4):
+        one.step()
+        shop.ticks.at += LEASE / 4 + 0.001
+    shop.bus.cut = True
+    assert not one.step()
+    assert one.busy == 1
+    shop.bus.cut = False
+    until(lambda: one.step() or shop.results())
+    assert [each["result"]["attempt"] for each in shop.results()] == [2]
+
+
+def test_a_hung_handler_has_no_lease_for_ever(shop: Shop) -> None:
+    """After the mission's own timeout it is told to stop, and its attempt has failed."""
+    gate = Gate()
+    shop.bus.publish(envelope("a", "wait:x", max_retries=1, timeout_seconds=5), 1)
+    one = worker(shop.bus, "w", {"wait": gate}, clock=shop.ticks)
+    one.step()
+    assert gate.entered.wait(30)
+    for _ in range(49):
+        shop.ticks.at += 0.1
+        one.step()
+    assert not gate.jobs[0].stopped()
+    shop.ticks.at += 0.2
+    one.step()
+    assert gate.jobs[0].stopped()
+    assert one.busy == 0
+    assert [why for _, why in shop.bus.dead_letters] == ["it took longer than its timeout of 5 s"]
+    gate.go_on.set()
+    one.step()
+    assert [each["status"] for each in shop.results()] == ["FAILED"]
+
+
+def test_what_waits_for_the_ledger_has_no_timeout_of_the_bus(shop: Shop) -> None:
+    """Its attempt has not begun: the ledger times it."""
+    gate = Gate()
+    shop.bus.publish(envelope("a", "general_task:x", max_retries=1, timeout_seconds=1), 1)
+    one = worker(shop.bus, "w", {"general_task": gate}, clock=shop.ticks)
+    one.step()
+    assert gate.entered.wait(30)
+    shop.ticks.at += 10
+    one.step()
+    assert one.busy == 1
+    gate.go_on.set()
+
+
+def test_a_surprise_ends_no_worker(shop: Shop) -> None:
+    """It is told, and the next round goes on."""
+    shop.bus.publish(envelope("a", "echo:x"), 1)
+    shop.bus.surprise = True
+    one = worker(shop.bus, "w", {"echo": echo}, clock=shop.ticks)
+    over = threading.Event()
+    thread = threading.Thread(target=one.run, args=(over,))
+    thread.start()
+    until(lambda: bool(shop.results()) or not thread.is_alive())
+    over.set()
+    one.wake.set()
+    thread.join(30)
+    assert [each["status"] for each in shop.results()] == ["SUCCESS"]
+    assert "ZeroDivisionError: no way" in told(one)
+
+
+def test_half_a_character_is_a_failed_attempt(shop: Shop) -> None:
+    """No bus can carry it: neither as a result nor as a reason."""
+    words = "\ud800"
+
+    def fail(_job: TaskJob) -> Mapping[str, Any]:
+        raise ValueError(words)
+
+    def odd(_job: TaskJob) -> Mapping[str, Any]:
+        return {"x": words}
+
+    for job, kind in (("a", "odd"), ("b", "fail")):
+        shop.bus.publish(envelope(job, f"{kind}:x", max_retries=1), 1)
+    work_off(worker(shop.bus, "w", {"odd": odd, "fail": fail}, clock=shop.ticks))
+    assert len(shop.bus.dead_letters) == 2
+    for _, why in shop.bus.dead_letters:
+        why.encode()
+
+
+def test_it_waits_for_no_bus_that_is_away(shop: Shop) -> None:
+    """A node that ends waits for what is not done, not for a bus that takes no result."""
+    gate = Gate()
+    shop.bus.publish(envelope("a", "wait:x"), 1)
+    one = worker(shop.bus, "w", {"wait": gate}, clock=shop.ticks)
+    one.step()
+    assert one.at_work
+    shop.bus.cut = True
+    one.step()
+    assert one.at_work
+    gate.go_on.set()
+    until(lambda: one._works[0].ended.is_set())
+    one.step()
+    assert not one.at_work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 
 from missions.mission import Status
 from orchestrator.core.roles import Role
+from orchestrator.node.executor import StopReason
 from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
 from orchestrator.node.mission_bus.threads import BusThreads
 from orchestrator.workflow.delegation.envelope import read_envelope
 from orchestrator.workflow.delegation.task_types import TaskCarried, TaskInterrupted, TaskJob
-from tests.buses import envelope, worker
+from tests.buses import Gate, envelope, worker
 from tests.ledgers import Ticks, Town, Working, working
 from tests.memory_bus import MemoryBus
 from tests.waiting import until
@@ -113,15 +115,100 @@ def test_what_this_node_cannot_do_is_left_to_the_ledger(shop: Shop) -> None:
     assert "waits in the ledger" in str(error)
 
 
-def test_what_is_never_filed_is_a_failed_attempt(shop: Shop) -> None:
-    """Nothing is done on the bus' word alone."""
+def test_what_is_never_filed_goes_back_and_spends_no_attempt(shop: Shop) -> None:
+    """Nothing is done on the bus' word alone, and headquarters that is away for a while kills no mission."""
     call = Call(shop.tasks)
     shop.tasks.look(shop.desk.ledger())
     shop.ticks.at += 31
     shop.tasks.look(shop.desk.ledger())
     error = call.end()
-    assert isinstance(error, TimeoutError)
+    assert isinstance(error, TaskInterrupted)
     assert "headquarters has not filed a" in str(error)
+
+
+def test_headquarters_may_be_away_for_longer_than_all_attempts(shop: Shop) -> None:
+    """Five times the patience, and the mission is still there as its first attempt."""
+    bus = MemoryBus(shop.ticks)
+    bus.publish(envelope("a", "general_task:x", max_retries=1), 1)
+    one = worker(bus, "w", {"general_task": shop.tasks}, clock=shop.ticks)
+    for _ in range(5):
+        one.step()
+        until(lambda: shop.tasks.is_wanted("a"))
+        shop.ticks.at += 31
+        shop.tasks.look(shop.desk.ledger())
+        until(lambda: one.step() and shop.tasks.is_wanted("a"))
+    one.leave()
+    assert bus.dead_letters == []
+    assert [each.attempt for each in bus.claim("next", 5)] == [1]
+
+
+def test_a_node_that_does_not_see_the_ledger_takes_nothing_that_needs_it(shop: Shop, tmp_path: Path) -> None:
+    """It could not claim it; as soon as a fetch comes through it takes again."""
+    bus = MemoryBus(shop.ticks)
+    node = node_on(shop, bus, tmp_path)
+    over_bus = node.node.over_bus
+    assert over_bus is not None
+    assert over_bus.worker is not None
+    assert over_bus.ledger_tasks is not None
+    tasks = over_bus.ledger_tasks
+    over_bus.worker.takes = lambda: tasks.reachable
+    node.step()
+    shop.desk.line.cut = node.peer.line.cut = True
+    node.step()
+    bus.publish(envelope("a", "general_task:x"), 1)
+    over_bus.worker.step()
+    assert over_bus.worker.busy == 0
+    shop.desk.line.cut = node.peer.line.cut = False
+    node.step()
+    over_bus.worker.step()
+    assert over_bus.worker.busy == 1
+    over_bus.worker.leave()
+
+
+def test_a_draining_node_gives_back_what_waits_for_a_claim(shop: Shop) -> None:
+    """It claims nothing any more, so nobody may wait for that."""
+    call = Call(shop.tasks)
+    shop.tasks.drain()
+    assert isinstance(call.end(), TaskInterrupted)
+
+
+def test_a_draining_node_ends_when_what_the_bus_brought_is_done(shop: Shop, tmp_path: Path) -> None:
+    """The first signal lets the running task end and hands its result in; the second gives it back."""
+    for cancelled in (False, True):
+        bus, gate = MemoryBus(shop.ticks), Gate()
+        name = f"n{cancelled:d}"
+        node = node_on(shop, bus, tmp_path / name, name)
+        bus.publish(envelope("a", "probe:x"), 1)
+        one = worker(bus, name, {"probe": gate}, clock=shop.ticks)
+        one.on_end = node.node.jobs.wake.set
+        node.node.over_bus = threads = BusThreads(worker=one)
+        ended: list[bool] = []
+
+        def run(node: Working = node, threads: BusThreads = threads, ended: list[bool] = ended) -> None:
+            stops: list[Callable[[], None]] = []
+            node.node.run(lambda: stops.append(threads.start()))
+            ended.append(True)
+            for stop in stops:
+                stop()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        assert gate.entered.wait(30)
+        node.node.drain()
+        assert node.node._goes_on(moved=False), "it is at work"
+        if cancelled:
+            node.node.stop_jobs(StopReason.STOPPING)
+            until(gate.jobs[0].stopped)
+        else:
+            assert not ended
+            gate.go_on.set()
+        thread.join(30)
+        assert not thread.is_alive()
+        gate.go_on.set()
+        if cancelled:
+            assert [each.attempt for each in bus.claim("next", 5)] == [1]
+        else:
+            assert len(bus.results(5)) == 1
 
 
 def test_a_stopped_worker_gives_it_back(shop: Shop) -> None:

@@ -42,6 +42,7 @@ def test_the_types_of_the_ledger_are_there() -> None:
     types = load_task_types(make_invoice)
     assert set(types.handlers) >= {*LEDGER_TASKS, "system:update_factory"}
     assert types.handlers["bootstrap_repo"] is make_invoice
+    assert not types.has_own
     assert types.handlers["system:update_factory"] is not_available_yet
 
 
@@ -55,6 +56,7 @@ def test_an_installed_package_adds_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """By an entry point; its function is what does it."""
     offering(monkeypatch, invoice=f"{HERE}:make_invoice", billing__monthly=f"{HERE}:make_invoice")
     types = load_task_types(None)
+    assert types.has_own
     assert types.find("invoice: for May ") == ("invoice", "for May", make_invoice)
     assert types.find("billing:monthly:all") == ("billing:monthly", "all", make_invoice)
 
