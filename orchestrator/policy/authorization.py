@@ -184,7 +184,7 @@ class Trust:
 
             if is_heartbeat_mission(filed.mission.name):
                 asked = partial(self._asked, ledger)
-                who, why = heartbeat_permission(ledger, filed, commit, principal, asked)
+                who, why = heartbeat_permission(ledger, filed, commit, principal, asked, partial(self.signer, ledger))
                 return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
         if not principal.roles & FILING_ROLES:
             why = (

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.checklist import read_checklist
+from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, node_turn
+from orchestrator.policy import heartbeat_missions
 from orchestrator.policy.authorization import TrustDecision
 from orchestrator.policy.heartbeat_missions import (
     QUIET_ANSWER,
+    followed_record,
     heartbeat_mission_name,
     is_heartbeat_mission,
     render_heartbeat_mission,
 )
+from orchestrator.workflow.heartbeat.overview import heartbeat_overview
 from orchestrator.workflow.heartbeat.probe import Finding
+from sync.remote import RefUpdate
+from sync.signatures import Principal
 from tests.ledgers import Keys, Peer, Town
 from tests.orchestrator.workflow.heartbeat.turns import SIGNED, Scripted, signed_town, turn
 
@@ -160,3 +169,126 @@ def test_a_mission_stays_trusted_when_the_line_goes_later(town: Town, keys: Keys
     report = turn(node, tmp_path, probes={"probe weather": Scripted()}).run(shared=True, silent={})
     assert (report.missions, report.held) == ((), ())  # the question of yesterday is still open
     assert len(words(node)) == 3
+
+
+def asked_text(town: Town, minutes: int = 0) -> tuple[str, str]:
+    """The path and text of the mission of line 4 for so many minutes after it was due last."""
+    line = read_checklist(LIST.encode()).lines[0]
+    slot = line.cadence.last_due("UTC", 30, town.clock())
+    assert slot is not None
+    name = heartbeat_mission_name(line, slot + timedelta(minutes=minutes))
+    return f"missions/{name}.md", render_heartbeat_mission(line, 0.3)
+
+
+def test_a_time_that_is_long_past_is_filed_by_nobody(town: Town, keys: Keys) -> None:
+    """Else a node's key alone could file a paid mission for each day that ever was. Whoever was late to look is not
+    refused, nor a node whose turn took a while when the next one was due."""
+    n1, day = town.peer("n1", key=keys["n1"]), 1440
+    paths = {days: asked_text(town, -days * day)[0] for days in (3, 2, 1, 0)}
+    for path in paths.values():
+        n1.push({path: asked_text(town)[1]})
+    found = {days: words(n1)[path[9:-3]] for days, path in paths.items()}
+    assert [days for days, word in found.items() if word.trusted] == [0]
+    assert "was long past when it was filed" in found[1].why
+    path, text = asked_text(town)
+    for hours, trusted in ((18.9, True), (21.9, True), (22.1, False)):  # it is noon; at 07:00 the line is due again
+        n1.push({path: None})
+        at, town.clock.at = town.clock.at, town.clock.at + timedelta(hours=hours)
+        n1.push({path: text})
+        assert words(n1)[path[9:-3]].trusted is trusted, hours
+        town.clock.at = at
+
+
+def test_a_commit_that_states_an_earlier_time_than_those_before_it_files_nothing(town: Town, keys: Keys) -> None:
+    """A node writes its commits' times itself, also those of commits in between. A time that is still to come, of
+    somebody whom nobody has listed, keeps no node from filing."""
+    n1, eve = town.peer("n1", key=keys["n1"]), town.peer("eve")
+    now = town.clock.at
+    town.clock.at = now + timedelta(days=4000)
+    eve.push({"a.txt": "from the future"})
+    town.clock.at = now
+    path, text = asked_text(town)
+    n1.push({path: text})
+    assert words(n1)[path[9:-3]].trusted
+    town.clock.at = now - timedelta(days=30)
+    n1.push({"b.txt": "1"})
+    n1.push({"b.txt": "2"})
+    path, text = asked_text(town)
+    n1.push({path: text})
+    word = words(n1)[path[9:-3]]
+    assert (word.trusted, "states an earlier time" in word.why) == (False, True)
+
+
+@pytest.mark.parametrize("slot", ["000101010000", "202613450700", "202611219900"])
+def test_a_time_that_is_none_is_refused_in_words(town: Town, keys: Keys, slot: str) -> None:
+    """The name is a node's, and whoever judges it goes on."""
+    n1, line = town.peer("n1", key=keys["n1"]), read_checklist(LIST.encode()).lines[0]
+    n1.push({f"missions/heartbeat-{line.ident}-{slot}.md": render_heartbeat_mission(line, 0.3)})
+    (word,) = words(n1).values()
+    assert (word.trusted, "was not due" in word.why) == (False, True)
+
+
+def test_what_was_filed_by_the_rules_of_its_time_stays_filed(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """An admin who changes how long a turn is, or the time zone, makes no queued mission untrusted. A lower budget
+    counts at once; and a node that changes fleet.toml itself changes nothing."""
+    node, anna = acted(town, keys, tmp_path), town.peer("anna", key=keys["anna"])
+    names = set(words(node))
+    anna.push({"fleet.toml": SIGNED + '[heartbeat]\nevery_minutes = 1440\ntimezone = "Asia/Kathmandu"\n'})
+    anna.push({"fleet.toml": SIGNED + "[heartbeat]\nevery_minutes = 0\n"})
+    assert {name for name, word in words(node).items() if word.trusted} == names
+    anna.push({"fleet.toml": SIGNED + "[heartbeat]\nmission_usd = 0.4\n"})
+    dear = [word for word in words(node).values() if not word.trusted]
+    assert len(dear) == 2
+    assert all("may cost more" in word.why for word in dear)
+    path, text = asked_text(town, 5 * 60)
+    node.push({"fleet.toml": SIGNED + '[heartbeat]\ntimezone = "America/New_York"\n'})
+    town.clock.forward(60)
+    node.push({path: text})  # due at 07:00 in New York
+    assert "was not due" in words(node)[path[9:-3]].why
+
+
+@pytest.mark.parametrize(("role", "trusted"), [("HEADQUARTERS", True), ("LOCAL_WORKER", False), ("", False)])
+def test_a_line_for_a_role_is_filed_by_a_node_of_that_role(
+    town: Town, keys: Keys, tmp_path: Path, role: str, trusted: bool
+) -> None:
+    """As its page said before."""
+    town.peer("anna", key=keys["anna"]).push({"HEARTBEAT.md": "## Daily at 07:00\n- HQ: probe weather -> Look.\n"})
+    n1 = town.peer("n1", key=keys["n1"])
+    if role:
+        n1.push({"heartbeats/n1.md": f"---\nrole: {role}\n---\n"})
+    taking = turn(n1, tmp_path, role=Role.HEADQUARTERS, probes={"probe weather": Scripted(RAIN)})
+    assert len(taking.run(shared=False, silent={}).missions) == 1
+    (word,) = words(n1).values()
+    assert (word.trusted, "page did not say" in word.why) == (trusted, not trusted)
+
+
+@pytest.mark.parametrize("kind", ["blob", "tree"])
+def test_junk_at_a_ref_of_turns_is_told_and_stops_nobody(town: Town, keys: Keys, kind: str) -> None:
+    """Whoever may push may put an object there that is no commit."""
+    eve, n1 = town.peer("eve"), town.peer("n1", key=keys["n1"])
+    eve.bus.remote.fetch()
+    junk = eve.bus.store.put(kind, b"" if kind == "tree" else b"junk")
+    for ref in (FLEET_TURN, node_turn("x")):
+        eve.bus.remote.push([RefUpdate(ref=ref, expect=None, new=junk)])
+    ledger = n1.ledger()
+
+    def signer(commit: str) -> Principal | None:
+        return n1.trust.signer(ledger, commit)
+
+    for node in ("", "x"):
+        record, why = followed_record(ledger, signer, node)
+        assert (record.lines, "cannot be read" in why) == ({}, True)
+    assert any("cannot be read" in each for each in heartbeat_overview(ledger, signer, town.clock())["problems"])
+
+
+def test_a_hostile_block_of_findings_is_read_in_no_time(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """The text is a node's, and each node judges it: its time must not grow with the square of its length."""
+    node = acted(town, keys, tmp_path)
+    name = next(n for n, f in node.ledger().open.items() if f.mission.project == "shop")
+    text = node.text(f"missions/{name}.md")
+    node.push({f"missions/{name}.md": text + "\n~~~~json\n" * 20_000 + "end\n"})
+    before = time.process_time()
+    assert not words(node)[name].trusted
+    assert time.process_time() - before < 5
+    assert heartbeat_missions._found_in("a\n~~~~json\n" * 20_000 + '["x"]\n~~~~\n') == ["x"]
+    assert heartbeat_missions._found_in(f'\n~~~~json\n["{"x" * 200_000}"]\n~~~~') == []
