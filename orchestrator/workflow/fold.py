@@ -116,17 +116,17 @@ def fold(
 
 
 def _read_signed_record(bus: Transport, ledger: LedgerSnapshot, trust: Trust, held: HeldClaim) -> ResultRecord:
-    """What an ended attempt brought. Raises Unfit: the very node that the claim names must have signed both, and it
-    must bring nothing but a result of this mission."""
+    """What an ended attempt brought. Raises UnusableResult: the very node that the claim names must have signed
+    both, and it must bring nothing but a result of this mission."""
     claim = held.claim
     signed = bus.sign is not None  # a ledger without signatures is the in-memory remote of simulations
-    if claim.log is None or (
-        signed and not all(trust.is_signed_by_holder(ledger, held, oid) for oid in (held.oid, claim.log))
-    ):
-        raise UnusableResult(f"it is not signed by {claim.node}")
-    try:
+    try:  # a node may name anything as its record, and a server may have lost it: neither may stop the other folds
+        if claim.log is None or (
+            signed and not all(trust.is_signed_by_holder(ledger, held, oid) for oid in (held.oid, claim.log))
+        ):
+            raise UnusableResult(f"it is not signed by {claim.node}")
         record = read_record(bus.store, claim.log)
-    except (ObjectMissing, KeyError, ValueError) as error:
+    except (ObjectMissing, LookupError, ValueError) as error:
         raise UnusableResult(f"its record cannot be read: {error}") from error
     if (record.mission, record.epoch) != (claim.mission, claim.epoch):
         raise UnusableResult("its record is another attempt's")
@@ -155,8 +155,16 @@ class FoldPlan:
     def take(self, claim: Claim, record: ResultRecord) -> dict[str, Status]:
         """Folds one closed claim. Returns the mission's new state; nothing for a claim that the branch is past.
 
-        Raises Unfit, and writes nothing, for a record with which the mission could not be read any more.
+        Raises UnusableResult, and writes nothing, for a record with which the mission could not be read any more.
         """
+        kept = dict(self.files)
+        try:
+            return self._take(claim, record)
+        except UnusableResult:
+            self.files = kept  # the children that it brought were filed already
+            raise
+
+    def _take(self, claim: Claim, record: ResultRecord) -> dict[str, Status]:
         here = self.ledger.open.get(claim.mission) or self.ledger.archived(claim.mission)
         if here is not None and here.mission.epoch >= claim.epoch:
             return {}
@@ -185,7 +193,7 @@ class FoldPlan:
     def adopt(self, here: MissionFile, record: ResultRecord, *, node: str, by: str, late: str) -> str:
         """Makes late work the mission's result, on a person's word; returns the mission's new path.
 
-        What it was before stays as an earlier attempt. Raises Unfit as `take` does.
+        What it was before stays as an earlier attempt. Raises UnusableResult as `take` does.
         """
         attempt, epoch = here.mission.attempt + 1, max(here.mission.epoch, record.epoch)
         new = replace(here.mission, status=Status.DONE, node=node, attempt=attempt, epoch=epoch, retry_at=None)

@@ -17,6 +17,7 @@ from missions import document, lease
 from missions.archive_path import archive_path, dated_path, index_path
 from missions.lease import ClaimState
 from missions.mission import Mission, Quarantined, Status
+from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import CLAIM_FILE, MissionFile
@@ -641,6 +642,23 @@ def test_a_result_that_no_mission_can_hold_waits_for_a_person(town: Town) -> Non
     assert "entry: m-1" not in peer.text("SESSION_LOG.md")
     peer.push({"missions/m.md": "x"})
     assert peer.fold().missions == {"m": Status.DONE}
+
+
+def test_what_a_refused_result_would_have_filed_is_not_filed_with_the_next_one(town: Town) -> None:
+    """A plan that goes on after a result which no mission can hold has nothing of it, its children included."""
+    peer = town.peer("n1")
+    peer.push({"missions/m.md": "x" * (document.MAX_FILE_BYTES - 100), "missions/k.md": BODY})
+    for held in peer.claim("m", "k"):
+        brought = replace(record(held), proposals={f"child-of-{held.claim.mission}": "Look into it.\n"})
+        assert claims.complete(peer.bus, held, brought, state=ClaimState.DONE).accepted
+    folded = peer.fold()
+    assert (folded.missions, set(folded.refused)) == ({"k": Status.DONE}, {"m"})
+    assert sorted(path for path in peer.paths() if "child-of" in path) == ["missions/child-of-k.md"]
+    held = peer.ledger().claims["m"]
+    plan = FoldPlan(peer.ledger())
+    with pytest.raises(UnusableResult):
+        plan.take(held.claim, replace(record(held), proposals={"child-of-m": "Look into it.\n"}))
+    assert plan.files == {}
 
 
 def test_a_running_log_that_grew_long_leaves_its_older_entries_to_their_days(town: Town) -> None:

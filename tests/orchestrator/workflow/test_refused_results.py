@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from missions.lease import ClaimState
+from missions.mission import Status
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.fold import FoldResult, fold
 from orchestrator.workflow.refused_results import RefusedResults
 from sync.objects import edit_tree, object_id, write_commit
 from sync.remote import RefUpdate
 from tests.fuzzing.counted_work import CountingStore, counted
-from tests.ledgers import Peer, Town
+from tests.ledgers import Keys, Peer, Town
 
 BROKEN = b"[" * 1000
 
@@ -114,3 +115,19 @@ def test_a_commit_without_a_record_is_no_record(town: Town) -> None:
     end_with(node, "a", write_commit(node.bus.store, tree=tree, parents=(), when=1, **facts))  # type: ignore[arg-type]
     assert list(folded(node, refused).refused) == ["a"]
     assert refused.undecided(node.ledger()) == []
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["no commit", "not there"])
+def test_a_record_whose_signature_cannot_be_read_stops_no_fold(keys: Keys, lost: bool) -> None:
+    """A listed node names something else than a commit, or the server has lost it: the others' results are folded."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",), n2=("node",))
+    town = Town({"allowed_signers": signers, "missions/a.md": "Do a.\n", "missions/b.md": "Do b.\n"})
+    node, other, refused = town.peer("n1", key=keys["n1"]), town.peer("n2", key=keys["n2"]), RefusedResults()
+    end_with(node, "a", object_id("blob", b"lost") if lost else node.bus.store.put("blob", BROKEN))
+    other.attempt("b")
+    done = folded(other, refused)
+    assert done.missions == {"b": Status.DONE}
+    assert "its record cannot be read" in done.refused["a"]
+    assert "a" in other.ledger().claims
+    assert folded(other, refused).missions == {}
+    assert bool(refused.undecided(other.ledger())) == lost  # what is not there may still come
