@@ -1,11 +1,12 @@
 """Which kind has a file that somebody hands in, by its bytes alone, and is it that kind and nothing else?
 
 A picture is read from its first byte to its last: what follows its end, or says other measures than a screen has, is no
-picture. So no file is a picture to one reader and a page or an archive to another.
+picture, nor is what ends as an archive does. So no file is a picture to one reader and a page or an archive to another.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -26,6 +27,13 @@ TEXT, PDF = "text/plain", "application/pdf"
 _PNG_SIGN, _JPEG_SIGN = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _FRAMES = frozenset({*range(0xC0, 0xD0)}) - {0xC4, 0xC8, 0xCC}
 """The marks of a JPEG's frame, which tell its measures."""
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+"""The first mark after a JPEG's scan that is neither stuffed nor a restart."""
+_WEBP_HEADS = frozenset({b"VP8X", b"VP8L", b"VP8 "})
+_WEBP_PARTS = _WEBP_HEADS | {b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
+"""The parts of a WebP (RFC 9649): what has others is read by somebody else as something else."""
+_ARCHIVE_END, MAX_ARCHIVE_END = b"PK\x05\x06", 65_557
+"""The head of a ZIP's last part, and how many bytes before a file's end its readers look for it."""
 
 
 class UnusableFile(MissionError):
@@ -101,29 +109,41 @@ def _jpeg(data: bytes) -> FileKind:
 
 def _scan_end(data: bytes, at: int) -> int:
     """Where the next part begins."""
-    while (at := data.find(b"\xff", at)) >= 0:
-        follows = data[at + 1]
-        if follows != 0 and not 0xD0 <= follows <= 0xD7:
-            return at
-        at += 2
-    raise UnusableFile("it ends in the middle")
+    found = _SCAN_END.search(data, at)
+    if found is None:
+        raise UnusableFile("it ends in the middle")
+    return found.start()
 
 
 def _webp(data: bytes) -> FileKind:
     (size,) = struct.unpack_from("<I", data, 4)
     if data[8:12] != b"WEBP":
         raise UnusableFile("it is of no kind that is taken: PNG, JPEG, WebP, PDF or text in UTF-8")
-    kind, head = data[12:16], data[20:30]
+    at, end, found = 12, 8 + size, None
+    for _ in range(MAX_CHUNKS):
+        name, length = struct.unpack_from("<4sI", data, at)
+        if name not in _WEBP_PARTS or (found is None and name not in _WEBP_HEADS):
+            raise UnusableFile("it is no WebP: it has a part of another kind, or begins with no picture")
+        if found is None:
+            found = _picture(WEBP, *_webp_measures(name, data[at + 8 : at + 8 + length]))
+        at += 8 + length + length % 2
+        if at >= end:
+            if at > end:
+                raise UnusableFile("it ends in the middle")
+            return _ending(found, data, end)
+    raise UnusableFile("its parts are too many")
+
+
+def _webp_measures(kind: bytes, head: bytes) -> tuple[int, int]:
+    """The width and height in pixels that the first part tells."""
     if kind == b"VP8X":
-        width, height = (1 + int.from_bytes(head[first : first + 3], "little") for first in (4, 7))
-    elif kind == b"VP8L":
-        bits = struct.unpack_from("<I", head, 1)[0]
-        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    elif kind == b"VP8 ":
-        width, height = (each & 0x3FFF for each in struct.unpack_from("<HH", head, 6))
-    else:
-        raise UnusableFile("it is no WebP: it begins with no picture")
-    return _ending(_picture(WEBP, width, height), data, 8 + size)
+        width, more_width, height, more_height = struct.unpack_from("<4xHBHB", head)
+        return 1 + (width | more_width << 16), 1 + (height | more_height << 16)
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<xI", head)[0]
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    wide, high = struct.unpack_from("<6xHH", head)
+    return wide & 0x3FFF, high & 0x3FFF
 
 
 def _pdf(data: bytes) -> FileKind:
@@ -145,6 +165,8 @@ def _text(data: bytes) -> FileKind:
 def _ending(found: FileKind, data: bytes, end: int) -> FileKind:
     if end != len(data):
         raise UnusableFile("something else follows the picture's end, or it ends in the middle")
+    if _ARCHIVE_END in data[-MAX_ARCHIVE_END:]:
+        raise UnusableFile("it is an archive as well as a picture")
     return found
 
 

@@ -25,13 +25,18 @@ def jpeg(width: int = 3, height: int = 2, scan: bytes = b"\x12\xff\x00\x34\xff\x
     return b"\xff\xd8\xff\xe0" + struct.pack(">H", 4) + b"ab" + frame + begin + scan + b"\xff\xd9"
 
 
-def webp(width: int = 3, height: int = 2, kind: bytes = b"VP8X") -> bytes:
-    """The outline of a WebP."""
+def webp(width: int = 3, height: int = 2, kind: bytes = b"VP8X", *, more: bytes = b"") -> bytes:
+    """The outline of a WebP; `more` are its further parts."""
     if kind == b"VP8X":
         data = bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     elif kind == b"VP8L":
         data = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(5)
     else:
         data = b"\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", width, height)
-    chunk = kind + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+    parts = webp_part(kind, data) + more
+    return b"RIFF" + struct.pack("<I", 4 + len(parts)) + b"WEBP" + parts
+
+
+def webp_part(name: bytes, data: bytes) -> bytes:
+    """One part, filled up to an even length."""
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)

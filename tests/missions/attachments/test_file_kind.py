@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import time
+import zipfile
 from contextlib import suppress
 
 import pytest
@@ -10,14 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.attachments.file_kind import MAX_SIDE, FileKind, UnusableFile, file_kind
-from tests.missions.attachments.pictures import jpeg, png, png_part, webp
+from tests.missions.attachments.pictures import jpeg, png, png_part, webp, webp_part
 
+ZIP = b"PK\x05\x06" + bytes(18)
+"""A whole archive, which holds nothing."""
 GOOD = {
     "png": (png(5, 4), FileKind(media="image/png", width=5, height=4)),
     "jpeg": (jpeg(5, 4), FileKind(media="image/jpeg", width=5, height=4)),
     "webp": (webp(5, 4), FileKind(media="image/webp", width=5, height=4)),
     "webp lossless": (webp(5, 4, b"VP8L"), FileKind(media="image/webp", width=5, height=4)),
     "webp lossy": (webp(5, 4, b"VP8 "), FileKind(media="image/webp", width=5, height=4)),
+    "webp with more parts": (
+        webp(5, 4, more=webp_part(b"ICCP", b"odd") + webp_part(b"VP8 ", bytes(10)) + webp_part(b"XMP ", b"<x/>")),
+        FileKind(media="image/webp", width=5, height=4),
+    ),
+    "a wide webp": (webp(16_000, 3), FileKind(media="image/webp", width=16_000, height=3)),
     "pdf": (b"%PDF-1.7\n...\n%%EOF\n", FileKind(media="application/pdf")),
     "text": ("Grüße\n".encode(), FileKind(media="text/plain")),
     "svg": (b"<svg onload='alert(1)'/>", FileKind(media="text/plain")),
@@ -27,6 +37,16 @@ BAD = {
     "a page behind a PNG": png() + b"<script>alert(1)</script>",
     "an archive behind a JPEG": jpeg() + b"PK\x03\x04",
     "a page behind a WebP": webp() + b"<html>",
+    "a page in a WebP's own length": webp(more=b"<script>alert(1)</script>"),
+    "a part of no WebP": webp(more=webp_part(b"HTML", b"<script>alert(1)</script>")),
+    "a WebP's part without its filling": webp(more=b"EXIF" + struct.pack("<I", 3) + b"odd"),
+    "a WebP's part that ends elsewhere": webp(more=b"EXIF" + struct.pack("<I", 2**31)),
+    "a WebP that begins with no picture": webp(kind=b"EXIF"),
+    "a WebP with a short head": b"RIFF" + struct.pack("<I", 16) + b"WEBPVP8X" + struct.pack("<I", 4) + bytes(4),
+    "too many parts": webp(more=webp_part(b"EXIF", b"") * 20_000),
+    "an archive in a WebP": webp(more=webp_part(b"EXIF", ZIP)),
+    "an archive in a PNG": png().replace(png_part(b"IEND", b""), png_part(b"zIPp", ZIP) + png_part(b"IEND", b"")),
+    "an archive in a JPEG": jpeg(scan=ZIP),
     "huge in one number": png(4_000_000_000, 1, idat=b""),
     "huge in all": png(16_000, 16_000, idat=b""),
     "a wide JPEG": jpeg(MAX_SIDE + 1, 1),
@@ -63,6 +83,22 @@ def test_what_is_refused(name: str) -> None:
     """Polyglots, measures that no screen has, damage, archives, programs: one sentence each."""
     with pytest.raises(UnusableFile, match=r"^\w[^\n]+$"):
         file_kind(BAD[name])
+
+
+def test_an_archive_is_found_by_its_readers_and_refused() -> None:
+    """What is refused as one is an archive: Python's own reader opens it."""
+    with zipfile.ZipFile(io.BytesIO(BAD["an archive in a WebP"])) as found:
+        assert found.namelist() == []
+
+
+def test_a_long_scan_is_read_at_once() -> None:
+    """Four million stuffed bytes are looked through in one go, not one after the other."""
+    data = jpeg(scan=b"\xff\x00" * 2_000_000)
+    began = time.process_time()
+    assert file_kind(data).media == "image/jpeg"
+    assert time.process_time() - began < 0.25
+    with pytest.raises(UnusableFile, match="ends in the middle"):
+        file_kind(data[:-2] + b"\xff")
 
 
 @given(st.sampled_from([png(), jpeg(), webp(), b"%PDF-"]), st.integers(0, 60), st.binary(max_size=80))

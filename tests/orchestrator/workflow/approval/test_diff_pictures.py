@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import random
 import time
 import zlib
 from pathlib import Path
 
 import pytest
 
+from missions.attachments.file_kind import FileKind
 from orchestrator.workflow.approval import diff_pictures as module
 from orchestrator.workflow.approval.diff_pictures import MAX_TRIED, diff_pictures, pictures_json
 from tests.missions.attachments.pictures import jpeg, png, webp
@@ -82,6 +84,36 @@ def test_the_work_is_bounded() -> None:
     assert diff_pictures(bombs + literal("good.png", png())) == []
     assert time.process_time() - began < 3
     assert len(diff_pictures("".join(literal(f"{n}.png", png()) for n in range(MAX_TRIED)))) == 12
+
+
+def test_what_is_unpacked_of_one_diff_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where all of it are sound pictures; what says to be small and is not costs no more than it says."""
+    one = literal("a.png", png(40, 30))
+    monkeypatch.setattr(module, "MAX_ALL_BYTES", 3 * len(png(40, 30)))
+    assert len(diff_pictures(one * 5)) == 3
+    assert [each.path for each in diff_pictures(literal("wide.png", png(400, 300)) + one)] == ["a.png"]
+    decoded = []
+    monkeypatch.setattr(module.base64, "b85decode", lambda line: decoded.append(line) or bytes(52))
+    packed = literal("a.png", random.Random(1).randbytes(200_000), size=80)
+    assert diff_pictures(packed) == []
+    assert len(decoded) * 52 < 80 + 2 * module.MAX_PACKING_BYTES
+
+
+def test_the_last_diff_is_unpacked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list, and each of its pictures, is a request of its own; another diff is looked at anew."""
+    tried, read = list[int](), module.file_kind
+
+    def counted(data: bytes) -> FileKind:
+        tried.append(len(data))
+        return read(data)
+
+    monkeypatch.setattr(module, "file_kind", counted)
+    first, second = (literal(f"{name}.png", png(7, 8)) for name in ("first", "second"))
+    for diff in (first, first, first, second, first):
+        assert [one.kind.height for one in diff_pictures(diff)] == [8]
+    assert len(tried) == 3
+    diff_pictures(first).clear()
+    assert len(diff_pictures(first)) == 1
 
 
 def test_the_list_names_its_diff() -> None:
