@@ -15,6 +15,7 @@ from orchestrator.cli import cli
 from orchestrator.core.settings import Settings, variable
 from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig, FleetPart, ProjectPart, TrustPart
 from orchestrator.ledger.config.node_tables import DivisionPart, NodePart
+from orchestrator.ledger.config.notification import NotificationKind
 from orchestrator.ledger.config.supplier_tables import SignalRule, SupplierPart
 from tests.architecture.sources import MODULES
 
@@ -148,3 +149,10 @@ def test_what_the_architecture_names_is_there() -> None:
     names = {name for name in NAMED.findall(text) if name.rpartition(".")[2] not in NO_MODULES}
     assert len(names) > 100
     assert sorted(name for name in names if not is_there(name) and not name.startswith(ENTRY_POINTS)) == []
+
+
+def test_the_page_has_words_for_each_kind_of_notice() -> None:
+    """Else a person who chooses what to be told sees the bare word."""
+    text = (ROOT / "mobile-bridge/app/src/texts/en-screens.ts").read_text(encoding="utf-8")
+    words = text.partition("kind: {")[2].partition("}")[0]
+    assert [kind.value for kind in NotificationKind if not re.search(rf"\b{kind.value}'?: '", words)] == []

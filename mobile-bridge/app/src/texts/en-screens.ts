@@ -69,7 +69,7 @@ export const screens = {
     saved: 'This device is rung.', off: 'This device is not rung any more.', unavailable: 'The browser’s push service does not answer, or it may not show notifications. Try again later.',
     kind: {
       review: 'a result waits for you', budget: 'a budget is reached', parked: 'a mission is parked', dead: 'a mission gave up', unserved: 'no node can do it',
-      failed: 'an attempt failed', lost: 'a node went silent', 'log-review': 'the log needs a look', done: 'a mission is done',
+      failed: 'an attempt failed', lost: 'a node went silent', 'log-review': 'the log needs a look', finding: 'a look of HEARTBEAT.md found something', done: 'a mission is done',
     } as Record<string, string>,
   },
   fleet: {
