@@ -16,6 +16,9 @@ from orchestrator.core.errors import OrchestratorError
 STEP_SECONDS = 1800.0
 """Seconds for one step of pip: packages over a slow line, a wheel that is built."""
 LOCK = "requirements.lock"
+WHEELS = ("--only-binary", ":all:")
+"""To look at what a source package needs is to run it, before its hash is compared. This does not concern the release
+itself, which is a folder."""
 EXTRA = re.compile(r"extra == ['\"]([\w-]+)['\"]")
 
 
@@ -33,18 +36,33 @@ def install(source: Path, folder: Path, extras: Iterable[str]) -> None:
     pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     locked = read_lock((source / LOCK).read_text("utf-8"))
     # What builds it comes first: the metadata of the release itself is made by that.
-    for wanted in (build_requirements(source), [f"{source}[{','.join(sorted(extras))}]"]):
+    for wanted in (build_requirements(source), [with_extras(source, extras)]):
         with tempfile.TemporaryDirectory(prefix="shiftbook-") as name:
             versions, exact, report = Path(name, "versions.txt"), Path(name, "exact.txt"), Path(name, "report.json")
             versions.write_text(
                 "".join(f"{re.split(r'[ ;]', each, maxsplit=1)[0]}\n" for each in locked.values()), "utf-8"
             )
-            dry = ["install", "--dry-run", "--no-build-isolation", "--report", str(report), "-c", str(versions)]
+            dry = [
+                "install",
+                "--dry-run",
+                *WHEELS,
+                "--no-build-isolation",
+                "--report",
+                str(report),
+                "-c",
+                str(versions),
+            ]
             run([*pip, *dry, *wanted])
             names = [each["metadata"]["name"] for each in read_json(report.read_bytes())["install"]]
             exact.write_text(exact_lines(names, locked), "utf-8")
-            run([*pip, "install", "--no-deps", "--require-hashes", "-r", str(exact)])
+            run([*pip, "install", *WHEELS, "--no-deps", "--require-hashes", "-r", str(exact)])
     run([*pip, "install", "--no-deps", "--no-build-isolation", str(source)])
+
+
+def with_extras(source: Path, extras: Iterable[str]) -> str:
+    """The release in a folder, as pip is asked for it; it takes no empty brackets."""
+    names = ",".join(sorted(extras))
+    return f"{source}[{names}]" if names else str(source)
 
 
 def read_lock(text: str) -> dict[str, str]:

@@ -52,9 +52,10 @@ class ReleaseSource:
     signers: str
     refused: dict[str, str] = field(default_factory=dict)
     """Tag → why it does not count."""
+    _moved: set[str] = field(default_factory=set)
 
     def fetch(self) -> None:
-        """Gets the tags. One that names something else than before is left as it was, and said. Raises SyncError."""
+        """Gets the tags. One that names something else than before counts no more, either way. Raises SyncError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         git = Git(self.folder)
         if not (self.folder / "HEAD").is_file():
@@ -68,7 +69,7 @@ class ReleaseSource:
         for line in err.splitlines() if code else ():
             moved = re.search(r"\[rejected\] +\S+ +-> (\S+)", line)
             if moved:
-                self.refused[moved[1]] = "it names something else at the source than when it was first seen"
+                self._moved.add(moved[1])
 
     def releases(self) -> list[Release]:
         """The releases that count, newest first."""
@@ -76,7 +77,9 @@ class ReleaseSource:
         found = []
         for ref, oid in git.refs("refs/tags/").items():
             tag = ref.removeprefix("refs/tags/")
-            if TAG.fullmatch(tag):
+            if tag in self._moved:
+                self.refused[tag] = "it names something else at the source than when it was first seen"
+            elif TAG.fullmatch(tag):
                 release = self._verified(git, verifier, tag, oid)
                 found += [release] if release else []
         return sorted(found, key=lambda each: version_key(each.tag), reverse=True)

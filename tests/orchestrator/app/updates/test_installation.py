@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,12 @@ def test_what_builds_a_release_is_read_from_it(tmp_path: Path) -> None:
     assert build_requirements(tmp_path) == []
 
 
+def test_a_release_without_extras_has_no_empty_brackets() -> None:
+    """Which pip takes for a part of the folder's name."""
+    assert installation.with_extras(Path("/source"), ()) == "/source"
+    assert installation.with_extras(Path("/source"), ["web", "feeds"]) == "/source[feeds,web]"
+
+
 def test_a_step_that_fails_says_its_last_words() -> None:
     with pytest.raises(InstallFailed, match="no room left"):
         installation.run([sys.executable, "-c", "import sys; sys.exit('no room left')"])
@@ -126,6 +134,42 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(index)), ("PIP_CONFIG_FILE", "/dev/null")):
         monkeypatch.setenv(name, value)
     return source
+
+
+def test_no_package_is_asked_what_it_needs_before_its_hash_is_compared(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source package would be run for that; only the release itself, whose signature counts, is built."""
+    done: list[list[str]] = []
+
+    def note(words: Sequence[str]) -> None:
+        done.append(list(words))
+        if "--report" in words:
+            Path(words[words.index("--report") + 1]).write_text('{"install": []}')
+
+    monkeypatch.setattr(installation, "run", note)
+    install(release, tmp_path / "version", ())
+    steps = [words for words in done if "install" in words]
+    assert len(steps) == 5
+    assert all(words[words.index("--only-binary") + 1] == ":all:" for words in steps[:-1])
+    assert steps[-1][-1] == str(release)
+    assert "--no-deps" in steps[-1]
+
+
+@pytest.mark.nightly
+def test_a_source_package_is_not_run(release: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    for path in index.glob("needed*"):
+        path.unlink()
+    folder = tmp_path / "needed-1.0"
+    folder.mkdir()
+    (folder / "setup.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (folder / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: needed\nVersion: 1.0\n")
+    with tarfile.open(index / "needed-1.0.tar.gz", "w:gz") as made:
+        made.add(folder, "needed-1.0")
+    with pytest.raises(InstallFailed, match="Cannot install"):
+        install(release, tmp_path / "version", ())
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.nightly  # two environments with a real pip
