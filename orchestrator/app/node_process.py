@@ -17,7 +17,8 @@ from orchestrator.app import wiring
 from orchestrator.app.deployment.supervisor import READY, STOPPING, Supervisor, feed_watchdog, take_supervisor
 from orchestrator.app.factories import node_factory
 from orchestrator.app.registration import open_registrar
-from orchestrator.app.updates.version_dirs import PID_FILE, VersionDirs, running_version
+from orchestrator.app.updates.going_back import write_pid
+from orchestrator.app.updates.version_dirs import VersionDirs, running_version
 from orchestrator.app.web_process import WebServer
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
@@ -46,23 +47,24 @@ def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
     lock = FileLock(settings.home / "node.lock")
     try:
         with lock.acquire(timeout=0):
-            files.replace(settings.home / PID_FILE, f"{os.getpid()}\n", durable=False)
             own = running_version()
-            _run(settings, tell, supervisor, own, once=once)
+            write_pid(settings.home, own[0] if own else None)
+            told_to_end = _run(settings, tell, supervisor, own, once=once)
     except Timeout as error:
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"
         raise Refused(why) from error
-    if own is not None and own[0].current != own[1]:  # the lock is free: the other version takes it
+    if own is not None and own[0].current != own[1] and not told_to_end:  # the lock is free: the other one takes it
         environment = os.environ | supervisor.environment(os.getpid())
         os.execve(own[0].start, [str(own[0].start), *sys.argv[1:]], environment)  # noqa: S606  # what started this one
 
 
 def _run(
     settings: Settings, tell: Tell, supervisor: Supervisor, own: tuple[VersionDirs, str] | None, *, once: bool
-) -> None:
+) -> bool:
+    """Runs the node until it is drained; says whether somebody told it to end."""
     node = node_factory.build_node(settings, tell, once=once)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
-    _install_signal_handlers(node, tell, web, supervisor)
+    told_to_end = _install_signal_handlers(node, tell, web, supervisor)
     stops = [_watch_ledger(settings.ledger, node.jobs.wake.set)]
     stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.jobs.wake.set))
     if settings.hq_url and not once:
@@ -97,6 +99,7 @@ def _run(
             stop()
         node.close()
     tell("stopped", f"{settings.node} works no more; `shiftbook` alone shows what waits for you")
+    return told_to_end.is_set()
 
 
 def _follow_version(
@@ -104,13 +107,6 @@ def _follow_version(
 ) -> Callable[[], None]:
     """Has the node pass its trial with its first round, and end its work when another version is current."""
     passed = threading.Event()
-
-    def well() -> None:
-        if not passed.is_set():
-            passed.set()
-            _pass_trial(dirs, version, tell)
-
-    node.on_round = well
 
     def look() -> None:
         now = dirs.current
@@ -120,6 +116,13 @@ def _follow_version(
             if web is not None:
                 web.drain()
 
+    def after_round() -> None:
+        if not passed.is_set():
+            passed.set()
+            _pass_trial(dirs, version, tell)
+        look()  # a switch before anything was watched, or one that the file system did not tell
+
+    node.on_round = after_round
     return watch_file(dirs.prefix / "current", look)
 
 
@@ -190,14 +193,18 @@ def _watch_until(watching: CloneWatch, stopped: threading.Event) -> None:
         tree.close()
 
 
-def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None, supervisor: Supervisor) -> None:
+def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None, supervisor: Supervisor) -> threading.Event:
+    """Returns what is set from the first signal on. A node may drain for an update: that was nobody's signal."""
+    told_to_end = threading.Event()
+
     def obey() -> None:
-        if node.draining:
+        if told_to_end.is_set():
             tell("cancelling", "ending the running work now; it goes back into the queue")
             node.stop_jobs(StopReason.STOPPING)
             if web is not None:
                 web.cut()
         else:
+            told_to_end.set()
             tell("draining", "taking nothing new; once more to cancel what runs")
             supervisor.say(STOPPING, "STATUS=ends when the running work is done")
             node.drain()
@@ -205,6 +212,7 @@ def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None, supe
                 web.drain()
 
     _at_each_signal(obey)
+    return told_to_end
 
 
 def _at_each_signal(obey: Callable[[], None]) -> None:

@@ -30,9 +30,11 @@ def run(once: bool, watch: Path | None, as_json: bool) -> None:
     work is taken over, by this node when it starts again or by another when the lease has run out.
     """
     from orchestrator.app import node_process
+    from orchestrator.app.updates.version_dirs import started_again
 
     given = {"watch": watch} if watch else {}
-    node_process.run_node(load_settings(**given), _event_printer(as_json), once=once)
+    with started_again():
+        node_process.run_node(load_settings(**given), _event_printer(as_json), once=once)
 
 
 @click.command("watch")

@@ -8,32 +8,28 @@ old version and outlives the switch; if it is killed, `start` does the same.
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from orchestrator.app import wiring
+from orchestrator.app.updates import plug_ins
+from orchestrator.app.updates.going_back import go_back, node_follows, node_runs
 from orchestrator.app.updates.releases import Release, ReleaseSource, version_key
-from orchestrator.app.updates.version_dirs import PID_FILE, Trial, VersionDirs
-from orchestrator.core.errors import OrchestratorError, Refused, WrongSetting
+from orchestrator.app.updates.version_dirs import Trial, VersionDirs
+from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.settings import Settings
-from sync import files
 
 CHECK_SECONDS = 300.0
 """Seconds that the new version may take to look at the database's copy, which it brings to its own schema."""
 TRIAL_SECONDS = 300.0
 """Seconds from a switch until the node has done a round; while it still ends the old version's work they do not run."""
+BACK_SECONDS = 300.0
+"""Seconds that going back may take: a database is copied."""
 POLL_SECONDS = 0.2
-
-DATABASE_FILE = "shiftbook.db"
 
 Install = Callable[[Path, Path], None]
 """Installs the source in one folder into an environment in another."""
@@ -93,10 +89,41 @@ class Updater:
         trial = self.dirs.trial
         if trial is None:
             return
-        if not self.dirs.well and self.dirs.current == trial.new:
+        if not self.dirs.well and self.dirs.current == trial.new and node_follows(self.settings, self.dirs):
+            self.say(f"{trial.new} is on trial: waiting until the node has done a round with it")
+            self._await_start(trial.new)
+            self._becomes_well()
+        if not self.dirs.well and self.dirs.trial is not None:
             self.say(f"{trial.new} never did a round: going back to {trial.old}")
-            self.say(go_back(self.dirs, self.settings))
+            self._have_go_back(trial)
+        elif self.dirs.well:
+            self._end_passed()
         self.dirs.end_trial()
+
+    def _have_go_back(self, trial: Trial) -> None:
+        """Has the old version do it: this may be the one on trial, which reads whatever it has made of the database."""
+        words = [str(self.dirs.program(trial.old)), "update-back", "--trial", str(self.dirs.prefix)]
+        env = os.environ | {"SHIFTBOOK_HOME": str(self.settings.home)}
+        try:
+            done = subprocess.run(
+                words,
+                env=env,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=BACK_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UpdateFailed(f"{trial.old} could not come back: {error}") from error
+        if done.returncode != 0:
+            raise UpdateFailed(f"{trial.old} could not come back: {done.stderr.strip()[-600:]}")
+        self.say(done.stderr.strip() or f"{trial.old} is current again")
+
+    def _end_passed(self) -> None:
+        self.dirs.end_trial()
+        self.dirs.drop_copies()
 
     def _install(self, release: Release) -> None:
         if self.dirs.is_complete(release.tag):
@@ -114,8 +141,8 @@ class Updater:
         kept = self.dirs.database_copy(release.tag)
         tried = kept.with_name("tried.db")
         kept.parent.mkdir(mode=0o700, exist_ok=True)
-        for old in kept.parent.iterdir():
-            old.unlink()
+        for old in (kept, *kept.parent.glob("tried.db*")):  # others are what `--back` needs if this check fails
+            old.unlink(missing_ok=True)
         stores = wiring.stores(self.settings)
         try:
             stores.copies.save(kept)
@@ -141,9 +168,23 @@ class Updater:
             for each in kept.parent.glob("tried.db*"):
                 each.unlink()
         if done.returncode != 0:
-            why = (done.stderr.strip() or done.stdout.strip())[-600:]
+            lines = (done.stderr.strip() or done.stdout.strip() or f"it ended with {done.returncode}").splitlines()
+            why = lines[-1].strip()[-600:]  # of a traceback the last says what it is
             raise UpdateFailed(f"{release.tag} does not work here: {why}; {self._stays}")
+        self._check_plug_ins(release, done.stdout)
         return kept
+
+    def _check_plug_ins(self, release: Release, said: str) -> None:
+        try:
+            missing = plug_ins.lacking(plug_ins.installed(), plug_ins.read_plug_ins(said))
+        except ValueError as error:
+            raise UpdateFailed(f"{release.tag} does not work here: {error}; {self._stays}") from error
+        if missing:
+            pip = f"{self.dirs.folder(release.tag)}/bin/python -m pip install PACKAGE"
+            raise UpdateFailed(
+                f"{release.tag} would not have {', '.join(missing)}; {self._stays}. "
+                f"Install its package there ({pip}), then update again"
+            )
 
     @property
     def _stays(self) -> str:
@@ -155,23 +196,31 @@ class Updater:
             self.dirs.switch(release.tag)
             self.say(f"{release.tag} is installed; a service starts it by {self.dirs.start}")
             return
-        runs = node_runs(self.settings)
-        self.dirs.begin_trial(Trial(old=old, new=release.tag, home=str(self.settings.home), copy=str(copy)))
+        runs = node_follows(self.settings, self.dirs)
+        trial = Trial(old=old, new=release.tag, home=str(self.settings.home), copy=str(copy), before=self.dirs.before)
+        self.dirs.begin_trial(trial)
         self.dirs.switch(release.tag)
+        next_one = f"{release.tag} is next to be started; {old} comes back by itself if it does no round"
         if not runs:
-            self.say(f"{release.tag} is next to be started; {old} comes back by itself if it does no round")
+            self.say(next_one)
+            if node_runs(self.settings):
+                line = f"`shiftbook deploy … --program {self.dirs.start}` once, which starts it anew"
+                self.say(f"the node that runs here is none of {self.dirs.prefix} and goes on as it is: {line}")
             return
         self.say(f"switched to {release.tag}: the node starts again when its running work is done")
-        self._await_start(old, release)
-        if not self._becomes_well():
-            line = go_back(self.dirs, self.settings) if self.dirs.current == release.tag else f"{old} is current again"
+        self._await_start(release.tag)
+        if self._becomes_well():
+            self._end_passed()
+            self.say(f"{release.tag} runs, and has done a round")
+        elif self.dirs.trial is not None and not self.dirs.starts and not node_runs(self.settings):
+            self.say(f"the node was ended; {next_one}")
+        else:
+            line = go_back(self.dirs, self.settings, only_trial=True)
             raise UpdateFailed(f"{release.tag} did no round in {self.trial_seconds:g} s; {line}")
-        self.dirs.end_trial()
-        self.say(f"{release.tag} runs, and has done a round")
 
-    def _await_start(self, old: str, release: Release) -> None:
+    def _await_start(self, version: str) -> None:
         """Until the node starts anew: its running work may take hours, and is not cut off for this."""
-        while not self.dirs.starts and self.dirs.current == release.tag and node_runs(self.settings):
+        while not self.dirs.starts and self.dirs.current == version and node_runs(self.settings):
             self.sleep(POLL_SECONDS)
 
     def _becomes_well(self) -> bool:
@@ -183,71 +232,3 @@ class Updater:
                 return False
             self.sleep(POLL_SECONDS)
         return self.dirs.well
-
-
-def go_back(dirs: VersionDirs, settings: Settings) -> str:
-    """Makes the version before the current one again, with the database from before; returns a line that says so.
-
-    The node on trial is ended by force. Raises Refused where there is nothing to go back to.
-    """
-    trial = dirs.trial
-    old = trial.old if trial else dirs.before
-    if not old or not dirs.is_complete(old):
-        raise Refused(f"there is no version before {dirs.current or 'the first'} to go back to")
-    copy = Path(trial.copy) if trial else dirs.database_copy(dirs.current)
-    dirs.switch(old)
-    end_node(settings)
-    aside = _put_back(settings, copy) if copy.is_file() else None
-    dirs.end_trial()
-    kept = f"; what it wrote into the database is kept in {aside}" if aside else ""
-    return f"{old} is current again{kept}"
-
-
-def node_runs(settings: Settings) -> bool:
-    """Whether a node runs in this home folder."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.home / "node.lock").acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
-def end_node(settings: Settings) -> None:
-    """Ends this home's node by force, if one runs; its supervisor starts the current version then."""
-    number = read_pid(settings.home)
-    if number and node_runs(settings):
-        with suppress(ProcessLookupError):
-            os.kill(number, signal.SIGKILL)
-
-
-def read_pid(home: Path) -> int:
-    """The process of this home's node, as it wrote it down; 0 for none."""
-    try:
-        return int((home / PID_FILE).read_text("ascii"))
-    except (FileNotFoundError, ValueError):
-        return 0
-
-
-def _put_back(settings: Settings, copy: Path) -> Path | None:
-    """Makes the database what it was before the trial, if this version cannot read what it has become.
-
-    Returns where the other one is kept: what was written during the trial is in it, and nowhere else. Raises Refused
-    for a database server, whose rows an older program cannot put back into newer tables.
-    """
-    try:
-        wiring.stores(settings).close()
-    except WrongSetting as error:
-        if settings.database_url:
-            why = f"the database has a newer schema than {settings.home} can read; restore it from {copy}"
-            raise Refused(why) from error
-    else:
-        return None
-    path = settings.home / DATABASE_FILE
-    aside = path.with_name(f"{DATABASE_FILE}.{wiring.now():%Y%m%dT%H%M%SZ}.before")
-    for each in (path, *(path.with_name(f"{DATABASE_FILE}{suffix}") for suffix in ("-wal", "-shm"))):
-        if each.exists():
-            files.move_into_place(each, aside.with_name(aside.name + each.name.removeprefix(DATABASE_FILE)))
-    shutil.copyfile(copy, path)
-    path.chmod(0o600)
-    return aside

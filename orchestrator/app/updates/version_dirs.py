@@ -2,9 +2,10 @@
 
     PREFIX/versions/v1.2.0/     a virtual environment each
     PREFIX/current, before      links to the one that is started, and to the one before it
-    PREFIX/start                what a service starts: `current`, or `before` when the one on trial keeps ending
+    PREFIX/start                what a service starts: `current`, after going back when the one on trial keeps ending
     PREFIX/copies/              the node's database from before the current version
-    PREFIX/trial/               there while a version is on trial: which, how often it was started, whether it is well
+    PREFIX/trial/               there while a version is on trial: which, how often it was started, whether it is well,
+                                and a link `old` to the version that comes back
 
 All of it belongs to the user that the node runs as, and to nobody else.
 """
@@ -12,6 +13,7 @@ All of it belongs to the user that the node runs as, and to nobody else.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from missions.plain_data import read_json
-from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.core.errors import OrchestratorError, Refused, WrongSetting
 from sync import files
 
 STARTS = 3
@@ -30,20 +32,25 @@ STARTS = 3
 KEPT = 3
 """So many versions stay installed, the current one and the one before among them."""
 PID_FILE = "node.pid"
-"""In a node's home: its process."""
+"""In a node's home: its process, and in a second line the folder of versions that its program is one of, if any."""
 COMPLETE, RECORD = ".complete", "trial.json"
 START_SCRIPT = f"""#!/bin/sh
-# Starts the current version. One on trial that ends {STARTS} times without having done a round is switched back.
+# Starts the current version. One on trial whose node ends {STARTS} times without having done a round is switched back.
+# Other commands are no starts of the node: a backup, a look at the fleet.
 here=$(dirname "$0")
-if [ -e "$here/trial/{RECORD}" ] && [ ! -e "$here/trial/well" ]; then
+if [ "$1 $2" = "node run" ] && [ -e "$here/trial/{RECORD}" ] && [ ! -e "$here/trial/well" ]; then
   if [ "$(wc -l <"$here/trial/starts")" -ge {STARTS} ]; then
-    "$here/before/bin/shiftbook" update-back "$here" || true
+    "$here/trial/old/bin/shiftbook" update-back --trial "$here" || true
   else
     echo started >>"$here/trial/starts"
   fi
 fi
 exec "$here/current/bin/shiftbook" "$@"
 """
+
+
+class TrialFailed(OrchestratorError):
+    """The version on trial cannot work with these settings; the one before may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +63,8 @@ class Trial:
     """The node's home folder."""
     copy: str
     """A copy of its database from before, which the old version can read."""
+    before: str = ""
+    """The version before the old one, which it has again when it comes back; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,9 @@ class VersionDirs:
 
     @property
     def before(self) -> str:
-        """The version before it; empty if there was none."""
-        return self._link("before")
+        """The version before it; empty if there was none, or a crash came in the middle of a switch."""
+        found = self._link("before")
+        return found if found != self.current else ""
 
     def folder(self, version: str) -> Path:
         """Where a version is installed."""
@@ -99,9 +109,22 @@ class VersionDirs:
         """From here on it may be started."""
         files.replace(self.folder(version) / COMPLETE, b"")
 
+    def check_owner(self) -> None:
+        """Raises Refused unless the folder belongs to who asks, and only they write there.
+
+        Root would run what the service's user can change; what anybody else may write into is nobody's program.
+        """
+        found = self.prefix.stat()
+        if found.st_uid != os.geteuid():
+            raise Refused(f"{self.prefix} is not yours: say it as the user that the node runs as (sudo -u USER -H …)")
+        if found.st_mode & 0o022:
+            raise Refused(f"others may write to {self.prefix}: chmod go-w {self.prefix}")
+
     def prepare(self) -> None:
         """Makes what lies beside the versions. Raises OSError."""
-        (self.prefix / "versions").mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.prefix.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.prefix, self.prefix / "versions"):
+            folder.mkdir(mode=0o755, exist_ok=True)
         if not self.start.is_file() or self.start.read_text("utf-8") != START_SCRIPT:
             files.replace(self.start, START_SCRIPT, mode=0o755)
 
@@ -111,6 +134,14 @@ class VersionDirs:
         if old and old != version:
             self._point("before", old)
         self._point("current", version)
+
+    def switch_back(self, version: str, before: str) -> None:
+        """Has `version` started again, and `before` be the one before it; empty for none. Raises OSError."""
+        self._point("current", version)
+        if before:
+            self._point("before", before)
+        else:
+            (self.prefix / "before").unlink(missing_ok=True)
 
     @property
     def trial(self) -> Trial | None:
@@ -141,6 +172,7 @@ class VersionDirs:
         folder.mkdir(exist_ok=True)
         (folder / "well").unlink(missing_ok=True)
         files.replace(folder / "starts", b"")
+        files.point(folder / "old", Path("..", "versions", trial.old))
         files.replace(folder / RECORD, json.dumps(asdict(trial)))
 
     def pass_trial(self, version: str) -> bool:
@@ -155,6 +187,13 @@ class VersionDirs:
         """Nothing is on trial any more."""
         shutil.rmtree(self.prefix / "trial", ignore_errors=True)
 
+    def drop_copies(self) -> None:
+        """Deletes the databases from before older versions: only the one before the current version is gone back to."""
+        kept = self.database_copy(self.current)
+        for path in kept.parent.iterdir() if kept.parent.is_dir() else ():
+            if path != kept:
+                path.unlink()
+
     def prune(self) -> list[str]:
         """Deletes old versions, and what was not installed to the end; returns which."""
         kept = {self.current, self.before}
@@ -165,6 +204,12 @@ class VersionDirs:
         for path in gone:
             shutil.rmtree(path, ignore_errors=True)
         return [path.name for path in gone]
+
+    @contextmanager
+    def going_back(self) -> Iterator[None]:
+        """One goes back at a time: an updater, `start`, a person; the others wait, and find it done."""
+        with FileLock(self.prefix / "back.lock"):
+            yield
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -195,3 +240,26 @@ def running_version(environment: Path = Path(sys.prefix)) -> tuple[VersionDirs, 
     dirs = VersionDirs(here.parent.parent)
     known = here.parent.name == "versions" and dirs.start.is_file()
     return (dirs, here.name) if known else None
+
+
+@contextmanager
+def started_again() -> Iterator[None]:
+    """Has a node's service start it again although its settings are wrong, while the version that says so is on trial.
+
+    Services give up at that exit code (2), and `start` goes back only when it is started. Raises TrialFailed.
+    """
+    try:
+        yield
+    except OrchestratorError as error:
+        own = running_version()
+        if own is None or error.exit_code != WrongSetting.exit_code or not _on_trial(*own):
+            raise
+        raise TrialFailed(str(error)) from error
+
+
+def _on_trial(dirs: VersionDirs, version: str) -> bool:
+    try:
+        trial = dirs.trial
+    except WrongSetting:
+        return False
+    return trial is not None and trial.new == version and not dirs.well

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.app.updates.version_dirs import VersionDirs
 
 MAX_SIGNERS_BYTES = 64 * 1024
-BACK_SECONDS = 300.0
-"""Seconds that going back may take: a database is copied."""
 NOT_ONE_OF_OURS = (
     "this program was not installed by `shiftbook update`: update it as you installed it (`uv tool upgrade shiftbook`, "
     "`pipx upgrade shiftbook`, pip), or say --into FOLDER --from URL --signers FILE once"
@@ -78,6 +75,8 @@ def _versions(into: Path | None, url: str, signers: Path | None) -> VersionDirs:
 
     if into is not None:
         dirs = VersionDirs(into.absolute())
+        if dirs.prefix.exists():
+            dirs.check_owner()
         _begin(dirs, url, signers)
     elif url or signers:
         raise WrongSetting("--into", "name the folder in which versions are kept, too")
@@ -86,8 +85,7 @@ def _versions(into: Path | None, url: str, signers: Path | None) -> VersionDirs:
         if own is None:
             raise Refused(NOT_ONE_OF_OURS)
         dirs = own[0]
-    if not os.access(dirs.prefix, os.W_OK):
-        raise Refused(f"{dirs.prefix} is not yours to write: say it as the user that the node runs as")
+    dirs.check_owner()
     return dirs
 
 
@@ -97,20 +95,23 @@ def update_check() -> None:
     from orchestrator import __version__
     from orchestrator.app import wiring
     from orchestrator.app.node_process import run_node  # the parts of a node can be loaded
+    from orchestrator.app.updates import plug_ins
 
     assert callable(run_node)
     wiring.stores(load_settings()).close()
-    click.echo(__version__)
+    terminal.print_json({"version": __version__, "plug_ins": plug_ins.installed()})
 
 
 @click.command("update-back", hidden=True)
+@click.option("--trial", is_flag=True, help="Only if a version is on trial.")
 @click.argument("prefix", type=click.Path(path_type=Path))
-def update_back(prefix: Path) -> None:
+def update_back(trial: bool, prefix: Path) -> None:
     """Makes the version before the current one again. PREFIX/start calls it when the one on trial keeps ending."""
-    from orchestrator.app.updates.updater import go_back
+    from orchestrator.app.updates.going_back import go_back
     from orchestrator.app.updates.version_dirs import VersionDirs
 
-    click.echo(go_back(VersionDirs(prefix.absolute()), load_settings()), err=True)
+    dirs = VersionDirs(prefix.absolute())
+    click.echo(go_back(dirs, load_settings(), only_trial=trial, starting=trial), err=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,8 @@ def _updater(dirs: VersionDirs, wait: float, say: Callable[[str], None]) -> Upda
 
 def _go_back(dirs: VersionDirs) -> None:
     """Has the version before do it: only that one knows what database it can read."""
+    from orchestrator.app.updates.updater import BACK_SECONDS
+
     old = (dirs.trial.old if dirs.trial else "") or dirs.before
     if not old:
         raise NotFound(f"there is no version before {dirs.current}")

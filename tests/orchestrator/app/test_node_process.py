@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from orchestrator.app import node_process
 from orchestrator.app.deployment.supervisor import Supervisor
 from orchestrator.app.node_process import _at_each_signal, _install_signal_handlers
+from orchestrator.app.updates.version_dirs import VersionDirs
+from orchestrator.core.settings import Settings
 from tests.waiting import PATIENCE, until
 
 
@@ -30,6 +33,7 @@ class StandIn:
 
     done: list[str] = field(default_factory=list)
     draining: bool = False
+    on_round: Callable[[], None] = lambda: None
 
     def drain(self) -> None:
         self.draining = True
@@ -56,6 +60,53 @@ def test_a_second_ctrl_c_that_comes_before_the_first_is_obeyed_cancels() -> None
     until(lambda: len(node.done) == 2, "both are obeyed")
     assert told == ["draining", "cancelling"]
     assert node.done == ["drain", node_process.StopReason.STOPPING]
+
+
+def test_the_first_signal_cuts_nothing_off_while_the_node_drains_for_an_update() -> None:
+    node = StandIn(draining=True)
+    told_to_end = _install_signal_handlers(
+        node,  # type: ignore[arg-type]
+        lambda *_words, **_facts: None,
+        None,
+        Supervisor(tell=lambda *_words, **_facts: None),
+    )
+    assert not told_to_end.is_set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    until(lambda: node.done == ["drain"], "it goes on draining")
+    assert told_to_end.is_set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    until(lambda: node.done == ["drain", node_process.StopReason.STOPPING], "the second cancels")
+
+
+@pytest.mark.parametrize(("told_to_end", "current", "goes_over"), [(False, "v1.1.0", True), (True, "v1.1.0", False)])
+def test_a_node_that_was_told_to_end_ends_and_starts_no_other_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_to_end: bool, current: str, goes_over: bool
+) -> None:
+    dirs, started = VersionDirs(tmp_path / "program"), list[str]()
+    dirs.prepare()
+    dirs.switch(current)
+    monkeypatch.setattr(node_process, "running_version", lambda: (dirs, "v1.0.0"))
+    monkeypatch.setattr(node_process, "_run", lambda *_words, **_more: told_to_end)
+    monkeypatch.setattr(os, "execve", lambda path, *_more: started.append(str(path)))
+    node_process.run_node(Settings(home=tmp_path / "home"), lambda *_words, **_facts: None, once=False)
+    assert bool(started) is goes_over
+    assert (tmp_path / "home/node.pid").read_text() == f"{os.getpid()}\n{dirs.prefix}\n"
+
+
+def test_a_switch_that_no_watch_told_is_seen_after_the_next_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come before anything is watched."""
+    monkeypatch.setattr(node_process, "watch_file", lambda _path, _nudge: lambda: None)
+    dirs, node = VersionDirs(tmp_path), StandIn()
+    dirs.switch("v1.0.0")
+    node_process._follow_version(dirs, "v1.0.0", node, lambda *_words, **_facts: None, None)  # type: ignore[arg-type]
+    node.on_round()
+    assert node.done == []
+    dirs.switch("v1.1.0")
+    node.on_round()
+    node.on_round()
+    assert node.done == ["drain"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

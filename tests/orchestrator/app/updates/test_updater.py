@@ -2,124 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from orchestrator.app import wiring
-from orchestrator.app.updates.releases import Release
-from orchestrator.app.updates.updater import UpdateFailed, Updater, go_back, node_runs
-from orchestrator.app.updates.version_dirs import Trial, VersionDirs
-from orchestrator.core.errors import NotFound, Refused
-from orchestrator.core.settings import Settings
-from tests.waiting import until
-
-ONE, TWO, THREE = (Release(tag=f"v1.{n}.0", commit="0" * 40, signer="releaser") for n in (1, 2, 3))
-WORKS = 'test "$1" = update-check && exit 0; echo "$0" "$@"'
-
-
-@dataclass
-class Source:
-    """A repository of releases, in memory."""
-
-    known: dict[str, str] = field(default_factory=dict)
-    """Tag → the script that is its program."""
-    fetched: int = 0
-
-    def fetch(self) -> None:
-        self.fetched += 1
-
-    def releases(self) -> list[Release]:
-        return [Release(tag=tag, commit="0" * 40, signer="releaser") for tag in sorted(self.known, reverse=True)]
-
-    def release(self, tag: str) -> Release:
-        found = [each for each in self.releases() if each.tag == tag]
-        if not found:
-            raise NotFound(tag)
-        return found[0]
-
-    def export(self, release: Release, folder: Path) -> None:
-        (folder / "program").write_text(f"#!/bin/sh\n{self.known[release.tag]}\n")
-
-
-def install(source: Path, folder: Path) -> None:
-    program = folder / "bin/shiftbook"
-    program.parent.mkdir(parents=True)
-    program.write_text((source / "program").read_text())
-    program.chmod(0o755)
-
-
-@dataclass
-class Machine:
-    """A machine with versions and a node's home."""
-
-    dirs: VersionDirs
-    settings: Settings
-    source: Source
-    said: list[str] = field(default_factory=list)
-    moments: Iterator[float] = field(default_factory=lambda: iter(range(1_000_000)))
-
-    def updater(self, install_: object = install) -> Updater:
-        return Updater(
-            dirs=self.dirs,
-            source=self.source,  # type: ignore[arg-type]
-            settings=self.settings,
-            install=install_,  # type: ignore[arg-type]
-            say=self.said.append,
-            trial_seconds=20,
-            clock=lambda: float(next(self.moments)),
-            sleep=lambda _seconds: None,
-        )
-
-    def go_to(self, tag: str) -> None:
-        updater = self.updater()
-        wanted = updater.wanted(tag)
-        assert wanted is not None
-        updater.update(wanted)
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    settings = Settings(home=tmp_path / "home", node_id="desk")
-    settings.home.mkdir()
-    wiring.stores(settings).close()
-    made = Machine(dirs=VersionDirs(tmp_path / "program"), settings=settings, source=Source())
-    made.source.known = {ONE.tag: WORKS}
-    made.dirs.prepare()
-    made.go_to(ONE.tag)
-    return made
-
-
-class FakeNode:
-    """Holds the home's lock as a node does, in a process of its own, until it is killed."""
-
-    def __init__(self, settings: Settings) -> None:
-        script = (
-            "import sys, os, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); "
-            "open(sys.argv[2], 'w').write(str(os.getpid())); time.sleep(300)"
-        )
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", script, str(settings.home / "node.lock"), str(settings.home / "node.pid")]
-        )
-        until(lambda: (settings.home / "node.pid").is_file() and node_runs(settings), "the node holds its home")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def node(machine: Machine) -> Iterator[FakeNode]:
-    made = FakeNode(machine.settings)
-    yield made
-    made.close()
+from orchestrator.app.updates import plug_ins
+from orchestrator.app.updates.going_back import go_back
+from orchestrator.app.updates.updater import UpdateFailed
+from orchestrator.app.updates.version_dirs import Trial
+from orchestrator.core.errors import Refused
+from tests.orchestrator.app.updates.machines import ONE, THREE, TWO, WORKS, FakeNode, Machine, install, newer_schema
 
 
 def test_the_first_version_is_just_current(machine: Machine) -> None:
@@ -202,7 +97,12 @@ def test_the_old_version_s_work_is_not_cut_off_for_an_update(machine: Machine, n
 
 @pytest.mark.parametrize(
     ("script", "says"),
-    [("echo no module named x >&2; exit 1", "no module named x"), ("kill -9 $$", "does not work here"), ("", "")],
+    [
+        ("echo no module named x >&2; exit 1", "no module named x"),
+        ("echo Traceback >&2; echo no module named x >&2; exit 1", "here: no module named x; v1.1.0 runs"),
+        ("kill -9 $$", "here: it ended with -9"),
+        ("", ""),
+    ],
 )
 def test_a_version_that_cannot_open_the_database_is_never_switched_to(machine: Machine, script: str, says: str) -> None:
     machine.source.known[TWO.tag] = script
@@ -265,39 +165,6 @@ def test_one_that_was_well_when_its_updater_died_stays(machine: Machine) -> None
     assert machine.dirs.trial is None
 
 
-def test_going_back_keeps_the_database_where_the_old_version_reads_it(machine: Machine) -> None:
-    machine.source.known[TWO.tag] = WORKS
-    machine.go_to(TWO.tag)
-    before = (machine.settings.home / "shiftbook.db").stat().st_ino
-    assert go_back(machine.dirs, machine.settings) == "v1.1.0 is current again"
-    assert (machine.settings.home / "shiftbook.db").stat().st_ino == before
-
-
-def test_a_database_that_the_old_version_cannot_read_is_put_back_and_the_other_kept(machine: Machine) -> None:
-    machine.source.known[TWO.tag] = WORKS
-    machine.go_to(TWO.tag)
-    newer_schema(machine.settings)
-    line = go_back(machine.dirs, machine.settings)
-    wiring.stores(machine.settings).close()  # which raises where it cannot be read
-    kept = list(machine.settings.home.glob("shiftbook.db.*.before"))
-    assert len(kept) == 1
-    assert str(kept[0]) in line
-
-
-def test_the_last_step_back_is_said_where_there_is_none(machine: Machine) -> None:
-    with pytest.raises(Refused, match="no version before"):
-        go_back(machine.dirs, machine.settings)
-
-
-def test_a_process_that_took_the_number_of_a_node_is_not_ended(machine: Machine) -> None:
-    """After a power cut the file names whoever has that number now; only a home that is held has a node."""
-    machine.source.known[TWO.tag] = WORKS
-    machine.go_to(TWO.tag)
-    (machine.settings.home / "node.pid").write_text(str(os.getpid()))
-    go_back(machine.dirs, machine.settings)
-    assert not node_runs(machine.settings)
-
-
 def test_a_second_update_waits_for_nobody(machine: Machine) -> None:
     machine.source.known[TWO.tag] = WORKS
     with FileLock(machine.dirs.prefix / "update.lock"), pytest.raises(Refused, match="another update"):
@@ -313,9 +180,122 @@ def test_a_trial_s_home_is_the_node_s(machine: Machine) -> None:
     )
 
 
-def newer_schema(settings: Settings) -> None:
-    """What a later version's migration leaves, as far as this one can tell."""
-    import sqlite3
+def test_a_machine_that_was_told_nothing_waits_for_a_trial_that_goes_on(machine: Machine, node: FakeNode) -> None:
+    """The updater died; the old node still ends its work. Going back now would cut that off for nothing."""
+    machine.source.known |= {TWO.tag: WORKS, THREE.tag: WORKS}
+    machine.dirs.begin_trial(Trial(old=ONE.tag, new=TWO.tag, home=str(machine.settings.home), copy="/copy"))
+    install_version(machine, TWO.tag)
+    machine.dirs.switch(TWO.tag)
+    waits = iter(range(1_000))
 
-    with sqlite3.connect(settings.home / "shiftbook.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    def sleep(_seconds: float) -> None:
+        if next(waits) == 50:
+            (machine.dirs.prefix / "trial/starts").write_text("started\n")
+            machine.dirs.pass_trial(TWO.tag)
+
+    updater = machine.updater()
+    updater.sleep = sleep
+    updater.recover()
+    assert machine.dirs.current == TWO.tag
+    assert machine.dirs.trial is None
+    assert node.process.poll() is None
+
+
+def test_the_old_version_goes_back_and_not_the_one_on_trial(machine: Machine) -> None:
+    """The one on trial, whose `update` was called, can read whatever it has made of the database."""
+    machine.source.known |= {TWO.tag: WORKS, THREE.tag: WORKS}
+    machine.go_to(TWO.tag)
+    machine.go_to(THREE.tag)
+    assert "v1.1.0 went back" in machine.said
+
+
+def test_an_old_version_that_cannot_come_back_is_said_and_nothing_is_deleted(machine: Machine) -> None:
+    machine.source.known |= {TWO.tag: WORKS}
+    machine.go_to(TWO.tag)
+    machine.dirs.program(ONE.tag).write_text("#!/bin/sh\necho no disk >&2; exit 1\n")
+    with pytest.raises(UpdateFailed, match=r"v1\.1\.0 could not come back: no disk"):
+        machine.updater().recover()
+    trial = machine.dirs.trial
+    assert trial is not None
+    assert Path(trial.copy).is_file()
+    machine.dirs.program(ONE.tag).unlink()
+    with pytest.raises(UpdateFailed, match="could not come back"):
+        machine.updater().recover()
+
+
+def test_a_check_that_fails_leaves_the_database_that_going_back_needs(machine: Machine) -> None:
+    machine.source.known |= {TWO.tag: WORKS, THREE.tag: "exit 1"}
+    machine.go_to(TWO.tag)
+    machine.dirs.pass_trial(TWO.tag)
+    with pytest.raises(UpdateFailed):
+        machine.go_to(THREE.tag)
+    assert machine.dirs.database_copy(TWO.tag).is_file()
+    newer_schema(machine.settings)
+    go_back(machine.dirs, machine.settings)
+    assert machine.dirs.current == ONE.tag
+    wiring.stores(machine.settings).close()
+
+
+def test_a_trial_that_passed_leaves_no_older_copies(machine: Machine) -> None:
+    machine.source.known[TWO.tag] = WORKS
+    old = machine.dirs.database_copy("v1.0.0")
+    old.parent.mkdir(exist_ok=True)
+    old.touch()
+    machine.go_to(TWO.tag)
+    assert old.exists()
+    machine.dirs.pass_trial(TWO.tag)
+    machine.updater().recover()
+    assert list(old.parent.iterdir()) == [machine.dirs.database_copy(TWO.tag)]
+
+
+def test_a_node_of_another_program_is_not_waited_for_for_ever(machine: Machine) -> None:
+    machine.source.known[TWO.tag] = WORKS
+    other = FakeNode(machine.settings, Path("/elsewhere"))
+    try:
+        machine.go_to(TWO.tag)
+    finally:
+        other.close()
+    assert f"--program {machine.dirs.start}" in machine.said[-1]
+    assert other.process.returncode == -signal.SIGKILL, "by this test; going back does not end it either"
+
+
+def test_a_node_that_a_person_ended_instead_is_no_failure_of_the_new_version(machine: Machine, node: FakeNode) -> None:
+    machine.source.known[TWO.tag] = WORKS
+    updater = machine.updater()
+    updater.sleep = lambda _seconds: node.close()
+    updater.update(TWO)
+    assert machine.dirs.current == TWO.tag
+    assert machine.dirs.trial is not None
+    assert "the node was ended; v1.2.0 is next to be started" in machine.said[-1]
+
+
+def test_a_version_without_the_owner_s_plug_ins_is_not_switched_to(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Missions of that type would die there, one after the other."""
+    machine.source.known[TWO.tag] = WORKS
+    monkeypatch.setattr(plug_ins, "installed", lambda: {"shiftbook.task_types": ["invoice"], "shiftbook.probes": []})
+    with pytest.raises(
+        UpdateFailed, match=r"v1\.2\.0 would not have task type invoice; v1\.1\.0 runs as before.*pip inst"
+    ):
+        machine.go_to(TWO.tag)
+    assert machine.dirs.current == ONE.tag
+    has = '{"plug_ins": {"shiftbook.task_types": ["invoice", "other"]}}'
+    machine.dirs.program(TWO.tag).write_text(f"#!/bin/sh\necho '{has}'\n")  # its owner has installed it there
+    machine.go_to(TWO.tag)
+    assert machine.dirs.current == TWO.tag
+
+
+@pytest.mark.parametrize("said", ["", "1.2.0", "[]", "{}", '{"plug_ins": []}', '{"plug_ins": 1}'])
+def test_a_version_that_does_not_say_what_it_has_is_not_switched_to(machine: Machine, said: str) -> None:
+    machine.source.known[TWO.tag] = f"echo '{said}'"
+    with pytest.raises(UpdateFailed, match=r"v1\.2\.0 does not work here.*v1\.1\.0 runs as before"):
+        machine.go_to(TWO.tag)
+    assert machine.dirs.current == ONE.tag
+
+
+def install_version(machine: Machine, tag: str) -> None:
+    """As an update does it."""
+    machine.source.export(machine.source.release(tag), machine.dirs.prefix)
+    install(machine.dirs.prefix, machine.dirs.folder(tag))
+    machine.dirs.mark_complete(tag)

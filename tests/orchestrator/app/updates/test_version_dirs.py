@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.app.updates.version_dirs import KEPT, STARTS, Trial, VersionDirs, running_version
+from orchestrator.app.updates import version_dirs
+from orchestrator.app.updates.version_dirs import (
+    KEPT,
+    STARTS,
+    Trial,
+    TrialFailed,
+    VersionDirs,
+    running_version,
+    started_again,
+)
 from orchestrator.core.errors import Refused, WrongSetting
 
 TRIAL = Trial(old="v1.0.0", new="v1.1.0", home="/home/of/node", copy="/copy.db")
@@ -57,7 +66,9 @@ def test_start_runs_the_current_version_with_its_words(dirs: VersionDirs) -> Non
 def test_a_version_on_trial_that_keeps_ending_is_taken_back_by_the_one_before(dirs: VersionDirs) -> None:
     here = dirs.prefix
     back = f'rm -r "{here}/trial"; ln -sfn versions/v1.0.0 "{here}/current"'
-    program(dirs, "v1.0.0", f'if [ "$1" = update-back ]; then test "$2" = "{here}" && {back}; else echo one; fi')
+    program(
+        dirs, "v1.0.0", f'if [ "$1" = update-back ]; then test "$2 $3" = "--trial {here}" && {back}; else echo one; fi'
+    )
     program(dirs, "v1.1.0", "echo broken; exit 1")
     dirs.switch("v1.0.0")
     dirs.begin_trial(TRIAL)
@@ -75,9 +86,9 @@ def test_a_version_that_is_well_is_not_taken_back_however_often_it_is_started(di
     dirs.switch("v1.0.0")
     dirs.begin_trial(TRIAL)
     dirs.switch("v1.1.0")
-    start(dirs)
+    start(dirs, "node", "run")
     assert dirs.pass_trial("v1.1.0")
-    assert [start(dirs).stdout for _ in range(STARTS + 2)] == ["two\n"] * (STARTS + 2)
+    assert [start(dirs, "node", "run").stdout for _ in range(STARTS + 2)] == ["two\n"] * (STARTS + 2)
     assert dirs.starts == 1
 
 
@@ -88,8 +99,106 @@ def test_when_going_back_fails_the_current_version_is_still_started(dirs: Versio
     dirs.begin_trial(TRIAL)
     dirs.switch("v1.1.0")
     for _ in range(STARTS):
-        start(dirs)
-    assert start(dirs).stdout == "two\n"
+        start(dirs, "node", "run")
+    assert start(dirs, "node", "run").stdout == "two\n"
+
+
+@pytest.mark.parametrize("words", [("backup", "to", "x"), ("fleet",), ("node", "drain"), ("run", "node"), ()])
+def test_only_a_start_of_the_node_counts_as_one(dirs: VersionDirs, words: tuple[str, ...]) -> None:
+    """The time of a trial runs from the first: a backup at night must not begin it while the old node still works."""
+    program(dirs, "v1.0.0", "echo one")
+    program(dirs, "v1.1.0", "echo two")
+    dirs.switch("v1.0.0")
+    dirs.begin_trial(TRIAL)
+    dirs.switch("v1.1.0")
+    for _ in range(STARTS + 1):
+        assert start(dirs, *words).stdout == "two\n"
+    assert dirs.starts == 0
+
+
+def test_the_version_that_comes_back_is_the_trial_s_and_not_whatever_was_before_meanwhile(dirs: VersionDirs) -> None:
+    for version in ("v0.9.0", "v1.0.0", "v1.1.0"):
+        program(dirs, version, f'test "$1" = update-back && echo {version} >>"{dirs.prefix}/back"')
+    dirs.switch("v1.0.0")
+    dirs.begin_trial(TRIAL)
+    dirs.switch("v1.1.0")
+    dirs.switch_back("v1.1.0", "v0.9.0")
+    (dirs.prefix / "trial/starts").write_text("started\n" * STARTS)
+    start(dirs, "node", "run")
+    assert (dirs.prefix / "back").read_text() == "v1.0.0\n"
+
+
+def test_a_crash_between_the_two_links_leaves_no_version_that_is_before_itself(dirs: VersionDirs) -> None:
+    dirs.switch("v1.0.0")
+    dirs.switch("v1.1.0")
+    (dirs.prefix / "current").unlink()
+    (dirs.prefix / "current").symlink_to("versions/v1.0.0")
+    assert (dirs.current, dirs.before) == ("v1.0.0", "")
+    dirs.switch_back("v1.0.0", "")
+    assert not os.path.lexists(dirs.prefix / "before")
+
+
+def test_what_others_may_write_to_or_own_is_no_program_of_ours(
+    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dirs.check_owner()
+    dirs.prefix.chmod(0o775)
+    with pytest.raises(Refused, match="chmod go-w"):
+        dirs.check_owner()
+    dirs.prefix.chmod(0o755)
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with pytest.raises(Refused, match="sudo -u USER -H"):
+        dirs.check_owner()
+
+
+def test_a_folder_of_versions_is_its_owner_s_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        made = VersionDirs(tmp_path / "far/away")
+        made.prepare()
+    finally:
+        os.umask(before)
+    made.check_owner()
+
+
+def test_only_the_database_from_before_the_current_version_is_kept(dirs: VersionDirs) -> None:
+    dirs.drop_copies()
+    dirs.switch("v1.1.0")
+    for version in ("v1.0.0", "v1.1.0"):
+        path = dirs.database_copy(version)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    dirs.drop_copies()
+    assert list((dirs.prefix / "copies").iterdir()) == [dirs.database_copy("v1.1.0")]
+
+
+@pytest.mark.parametrize(
+    ("error", "well", "raised"),
+    [
+        (WrongSetting("X", "no"), False, TrialFailed),  # exit code 2: its service would give up
+        (WrongSetting("X", "no"), True, WrongSetting),
+        (Refused("no"), False, Refused),
+    ],
+)
+def test_settings_that_only_the_version_on_trial_refuses_end_it_so_that_it_is_started_again(
+    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch, error: Exception, well: bool, raised: type[Exception]
+) -> None:
+    dirs.begin_trial(TRIAL)
+    if well:
+        dirs.pass_trial("v1.1.0")
+    monkeypatch.setattr(version_dirs, "running_version", lambda: (dirs, "v1.1.0"))
+    with pytest.raises(raised) as caught, started_again():
+        raise error
+    assert type(caught.value) is raised
+
+
+def test_wrong_settings_of_any_other_version_are_wrong_settings(
+    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(version_dirs, "running_version", lambda: (dirs, "v1.1.0"))
+    with pytest.raises(WrongSetting), started_again():
+        raise WrongSetting("X", "no")
 
 
 def test_only_the_version_on_trial_passes_it_and_once(dirs: VersionDirs) -> None:

@@ -1,0 +1,86 @@
+"""`shiftbook update` and what one version asks of another."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from orchestrator import __version__
+from orchestrator.app.updates import plug_ins
+from orchestrator.app.updates.version_dirs import VersionDirs
+from orchestrator.cli.machine import update as commands
+from orchestrator.core.errors import NotFound, OrchestratorError, Refused
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def dirs(tmp_path: Path) -> VersionDirs:
+    made = VersionDirs(tmp_path / "program")
+    made.prepare()
+    return made
+
+
+def test_a_version_says_that_it_can_open_the_database_and_which_plug_ins_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def entry_points(*, group: str) -> list[EntryPoint]:
+        return [EntryPoint(name="invoice", value="x:y", group=group)] if group == "shiftbook.task_types" else []
+
+    monkeypatch.setattr(plug_ins, "entry_points", entry_points)
+    done = CliRunner().invoke(commands.update_check, catch_exceptions=False)
+    assert json.loads(done.stdout)["version"] == __version__
+    assert plug_ins.read_plug_ins(done.stdout) == {"shiftbook.task_types": ["invoice"], "shiftbook.probes": []}
+    assert plug_ins.lacking(plug_ins.installed(), plug_ins.read_plug_ins(done.stdout)) == []
+
+
+def test_what_the_other_version_lacks_is_named_by_its_kind() -> None:
+    ours = {"shiftbook.task_types": ["a", "b"], "shiftbook.probes": ["p"]}
+    assert plug_ins.lacking(ours, {"shiftbook.task_types": ["b"]}) == ["task type a", "probe p"]
+    assert plug_ins.lacking({}, ours) == []
+
+
+def test_a_start_that_is_late_goes_back_no_further(dirs: VersionDirs) -> None:
+    dirs.switch("v1.0.0")
+    dirs.switch("v1.1.0")
+    done = CliRunner().invoke(commands.update_back, ["--trial", str(dirs.prefix)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "v1.1.0 is current already" in done.stderr
+    assert dirs.current == "v1.1.0"
+
+
+@pytest.mark.parametrize("words", [["--check"], ["--back"], []])
+def test_nothing_is_run_from_a_folder_that_others_may_write_to(
+    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Root, who says `update`, would run what the service's user can change."""
+    monkeypatch.setattr("orchestrator.app.updates.version_dirs.running_version", lambda: (dirs, "v1.0.0"))
+    dirs.prefix.chmod(0o757)
+    with pytest.raises(Refused, match="others may write to"):
+        CliRunner().invoke(commands.update, words, catch_exceptions=False)
+
+
+def test_a_folder_that_others_may_write_to_is_not_begun_in(tmp_path: Path) -> None:
+    prefix = tmp_path / "open"
+    prefix.mkdir()
+    prefix.chmod(0o777)
+    words = ["--into", str(prefix), "--from", "x", "--signers", str(tmp_path / "signers")]
+    with pytest.raises(OrchestratorError, match="others may write to"):
+        CliRunner().invoke(commands.update, words, catch_exceptions=False)
+    assert list(prefix.iterdir()) == []
+
+
+def test_there_is_no_going_back_before_the_first(dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.app.updates.version_dirs.running_version", lambda: (dirs, "v1.0.0"))
+    dirs.switch("v1.0.0")
+    with pytest.raises(NotFound, match=r"no version before v1\.0\.0"):
+        CliRunner().invoke(commands.update, ["--back"], catch_exceptions=False)
