@@ -1,7 +1,8 @@
 """Proposals about dependencies: whose lock files has nobody touched for a season?
 
 A proposal is a mission that the node signs and no person: it is shown, and runs only when somebody who may file
-missions vouches for it. Nothing is fetched from a registry: how old a lock file is, the clone that is kept here knows.
+missions vouches for it. Where fleet.toml trusts whoever may push it would run at once: there nothing is proposed.
+Nothing is fetched from a registry: how old a lock file is, the clone that is kept here knows.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from orchestrator.ledger.transport import Transport
 OLD_AFTER = timedelta(days=90)
 MAX_OPEN = 3
 """Proposals that may wait for a person at a time."""
+BUDGET_USD = 2.0
+"""What looking for updates may cost, unless fleet.toml lets a mission cost less."""
 PREFIX = "proposal-dependencies-"
 LOCKS = re.compile(
     r".*\.lock|.*-lock\.(?:json|yaml)|npm-shrinkwrap\.json|bun\.lockb|go\.sum|requirements[\w.-]*\.txt|Gemfile\.lock"
@@ -54,12 +57,14 @@ class DependencyProposals:
 
     def run(self, ledger: LedgerSnapshot, stop: Stop) -> str:
         """At most one proposal at a time."""
-        if sum(name.startswith(PREFIX) for name in ledger.open) >= MAX_OPEN:
+        if _runs_unasked(ledger) or sum(name.startswith(PREFIX) for name in ledger.open) >= MAX_OPEN:
             return ""
+        roof = ledger.charter.budget.mission_usd
+        budget = BUDGET_USD if roof is None else min(BUDGET_USD, roof)
         for name, path, changed in self._old(ledger, stop):
             proposed = f"{PREFIX}{slug(name)[:40]}-{changed:%Y%m%d}"
             if not _is_known(ledger, proposed):
-                text = self._text(name, path, changed, proposed)
+                text = self._text(name, path, changed, proposed, budget)
                 filed = commit_change(self.bus, self.reader, lambda new, of=(proposed, text): _draft(new, *of))  # type: ignore[misc]
                 return f"proposed {proposed}" if filed else ""
         return ""
@@ -75,13 +80,14 @@ class DependencyProposals:
                 if self.now() - found[path] > OLD_AFTER:
                     yield name, path, found[path]
 
-    def _text(self, project: str, path: str, changed: datetime, name: str) -> str:
+    def _text(self, project: str, path: str, changed: datetime, name: str, budget: float) -> str:
         days = (self.now() - changed).days
         head: dict[str, Scalar] = {
             "title": f"Look for updates of what {project} depends on",
             "task": "coding_task",
             "project": project,
             "max_retries": 1,
+            "budget_usd": budget,
             "approve": "always",
         }
         fields = "\n".join(f"{key}: {print_scalar(value)}" for key, value in head.items())
@@ -99,12 +105,17 @@ def _is_lock(path: str) -> bool:
     return LOCKS.fullmatch(PurePosixPath(path).name) is not None and path.count("/") <= 1
 
 
+def _runs_unasked(ledger: LedgerSnapshot) -> bool:
+    """Whether a mission runs that no person has signed."""
+    return ledger.charter.trust.missions == "remote"
+
+
 def _is_known(ledger: LedgerSnapshot, name: str) -> bool:
     broken = any(bad.name == name for bad in ledger.quarantined)
     return name in ledger.open or name in ledger.claims or broken or ledger.archived(name) is not None
 
 
 def _draft(ledger: LedgerSnapshot, name: str, text: str) -> LedgerChange | None:
-    if _is_known(ledger, name):
+    if _runs_unasked(ledger) or _is_known(ledger, name):
         return None
     return LedgerChange(files={f"{MISSIONS}/{name}.md": text.encode()}, message=f"Mission: {name}")

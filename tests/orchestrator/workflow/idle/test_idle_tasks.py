@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.clone import Workspaces
+from orchestrator.ledger.trust.root import TrustRoot
 from orchestrator.workflow.idle.dependency_proposals import MAX_OPEN, DependencyProposals
 from orchestrator.workflow.idle.index_upkeep import IndexUpkeep
 from orchestrator.workflow.idle.review_filing import ReviewFiling
@@ -92,12 +93,38 @@ def test_an_old_lock_file_is_proposed_once_and_runs_only_on_a_persons_word(
     word = n2.trust.authorize(ledger, filed)
     assert (word.trusted, "may not file missions" in word.why) == (False, True)
     assert f"`uv.lock` was changed last on {today:%Y-%m-%d}, 173 days ago" in filed.mission.body
-    assert (filed.mission.approve, filed.mission.project) == ("always", "shop")
+    assert (filed.mission.approve, filed.mission.project, filed.mission.budget_usd) == ("always", "shop", 2.0)
+
+
+@pytest.mark.parametrize(("more", "budget"), [("[budget]\nmission_usd = 0.7\n", 0.7), ("[budget]\nday_usd = 1\n", 2.0)])
+def test_a_proposal_has_a_budget(tmp_path: Path, shop: Workspaces, more: str, budget: float) -> None:
+    """What fleet.toml lets a mission cost, if that is less."""
+    town = Town({"fleet.toml": SIGNED.replace("/srv/shop.git", str(tmp_path / "shop")) + more})
+    n1, town.clock.at = town.peer("n1"), datetime.now(UTC) + timedelta(days=100)
+    assert proposals(town, n1, shop).run(n1.ledger(), NEVER)
+    (filed,) = n1.ledger().open.values()
+    assert filed.mission.budget_usd == budget
+
+
+def test_where_whoever_may_push_is_trusted_nothing_is_proposed(tmp_path: Path, shop: Workspaces) -> None:
+    """It would run at once, on nobody's word; also where fleet.toml comes to say so meanwhile."""
+    signed, remote = (each.replace("/srv/shop.git", str(tmp_path / "shop")) for each in (SIGNED, OPEN))
+    town = Town({"fleet.toml": remote})
+    n1, town.clock.at = town.peer("n1"), datetime.now(UTC) + timedelta(days=100)
+    assert proposals(town, n1, shop).run(n1.ledger(), NEVER) == ""
+    assert n1.ledger().open == {}
+    late = Town({"fleet.toml": signed})
+    n1, late.clock.at = late.peer("n1"), town.clock.at
+    ledger, other = n1.ledger(), late.peer("n1")
+    other.reader.constitution = TrustRoot(other.bus.store, lambda tip: tip)
+    late.peer("anna").push({"fleet.toml": remote})
+    assert proposals(late, other, shop).run(ledger, NEVER) == ""
+    assert other.ledger().open == {}
 
 
 def test_nothing_is_proposed_for_what_is_new_unknown_or_piled_up(tmp_path: Path, shop: Workspaces) -> None:
     """A lock file of this season, a project without a clone here, three proposals that wait already."""
-    town = Town({"fleet.toml": OPEN.replace("/srv/shop.git", str(tmp_path / "shop"))})
+    town = Town({"fleet.toml": SIGNED.replace("/srv/shop.git", str(tmp_path / "shop"))})
     n1 = town.peer("n1")
     town.clock.at = datetime.now(UTC) + timedelta(days=60)
     assert proposals(town, n1, shop).run(n1.ledger(), NEVER) == ""
