@@ -527,7 +527,13 @@ def working(
         attempts=Attempts(
             jobs=jobs,
             executor=executor,
-            handback=Handback(bus=peer.bus, outbox=Outbox(folder / "outbox"), tell=tell, clock=ticks),
+            handback=Handback(
+                bus=peer.bus,
+                outbox=Outbox(folder / "outbox"),
+                tell=tell,
+                clock=ticks,
+                limited=heartbeat.push_refused,
+            ),
             leases=heartbeat,
             usage=Unbooked(),
             tell=tell,

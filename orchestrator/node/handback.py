@@ -34,6 +34,8 @@ class Handback:
     tell: Tell
     clock: Callable[[], float]
     """Monotonic seconds."""
+    limited: Callable[[], None] = lambda: None
+    """Is told that the host takes no more pushes for now where that is not raised, as something got through before."""
     _ready: list[PendingResult] = field(default_factory=list)
     _rests: dict[Oid, tuple[float, float]] = field(default_factory=dict)
     """By the claim of a letter that was refused: until when it rests, and for how many seconds."""
@@ -104,7 +106,7 @@ class Handback:
         `folded` says up to which epoch the branch tells a mission's ends. What could not be pushed stays ready. One
         letter that the remote refuses rests, and holds up nothing else.
         Raises RemoteUnreachable, BranchMissing, HistoryRewritten or OSError when nothing was settled because of it, and
-        PushRefused when the host takes no more pushes for now.
+        PushRefused when the host takes no more pushes for now; `limited` is told so where something was settled before.
         """
         with self._lock:
             ready = [letter for letter in self._ready if self._due(letter)]
@@ -131,6 +133,8 @@ class Handback:
             self._settle(letter, ended)
         if trouble is not None and not done:
             raise trouble
+        if trouble is not None and is_rate_limited(trouble):
+            self.limited()
         return done
 
     def _due(self, letter: PendingResult) -> bool:

@@ -44,7 +44,7 @@ class Heartbeat:
         self, beat: Beat, *, clock: Callable[[], float], work: FencedWork, progress: LoopProgress, tell: Tell
     ) -> None:
         self.beat, self.clock, self.work, self.progress, self.tell = beat, clock, work, progress, tell
-        self.interval, self.lease = 60.0, 180.0
+        self.interval, self.lease = BusPart().beat_seconds, BusPart().lease
         self.stretch = 1
         """By how much the next beat stretches the pause after it, and the leases."""
         self.allowance = PushAllowance()
@@ -88,6 +88,11 @@ class Heartbeat:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=10)
+
+    def push_refused(self) -> None:
+        """The host has refused a push because there were too many: beats rest longer, claims for a while. Any thread
+        may call."""
+        self.allowance.refused(self.clock())
 
     @property
     def fenced(self) -> bool:
@@ -136,7 +141,7 @@ class Heartbeat:
             self.trouble = ""
         except (SyncError, OSError) as error:  # a full disk, or no process to be had, as well
             if is_rate_limited(error):
-                self.allowance.refused(self.clock())
+                self.push_refused()
             self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
 
     def _loop_stalls(self) -> bool:

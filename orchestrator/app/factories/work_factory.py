@@ -201,7 +201,9 @@ def build_attempts(
     return Attempts(
         jobs=jobs,
         executor=executor,
-        handback=Handback(bus=parts.bus, outbox=outbox, tell=parts.tell, clock=wiring.clock),
+        handback=Handback(
+            bus=parts.bus, outbox=outbox, tell=parts.tell, clock=wiring.clock, limited=heartbeat.push_refused
+        ),
         leases=heartbeat,
         usage=UsageLog(book=parts.stores.usage),
         tell=parts.tell,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from orchestrator.node.rounds.loop_progress import LoopProgress
 from orchestrator.policy.push_allowance import PushAllowance, beat_load, beat_stretch, fleet_load, is_rate_limited
 from sync.errors import PushRefused, RemoteUnreachable
 from sync.heartbeat import MAX_STRETCH, Beat, announced_stretch
+from sync.remote import PushVerdict, RefUpdate
 from tests.ledgers import ROOT, Peer, Ticks, Town, working
 
 REF = "refs/shiftbook/beat/n1"
@@ -258,6 +260,52 @@ def test_a_result_that_the_host_has_no_push_for_does_not_rest_by_itself(tmp_path
     assert found.peer.line.before_push == pushes[1:]
     found.peer.line.before_push.clear()
     assert len(found.handback.hand_back()) == 2
+
+
+def unreachable() -> None:
+    """The same by HTTP."""
+    raise RemoteUnreachable("https://host/x", "The requested URL returned error: 429")
+
+
+def break_second_push(peer: Peer, error: Callable[[], None]) -> None:
+    """One push gets through, the next one does not, and those after it do."""
+    push, numbers = peer.line.push, itertools.count(1)
+
+    def limited(updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
+        if next(numbers) == 2:
+            error()
+        return push(updates, atomic=atomic)
+
+    peer.line.push = limited  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("error", [refused, unreachable], ids=["refused", "429"])
+def test_a_refusal_after_a_result_that_got_through_counts_like_any_other(
+    tmp_path: Path, error: Callable[[], None]
+) -> None:
+    """The first result takes the host's last push: the same round claims nothing, and beats rest longer."""
+    town = Town({f"missions/{name}.md": "Do it.\n" for name in "abc"})
+    found = working(town.peer("n1"), tmp_path, slots=2)
+    found.step()
+    assert len(found.agent.jobs) == 2
+    break_second_push(found.peer, error)
+    assert found.node.step()
+    assert len(found.agent.jobs) == 2
+    assert found.node.heartbeat.allowance.learned == 2
+    found.settle()
+    assert [len(found.agent.jobs), len(list(found.peer.ledger().every_archived()))] == [2, 2]
+    found.ticks.at += 61
+    found.settle()
+    assert len(list(found.peer.ledger().every_archived())) == 3
+
+
+def test_a_node_beats_as_a_fleet_that_says_nothing_until_it_is_told_more() -> None:
+    """There is one default, that of fleet.toml."""
+    peer = Town().peer("n1")
+    beat = Beat(peer.bus.remote, peer.bus.store, REF)
+    progress = LoopProgress(Ticks())
+    heart = Heartbeat(beat, clock=Ticks(), work=RunningJobs(), progress=progress, tell=lambda *_words, **_facts: None)
+    assert (heart.interval, heart.lease) == (BusPart().beat_seconds, BusPart().lease)
 
 
 def test_a_node_starts_though_its_host_has_no_push_left_for_what_it_brings(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_a_whole_node_is_built_and_closed(settings: Settings) -> None:
     try:
         attempts, scheduler = node.attempts, node.scheduler
         assert scheduler.gaps is attempts.leases is node.heartbeat
+        assert attempts.handback.limited == node.heartbeat.push_refused
         assert node.heartbeat.work is attempts.jobs is node.jobs
         assert scheduler.resumable is attempts.executor
         assert attempts.executor.disk is attempts.cleanup is node.cleanup is node.page.disk  # type: ignore[union-attr]
