@@ -28,6 +28,9 @@ more than the second number is written anew by each fold for too long: all but t
 MAX_DAY_BYTES = 256 * 1024
 """Bytes of a day's file from which on the next one begins: who adds to it reads and writes all of it."""
 
+MAX_PART = 999
+"""The number of a day's last file: what has a longer one is read by nobody."""
+
 _MONTH = re.compile(r"\d{4}-\d\d(?:-\d\d)?\.md", re.ASCII)
 _DAY, _PART = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), re.compile(r"\d{3}\.md", re.ASCII)
 MAX_CACHED_LOGS, MAX_CACHED_ENTRIES = 64, 50_000
@@ -74,18 +77,47 @@ def day_path(ledger: LedgerSnapshot, project: str, day: str, written: Mapping[st
     newest = max((int(name[:3]) for name in names if _PART.fullmatch(name)), default=1)
     path = _part_path(project, day, newest)
     there = written.get(path) or ledger.read(path) or b""
-    return path if len(there) < MAX_DAY_BYTES else _part_path(project, day, newest + 1)
+    full = len(there) >= MAX_DAY_BYTES and newest < MAX_PART  # the last part takes the rest, however long it becomes
+    return _part_path(project, day, newest + 1) if full else path
 
 
 def _part_path(project: str, day: str, number: int) -> str:
     return month_path(project, day if number == 1 else f"{day}/{number:03}")
 
 
+def not_filed(
+    ledger: LedgerSnapshot, project: str, date: str, more: str, to: str, written: Mapping[str, bytes | None]
+) -> str:
+    """Of a log those entries that no file of that day or month has but `to`, word for word; "" if that is none.
+
+    A clone from before the entries were put away brings them back into the running log, whenever it merges: nothing of
+    that is put away again. `written` are files that the same commit is about to change.
+    """
+    wanted = parse_log(more).entries
+    ids = {entry.entry_id for entry in wanted}
+    months = (date[:7], date) if len(date) > len("2026-11") else ()
+    stand = [
+        parsed(ledger.store, file)
+        for file in _older_files(ledger.store, ledger.tree, project, date[:7])
+        if file.path != to and (not months or file.month.partition("/")[0] in months)
+    ]
+    folder = f"{_folder(project)}log/{date}"
+    stand += [
+        parse_log(decode(data)[0])
+        for path, data in written.items()
+        if data is not None and path != to and path.startswith(folder)
+    ]
+    known = {(entry.entry_id, entry_digest(entry)) for each in stand for entry in each.entries if entry.entry_id in ids}
+    fresh = [entry for entry in wanted if (entry.entry_id, entry_digest(entry)) not in known]
+    return more if len(fresh) == len(wanted) else "\n".join(entry.raw.rstrip("\n") + "\n" for entry in fresh)
+
+
 def with_entries(there: str, more: str) -> str:
-    """A month's or a day's file with more entries. If an id stands for different words in the two, both are kept."""
+    """A month's or a day's file with more entries. If an id stands for different words in them, all are kept."""
     known = {entry.entry_id: entry.raw.strip() for entry in parse_log(there).entries}
     new = parse_log(more).entries
-    if any(known.get(entry.entry_id, entry.raw.strip()) != entry.raw.strip() for entry in new):
+    twice = len({entry.entry_id for entry in new}) < len(new)
+    if twice or any(known.get(entry.entry_id, entry.raw.strip()) != entry.raw.strip() for entry in new):
         return union("", there, more)
     return append_many(there, new)
 
@@ -94,20 +126,25 @@ def files(store: ObjectStore, tree: Oid) -> list[LogFile]:
     """Every file of the journal in a tree: the fleet's log first, then the projects', months before running logs."""
     found = []
     for project in ("", *_projects(store, tree)):
-        folder = _entries(store, tree, f"{_folder(project)}log")
-        months = [(name[:-3], entry.oid) for name, entry in folder.items() if _MONTH.fullmatch(name)]
-        days = ((name, entry) for name, entry in folder.items() if _DAY.fullmatch(name))
-        months += [(f"{day}/{name[:-3]}", oid) for day, entry in days for name, oid in _parts(store, entry)]
-        months.sort(
-            key=lambda pair: (pair[0][:7], pair[0][7:] or "~")
-        )  # a month's own file has what came after its days
-        found += [
-            LogFile(path=month_path(project, month), project=project, month=month, oid=oid) for month, oid in months
-        ]
+        found += _older_files(store, tree, project)
         running = find(store, tree, path_of(Tier.LOG, project))
         if running is not None and running.mode in (FILE, EXECUTABLE):
             found.append(LogFile(path=path_of(Tier.LOG, project), project=project, month="", oid=running.oid))
     return found
+
+
+def _older_files(store: ObjectStore, tree: Oid, project: str, begin: str = "") -> list[LogFile]:
+    """A log's months, days and parts of days, in the order in which they are read; those that begin so."""
+    folder = _entries(store, tree, f"{_folder(project)}log")
+    months = [(name[:-3], entry.oid) for name, entry in folder.items() if _MONTH.fullmatch(name)]
+    days = [(name, entry) for name, entry in folder.items() if _DAY.fullmatch(name) and name.startswith(begin)]
+    months += [(f"{day}/{name[:-3]}", oid) for day, entry in days for name, oid in _parts(store, entry)]
+    months.sort(key=lambda pair: (pair[0][:7], pair[0][7:] or "~"))  # a month's own file has what came after its days
+    return [
+        LogFile(path=month_path(project, month), project=project, month=month, oid=oid)
+        for month, oid in months
+        if month.startswith(begin)
+    ]
 
 
 def parsed(store: ObjectStore, file: LogFile) -> ParsedLog:
@@ -166,8 +203,15 @@ def _cached(oids: tuple[Oid, ...], read: Callable[[], ParsedLog]) -> ParsedLog:
 
 
 def _join_logs(logs: list[ParsedLog]) -> ParsedLog:
-    every = [pair for log in logs for pair in zip(log.entries, log.gaps, strict=True)]
-    return ParsedLog(preamble="", entries=tuple(entry for entry, _ in every), gaps=tuple(gap for _, gap in every))
+    every: dict[str, tuple[Entry, str]] = {}
+    for log in logs:
+        for entry, gap in zip(log.entries, log.gaps, strict=True):
+            every.setdefault(entry.entry_id, (entry, gap))  # what a clone brought back stands in the running log, too
+    return ParsedLog(
+        preamble="",
+        entries=tuple(entry for entry, _ in every.values()),
+        gaps=tuple(gap for _, gap in every.values()),
+    )
 
 
 def _parts(store: ObjectStore, day: TreeEntry) -> list[tuple[str, Oid]]:

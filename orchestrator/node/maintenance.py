@@ -148,5 +148,7 @@ def rotate_logs(ledger: LedgerSnapshot) -> LedgerChange | None:
         files[file.path] = rest.encode()
         for month, text in months.items():
             path = session_logs.month_path(file.project, month)
-            files[path] = session_logs.with_entries(ledger.text(path), text).encode()
+            fresh = session_logs.not_filed(ledger, file.project, month, text, path, files)
+            if fresh:
+                files[path] = session_logs.with_entries(ledger.text(path), fresh).encode()
     return LedgerChange(files=files, message=f"Logs: older months than {keep} have their own files") if files else None

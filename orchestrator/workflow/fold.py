@@ -306,9 +306,12 @@ class FoldPlan:
         self.files[path] = encode_text(text)
         found = parse_log_path(path)
         for day, more in days.items():
-            to = session_logs.day_path(self.ledger, found.project if found else "", day, self.files)
-            there = decode_text(self.files.get(to) or self.ledger.read(to))
-            self.files[to] = encode_text(session_logs.with_entries(there, more))
+            project = found.project if found else ""
+            to = session_logs.day_path(self.ledger, project, day, self.files)
+            more = session_logs.not_filed(self.ledger, project, day, more, to, self.files)
+            if more:
+                there = decode_text(self.files.get(to) or self.ledger.read(to))
+                self.files[to] = encode_text(session_logs.with_entries(there, more))
 
     def _as_claimed(self, claim: Claim) -> Mission:
         """The mission as it was when it was claimed: its file was deleted, or cannot be read any more."""

@@ -63,6 +63,46 @@ def test_a_month_that_has_its_file_already_takes_in_what_came_late(tmp_path: Pat
     assert len(parse_log(month).entries) == 3
 
 
+def test_a_month_takes_nothing_that_its_days_have(tmp_path: Path) -> None:
+    """A clone brought it back into the running log; what has other words there is kept, as is what is in no file."""
+    away = {
+        "projects/shop/log/2026-10-03.md": log(entry("first", OCTOBER), entry("told", OCTOBER, did="one wording")),
+        "projects/shop/log/2026-10-03/002.md": log(entry("second", OCTOBER)),
+        "log/2026-10-03.md": log(entry("other", OCTOBER)),
+    }
+    late = [entry("first", OCTOBER), entry("second", OCTOBER), entry("told", OCTOBER, did="another"), entry("nov")]
+    ada = Town(away | {SHOP_LOG: log(*late, entry("other", OCTOBER))}).peer("ada")
+    assert upkeep(ada, tmp_path, []).step(ada.ledger())
+    month = parse_log(ada.text("projects/shop/log/2026-10.md")).entries
+    assert [one.entry_id for one in month] == ["told", "other"]  # each project's journal is its own
+    assert "another" in month[0].raw
+    assert [one.entry_id for one in parse_log(ada.text(SHOP_LOG)).entries] == ["nov"]
+    assert {path: ada.text(path) for path in away} == away
+    ada.push({SHOP_LOG: log(*late[:2], entry("nov"))})
+    assert upkeep(ada, tmp_path / "again", []).step(ada.ledger())
+    assert [one.entry_id for one in parse_log(ada.text(SHOP_LOG)).entries] == ["nov"]
+    assert len(parse_log(ada.text("projects/shop/log/2026-10.md")).entries) == 2
+
+
+def test_two_entries_under_one_id_are_both_moved(tmp_path: Path) -> None:
+    """Somebody copied one by hand and changed it: the second goes under an id of its own."""
+    twice = log(entry("oct", OCTOBER), entry("nov")).rstrip() + "\n\n" + log(entry("oct", OCTOBER, did="another"))
+    ada = Town({SHOP_LOG: twice}).peer("ada")
+    assert upkeep(ada, tmp_path, []).step(ada.ledger())
+    month = parse_log(ada.text("projects/shop/log/2026-10.md")).entries
+    assert len({one.entry_id for one in month}) == 2
+    assert sum("another" in one.raw for one in month) == 1
+
+
+def test_a_month_whose_days_have_it_all_gets_no_file(tmp_path: Path) -> None:
+    """The running log is written without it, and nothing else."""
+    days = {"projects/shop/log/2026-10-03.md": log(entry("oct", OCTOBER))}
+    ada = Town(days | {SHOP_LOG: log(entry("oct", OCTOBER), entry("nov"))}).peer("ada")
+    assert upkeep(ada, tmp_path, []).step(ada.ledger())
+    assert [path for path in ada.paths() if "/log/" in path] == list(days)
+    assert ids(ada) == ["nov", "oct"]
+
+
 def test_a_worker_lets_headquarters_go_first(tmp_path: Path) -> None:
     """It leaves it to headquarters for two looks and a step, and does it then if nobody else has."""
     town = Town({SHOP_LOG: OLD, "heartbeats/hq.md": "---\nrole: HEADQUARTERS\n---\n"})

@@ -705,6 +705,54 @@ def test_a_busy_day_has_several_files_none_of_which_a_fold_writes_for_long(
     assert len(session_logs.newest(ledger, None, number)) == number
 
 
+def test_what_a_clone_brings_back_into_the_running_log_is_not_put_away_twice(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It merged from before the entries were put away: they stand in earlier parts of their day, and stay there."""
+    monkeypatch.setattr(session_logs, "MAX_DAY_BYTES", 2_000)
+    node = town.peer("n1")
+    said = lambda text: (("Work Accomplished", text),)  # noqa: E731
+    every = [
+        Entry(entry_id=f"e-{n}", when=f"2026-11-03T10:00:{n % 60:02}Z", node="n1", sections=said("x" * 50))
+        for n in range(240)
+    ]
+    before = log.append_many("# Session log\n", every[:120])
+    for turn, text in enumerate((before, log.append_many("", every[120:]))):
+        node.push({"SESSION_LOG.md": log.union("", node.text("SESSION_LOG.md"), text), f"missions/m{turn}.md": BODY})
+        node.attempt(f"m{turn}")
+        node.fold()
+    away = {path: node.text(path) for path in node.paths() if path.startswith("log/")}
+    assert len(away) > 1
+
+    changed = replace(every[5], sections=said("in other words"))
+    other_words = log.append_many("", [changed, *every[:5], *every[6:125]])
+    for turn, words in enumerate((before, before, other_words), start=2):
+        node.push({"SESSION_LOG.md": log.union("", node.text("SESSION_LOG.md"), words), f"missions/m{turn}.md": BODY})
+        recent = [entry.entry_id for entry in session_logs.recent(node.ledger(), "").entries]
+        assert len(recent) == len(set(recent))
+        node.attempt(f"m{turn}")
+        node.fold()
+        assert len(parse_log(node.text("SESSION_LOG.md")).entries) == session_logs.MIN_RECENT_ENTRIES
+        put_away = [node.text(path) for path in node.paths() if path.startswith("log/")]
+        stand = [entry.raw.strip() for text in put_away for entry in parse_log(text).entries]
+        assert len(stand) == len(set(stand))
+        ledger = node.ledger()
+        read = {entry.entry_id for _, entry in session_logs.entries(ledger.store, ledger.tree)}
+        assert read == {f"e-{n}" for n in range(240)} | {f"m{n}-1" for n in range(turn + 1)}
+    assert "in other words" in "".join(put_away)
+
+
+def test_a_day_has_no_more_files_than_are_read(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of 999 takes what is left of it: a thousandth would be read by nobody."""
+    monkeypatch.setattr(session_logs, "MAX_DAY_BYTES", 10)
+    node, day = town.peer("n1"), "log/2026-11-03"
+    node.push({f"{day}.md": b"x" * 10, f"{day}/998.md": b"x" * 10})
+    assert session_logs.day_path(node.ledger(), "", "2026-11-03", {}) == f"{day}/999.md"
+    node.push({f"{day}/999.md": b"x" * 10})
+    assert session_logs.day_path(node.ledger(), "", "2026-11-03", {}) == f"{day}/999.md"
+    assert f"{day}/999.md" in {file.path for file in session_logs.files(node.bus.store, node.ledger().tree)}
+
+
 def test_the_file_of_a_day_is_found_from_the_branch_and_from_what_is_about_to_be_written(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
