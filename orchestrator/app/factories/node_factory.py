@@ -160,7 +160,7 @@ def build_feed_polls(parts: NodeParts, opened: ExitStack) -> FeedPolls | None:
     if parts.settings.role is Role.LOCAL_WORKER:
         return None
     poller = build_feed_poller(parts.settings, parts.stores)
-    polls = FeedPolls(poller=poller, tell=parts.tell, nudge=parts.wake.set)
+    polls = FeedPolls(poller=poller, precedence=parts.precedence, tell=parts.tell, nudge=parts.wake.set)
     opened.callback(polls.close)
     return polls
 

@@ -1,4 +1,8 @@
-"""When are the fleet's feeds polled here? As each comes due, in a thread beside the loop, one after the other."""
+"""When are the fleet's feeds polled here? As each comes due, in a thread beside the loop, one after the other.
+
+One node of the fleet does it, the first of those that live: each keeps to itself which entries it has seen, so that two
+would take in every entry twice.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,12 @@ from typing import Protocol
 from orchestrator.core.events import Tell
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.node.precedence import Precedence
 from orchestrator.workflow.feeds.feed_poller import PolledFeed
 
 CLOSE_SECONDS = 5.0
+DUTY = "feeds"
+"""What it is of which one node is the first."""
 
 
 class Polls(Protocol):
@@ -30,6 +37,7 @@ class FeedPolls:
     """One node's. `nudge` has the loop look at the ledger."""
 
     poller: Polls
+    precedence: Precedence
     tell: Tell
     nudge: Callable[[], None]
     _thread: threading.Thread | None = None
@@ -39,6 +47,8 @@ class FeedPolls:
         """One round of the loop. Takes no time where there is no feed; raises nothing."""
         feeds = {name: part for name, part in ledger.charter.suppliers.items() if part.feed}
         if not feeds or self._ended or (self._thread is not None and self._thread.is_alive()):
+            return
+        if self.precedence.wait(ledger, DUTY) > 0:
             return
         self._thread = threading.Thread(target=self._run, args=(feeds,), name="feeds", daemon=True)
         self._thread.start()

@@ -78,6 +78,8 @@ def test_a_whole_node_is_built_and_closed(settings: Settings) -> None:
         assert scheduler.budget is attempts.executor.budget is not None
         assert scheduler.safety is attempts.executor.safety is not None
         assert node.cleanup.folders is attempts.executor.folders  # type: ignore[union-attr]
+        assert node.feeds is not None
+        assert node.feeds.precedence is node.folding.precedence
         assert scheduler.liveness is node.feed.liveness is node.folding.precedence.liveness
         tells = node.notifications is not None and node.notifications.tells
         assert (node.once, tells, node.jobs.slots) == (False, False, 3)

@@ -156,6 +156,19 @@ def test_rates_hold_for_feeds_as_for_others(desk: Desk) -> None:
     assert len(desk.filed) == 3
 
 
+def test_what_was_put_off_and_is_gone_is_waited_for_no_longer(desk: Desk) -> None:
+    """A feed shows its newest entries only: one that fell out of it before its turn keeps no poll from being short."""
+    flood = [entry(f"n{n}") for n in range(8)]
+    assert desk.poll(*flood)[-1] == "deferred"
+    assert desk.poll(entry("new"), flood[-1]) == ["capped"]
+    assert desk.reader.asked[-1] == ("", "")
+    desk.reader.entries = None
+    for _ in range(2):
+        desk.poller().poll("news", desk.part)
+        assert desk.reader.asked[-1][0] == "e3"
+    assert desk.poll(*flood[:3], entry("new")) == ["capped"] * 3  # it may come back all the same
+
+
 def test_what_is_old_when_it_comes_is_no_news(desk: Desk) -> None:
     """It costs no event, so a feed that shows its archive is not taken for a liar."""
     assert desk.poll(*(entry(f"o{n}", days=30) for n in range(40)), entry("new", days=0.5), entry("soon", days=-3)) == [
