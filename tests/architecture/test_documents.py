@@ -118,7 +118,7 @@ def test_every_invariant_is_held_by_make_test() -> None:
 
 NAMED = re.compile(r"`([a-z][a-z_]*(?:[/.][A-Za-z_]\w*)+)`")
 """A module, or a thing in one, as ARCHITECTURE.md names it: `missions/lease`, `claims.confirm`, `wiring.agents`."""
-NO_MODULES = frozenset({"toml", "md", "py", "svg", "db", "json"})
+NO_MODULES = frozenset({"toml", "md", "py", "svg", "db", "json", "ts"})
 """Endings of files."""
 ENTRY_POINTS = "shiftbook."
 
