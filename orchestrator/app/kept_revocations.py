@@ -1,10 +1,11 @@
-"""Which revocations are kept over a restore? A backup from before one must not let a lost phone in again."""
+"""Which revocations are kept over a restore? What is from before one must not let a lost phone in again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from orchestrator.app import wiring
 from orchestrator.core.errors import StoreFailed, WrongSetting
@@ -46,6 +47,28 @@ class KeptRevocations:
             if each.revoked is None and each.digest in self.tokens:
                 stores.tokens.revoke(each.name)
                 yield f"the token {each.name!r} stays revoked"
+
+    def as_plain(self) -> dict[str, Any]:
+        """The same as JSON can say it, for another version of this program."""
+        return {
+            "devices": sorted(self.devices),
+            "scopes": {id_: sorted(scopes) for id_, scopes in self.scopes.items()},
+            "tokens": sorted(self.tokens),
+            "known": self.known,
+        }
+
+
+def revocations_from(plain: Any) -> KeptRevocations:
+    """What `as_plain` made. Raises ValueError."""
+    try:
+        return KeptRevocations(
+            devices=frozenset(map(str, plain["devices"])),
+            scopes={str(id_): frozenset(map(str, scopes)) for id_, scopes in plain["scopes"].items()},
+            tokens=frozenset(map(str, plain["tokens"])),
+            known=plain["known"] is True,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"these are no revocations: {error}") from error
 
 
 def read_revocations(settings: Settings) -> KeptRevocations:

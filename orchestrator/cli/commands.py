@@ -202,6 +202,7 @@ SHIFTBOOK: CommandTable = {
     "gatehouse": ("node:gatehouse", ""),
     "update-check": ("machine.update:update_check", ""),
     "update-back": ("machine.update:update_back", ""),
+    "update-revoked": ("machine.update:update_revoked", ""),
 }
 SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),

@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from missions.plain_data import read_json
 from orchestrator.app import wiring
+from orchestrator.app.kept_revocations import KeptRevocations, revocations_from
 from orchestrator.app.updates.version_dirs import PID_FILE, VersionDirs
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
@@ -23,6 +27,8 @@ from sync import files
 
 DATABASE_FILE = "shiftbook.db"
 WAL_SUFFIXES = ("-wal", "-shm")
+ASK_SECONDS = 60.0
+"""Seconds that a version that goes may take to say who is revoked."""
 END_SECONDS = 60.0
 """Seconds until a home is free whose node was ended by force."""
 
@@ -45,19 +51,21 @@ def go_back(dirs: VersionDirs, settings: Settings, *, only_trial: bool = False, 
         readable = _is_readable(settings)
         if not readable:
             _check_copy(settings, copy)
+        new = trial.new if trial else dirs.current
         begun = trial is not None and dirs.current == old  # by somebody who was ended in the middle
         ran = node_runs(settings)
         dirs.switch_back(old, trial.before if trial else "")
         if not begun or not readable:
             end_node(settings, dirs)
-        aside = None if readable else _put_back_alone(settings, copy)
+        put = None if readable else _put_back_alone(settings, copy, dirs.program(new))
         dirs.end_trial()
     words = [f"{old} is current again"]
-    if aside:
-        words.append(
-            f"what was written into the database meanwhile is kept in {aside}; whom you have revoked since is let in "
-            "again: see `shiftbook device list` and `shiftbook token list`"
-        )
+    if put:
+        words += [f"what was written into the database meanwhile is kept in {put.aside}", *put.kept_out]
+        if not put.known:
+            words.append(
+                "whom you have revoked since is let in again: see `shiftbook device list` and `shiftbook token list`"
+            )
     if not ran and not starting:
         words.append("no node runs: unless its service starts it again, `systemctl start shiftbook`")
     return "; ".join(words)
@@ -123,22 +131,67 @@ def _check_copy(settings: Settings, copy: Path) -> None:
         )
 
 
-def _put_back_alone(settings: Settings, copy: Path) -> Path:
-    """Puts the database back while no node can start. Returns where the other one is kept. Raises Refused."""
+@dataclass(frozen=True, kw_only=True)
+class _PutBack:
+    """What became of the database."""
+
+    aside: Path
+    """Where the other one is kept."""
+    kept_out: tuple[str, ...]
+    """Who was revoked meanwhile and still is, in words."""
+    known: bool
+    """Whether the version that goes could say who was."""
+
+
+def _put_back_alone(settings: Settings, copy: Path, program: Path) -> _PutBack:
+    """Puts the database back while no node can start; `program` is the version that goes. Raises Refused."""
     try:
         with FileLock(settings.home / "node.lock").acquire(timeout=END_SECONDS):
-            return _put_back(settings.home / DATABASE_FILE, copy)
+            revoked = _ask_revocations(program, settings)
+            fresh = _private_copy(copy, settings.home / DATABASE_FILE)
+            stores = wiring.stores(settings.model_copy(update={"database_url": f"sqlite:///{fresh}"}))
+            try:
+                kept_out = revoked.apply(stores)
+            finally:
+                stores.close()
+            aside = _put_back(settings.home / DATABASE_FILE, fresh)
+            return _PutBack(aside=aside, kept_out=kept_out, known=revoked.known)
     except Timeout as error:
         raise Refused(f"a node still holds {settings.home}: end it, and say `shiftbook update --back` again") from error
 
 
-def _put_back(path: Path, copy: Path) -> Path:
-    """Has `path` be what `copy` is. At any moment a database is there; what it was is kept beside it, with its log."""
-    aside = _free_name(path)
+def _ask_revocations(program: Path, settings: Settings) -> KeptRevocations:
+    """What the version that goes reads in its own database; nothing is known where it does not even do that."""
+    env = os.environ | {"SHIFTBOOK_HOME": str(settings.home)}
+    try:
+        done = subprocess.run(
+            [str(program), "update-revoked"],
+            env=env,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ASK_SECONDS,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        return revocations_from(read_json(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError):  # it is on its way out because it does not work
+        return KeptRevocations()
+
+
+def _private_copy(copy: Path, path: Path) -> Path:
+    """A copy of `copy` beside `path`, for its place."""
     fresh = path.with_name(f"{path.name}{files.UNFINISHED_SUFFIX}")
-    fresh.unlink(missing_ok=True)
+    for suffix in ("", *WAL_SUFFIXES):
+        fresh.with_name(f"{fresh.name}{suffix}").unlink(missing_ok=True)
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # before there is anything to read in it
     shutil.copyfile(copy, fresh)
+    return fresh
+
+
+def _put_back(path: Path, fresh: Path) -> Path:
+    """Has `path` be `fresh`. At any moment a database is there; what it was is kept beside it, with its log."""
+    aside = _free_name(path)
     os.link(path, aside)
     for suffix in WAL_SUFFIXES:  # a log beside another database would be taken for that one's
         log = path.with_name(f"{path.name}{suffix}")

@@ -19,7 +19,7 @@ from orchestrator.app import wiring
 from orchestrator.app.updates import plug_ins
 from orchestrator.app.updates.going_back import go_back, node_follows, node_runs
 from orchestrator.app.updates.releases import Release, ReleaseSource, version_key
-from orchestrator.app.updates.version_dirs import Trial, VersionDirs
+from orchestrator.app.updates.version_dirs import STARTS, Trial, VersionDirs
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 
@@ -214,6 +214,8 @@ class Updater:
             self.say(f"{release.tag} runs, and has done a round")
         elif self.dirs.trial is not None and not self.dirs.starts and not node_runs(self.settings):
             self.say(f"the node was ended; {next_one}")
+        elif self.dirs.trial is None:  # `start` has gone back
+            raise UpdateFailed(f"{release.tag} did no round in {STARTS} starts; {old} is current again")
         else:
             line = go_back(self.dirs, self.settings, only_trial=True)
             raise UpdateFailed(f"{release.tag} did no round in {self.trial_seconds:g} s; {line}")

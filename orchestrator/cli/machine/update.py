@@ -102,6 +102,14 @@ def update_check() -> None:
     terminal.print_json({"version": __version__, "plug_ins": plug_ins.installed()})
 
 
+@click.command("update-revoked", hidden=True)
+def update_revoked() -> None:
+    """Says who is revoked. The version that comes back asks the one that goes, whose database it cannot read."""
+    from orchestrator.app.kept_revocations import read_revocations
+
+    terminal.print_json(read_revocations(load_settings()).as_plain())
+
+
 @click.command("update-back", hidden=True)
 @click.option("--trial", is_flag=True, help="Only if a version is on trial.")
 @click.argument("prefix", type=click.Path(path_type=Path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from mobile_bridge.pairing import device_id
 
 from orchestrator.app import wiring
-from orchestrator.app.kept_revocations import KeptRevocations, read_revocations
+from orchestrator.app.kept_revocations import KeptRevocations, read_revocations, revocations_from
 from orchestrator.core.ports.paired_devices import PairedDevice, Pairing, PairingState
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
@@ -75,6 +76,20 @@ def test_what_was_taken_from_whom_is_read(settings: Settings, stores: Stores) ->
         tokens=frozenset({"digest-old"}),
         known=True,
     )
+
+
+def test_another_version_reads_what_this_one_says(settings: Settings, stores: Stores) -> None:
+    stores.paired.revoke(device_id(b"phone"))
+    stores.tokens.revoke("old")
+    found = read_revocations(settings)
+    assert revocations_from(json.loads(json.dumps(found.as_plain()))) == found
+    assert revocations_from(KeptRevocations().as_plain()) == KeptRevocations()
+
+
+@pytest.mark.parametrize("plain", [None, [], {}, {"devices": 1}, {"devices": [], "scopes": [], "tokens": []}])
+def test_what_is_no_revocations_is_said(plain: object) -> None:
+    with pytest.raises(ValueError, match="these are no revocations"):
+        revocations_from(plain)
 
 
 def test_a_backup_from_before_lets_nobody_in_again(stores: Stores) -> None:

@@ -10,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator import __version__
+from orchestrator.app import wiring
+from orchestrator.app.kept_revocations import KeptRevocations, revocations_from
 from orchestrator.app.updates import plug_ins
 from orchestrator.app.updates.version_dirs import VersionDirs
 from orchestrator.cli.machine import update as commands
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused
 
 
@@ -41,6 +44,17 @@ def test_a_version_says_that_it_can_open_the_database_and_which_plug_ins_it_has(
     assert json.loads(done.stdout)["version"] == __version__
     assert plug_ins.read_plug_ins(done.stdout) == {"shiftbook.task_types": ["invoice"], "shiftbook.probes": []}
     assert plug_ins.lacking(plug_ins.installed(), plug_ins.read_plug_ins(done.stdout)) == []
+
+
+def test_a_version_says_whom_its_database_shuts_out(home: Path) -> None:
+    settings = load_settings()
+    assert settings.home == home
+    stores = wiring.stores(settings)
+    stores.tokens.add("lost", "digest-lost", ["look"])
+    stores.tokens.revoke("lost")
+    stores.close()
+    done = CliRunner().invoke(commands.update_revoked, catch_exceptions=False)
+    assert revocations_from(json.loads(done.stdout)) == KeptRevocations(tokens=frozenset({"digest-lost"}), known=True)
 
 
 def test_what_the_other_version_lacks_is_named_by_its_kind() -> None:

@@ -147,6 +147,39 @@ def test_the_database_is_put_back_whole_private_and_with_its_log_aside(machine: 
     writer.close()
 
 
+def test_who_was_revoked_meanwhile_is_let_in_by_no_old_database(machine: Machine) -> None:
+    """Only the version that goes can read its database; it is asked."""
+    stores = wiring.stores(machine.settings)
+    stores.tokens.add("lost", "digest-lost", ["look"])
+    stores.tokens.add("kept", "digest-kept", ["look"])
+    stores.close()
+    revoked = '{"devices": [], "scopes": {}, "tokens": ["digest-lost"], "known": true}'
+    machine.source.known[TWO.tag] = f"test $1 = update-revoked && echo '{revoked}' && exit 0\n{WORKS}"
+    machine.go_to(TWO.tag)
+    newer_schema(machine.settings)
+    line = go_back(machine.dirs, machine.settings)
+    assert "the token 'lost' stays revoked" in line
+    assert "device list" not in line
+    stores = wiring.stores(machine.settings)
+    assert stores.tokens.find("digest-lost") is None
+    assert stores.tokens.find("digest-kept") is not None
+    stores.close()
+    assert not list(machine.settings.home.glob("*.new*"))
+
+
+@pytest.mark.parametrize("does", ["exit 1", "echo no", "echo '[]'", "exec sleep 5"])
+def test_where_the_version_that_goes_cannot_say_who_was_revoked_a_person_is_told_to_look(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    monkeypatch.setattr(going_back, "ASK_SECONDS", 0.3)
+    machine.source.known[TWO.tag] = f"test $1 = update-revoked && {does}\n{WORKS}"
+    machine.go_to(TWO.tag)
+    newer_schema(machine.settings)
+    line = go_back(machine.dirs, machine.settings)
+    assert "let in again: see `shiftbook device list` and `shiftbook token list`" in line
+    wiring.stores(machine.settings).close()
+
+
 @pytest.mark.parametrize("step", ["shutil.copyfile", "os.link", "files.move_into_place"])
 def test_a_crash_while_it_is_put_back_leaves_a_database_and_the_next_try_ends_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, step: str

@@ -79,6 +79,22 @@ def test_a_node_that_does_none_is_ended_and_the_old_version_is_back(machine: Mac
     assert node.process.wait(timeout=30) == -signal.SIGKILL, "its supervisor starts the version that is current"
 
 
+def test_where_start_has_gone_back_the_updater_says_so_and_does_not_go_further(
+    machine: Machine, node: FakeNode
+) -> None:
+    machine.source.known[TWO.tag] = WORKS
+    updater = machine.updater()
+
+    def start_goes_back(_seconds: float) -> None:
+        (machine.dirs.prefix / "trial/starts").write_text("started\n" * 3)
+        go_back(machine.dirs, machine.settings, only_trial=True, starting=True)
+
+    updater.sleep = start_goes_back
+    with pytest.raises(UpdateFailed, match=r"v1\.2\.0 did no round in 3 starts; v1\.1\.0 is current again"):
+        updater.update(TWO)
+    assert (machine.dirs.current, machine.dirs.before) == (ONE.tag, "")
+
+
 def test_the_old_version_s_work_is_not_cut_off_for_an_update(machine: Machine, node: FakeNode) -> None:
     """The time of the trial begins when the node starts anew, however long the running work takes."""
     machine.source.known[TWO.tag] = WORKS
