@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from missions.plain_data import read_json
 from orchestrator.app import wiring
 from orchestrator.app.kept_revocations import KeptRevocations, revocations_from
-from orchestrator.app.updates.version_dirs import PID_FILE, VersionDirs
+from orchestrator.app.updates.version_dirs import PID_FILE, Trial, VersionDirs
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
 from sync import files
@@ -51,13 +51,15 @@ def go_back(dirs: VersionDirs, settings: Settings, *, only_trial: bool = False, 
         readable = _is_readable(settings)
         if not readable:
             _check_copy(settings, copy)
-        new = trial.new if trial else dirs.current
-        begun = trial is not None and dirs.current == old  # by somebody who was ended in the middle
+        begun = dirs.current == old  # by somebody who was ended in the middle
         ran = node_runs(settings)
-        dirs.switch_back(old, trial.before if trial else "")
+        if trial is None:  # whoever is ended in the middle of this leaves something to be made up for, too
+            trial = Trial(old=old, new=dirs.current, home=str(settings.home), copy=str(copy))
+            dirs.begin_trial(trial)
+        dirs.switch_back(old, trial.before)
         if not begun or not readable:
             end_node(settings, dirs)
-        put = None if readable else _put_back_alone(settings, copy, dirs.program(new))
+        put = None if readable else _put_back_alone(settings, copy, dirs.program(trial.new))
         dirs.end_trial()
     words = [f"{old} is current again"]
     if put:

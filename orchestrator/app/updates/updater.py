@@ -19,7 +19,7 @@ from orchestrator.app import wiring
 from orchestrator.app.updates import plug_ins
 from orchestrator.app.updates.going_back import go_back, node_follows, node_runs
 from orchestrator.app.updates.releases import Release, ReleaseSource, version_key
-from orchestrator.app.updates.version_dirs import STARTS, Trial, VersionDirs
+from orchestrator.app.updates.version_dirs import STARTS, Trial, VersionDirs, running_version
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 
@@ -77,12 +77,22 @@ class Updater:
         """Goes to a release. Raises Refused while another update goes on, InstallFailed, UpdateFailed."""
         with self.dirs.alone():
             self.recover()
+            self._refuse_another()
             self.dirs.prepare()
             self._install(release)
             copy = self._check(release)
             self._switch(release, copy)
             for gone in self.dirs.prune():
                 self.say(f"deleted {gone}")
+
+    def _refuse_another(self) -> None:
+        """Raises Refused if this very program is one of the versions, but not the current one.
+
+        It would bring the database to its own schema, which the current one may not read.
+        """
+        own = running_version()
+        if own is not None and own[0].prefix == self.dirs.prefix and own[1] != self.dirs.current:
+            raise Refused(f"this is {own[1]}, and {self.dirs.current} is current: say `{self.dirs.start} update`")
 
     def recover(self) -> None:
         """Ends a trial that an updater left behind: a version that is well stays, another one goes."""

@@ -244,7 +244,8 @@ def running_version(environment: Path = Path(sys.prefix)) -> tuple[VersionDirs, 
 
 @contextmanager
 def started_again() -> Iterator[None]:
-    """Has a node's service start it again although its settings are wrong, while the version that says so is on trial.
+    """Has a node's service start it again although its settings are wrong, while a trial goes on. The old
+    version says so when whoever went back was ended before the database was put back.
 
     Services give up at that exit code (2), and `start` goes back only when it is started. Raises TrialFailed.
     """
@@ -262,4 +263,4 @@ def _on_trial(dirs: VersionDirs, version: str) -> bool:
         trial = dirs.trial
     except WrongSetting:
         return False
-    return trial is not None and trial.new == version and not dirs.well
+    return trial is not None and version in (trial.new, trial.old) and not dirs.well

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.app import wiring
 from orchestrator.app.updates.version_dirs import VersionDirs
 from orchestrator.core.settings import Settings
+from tests.databases import brought_up
 from tests.orchestrator.app.updates.machines import ONE, WORKS, FakeNode, Machine, Source
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    settings = Settings(home=tmp_path / "home", node_id="desk")
-    settings.home.mkdir()
-    wiring.stores(settings).close()
+    settings = brought_up(Settings(home=tmp_path / "home", node_id="desk"))
     made = Machine(dirs=VersionDirs(tmp_path / "program"), settings=settings, source=Source())
     made.source.known = {ONE.tag: WORKS}
     made.dirs.prepare()

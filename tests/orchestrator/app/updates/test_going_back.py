@@ -201,6 +201,28 @@ def test_a_crash_while_it_is_put_back_leaves_a_database_and_the_next_try_ends_it
     wiring.stores(machine.settings).close()
 
 
+def test_a_person_s_step_back_that_was_ended_in_the_middle_is_made_up_for(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was on trial any more: yet `start` finds what is to be done."""
+    machine.source.known[TWO.tag] = WORKS
+    machine.go_to(TWO.tag)
+    machine.dirs.end_trial()
+    newer_schema(machine.settings)
+
+    def crash(*_words: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(going_back, "_put_back", crash)
+        with pytest.raises(KeyboardInterrupt):
+            go_back(machine.dirs, machine.settings)
+    assert machine.dirs.current == ONE.tag
+    go_back(machine.dirs, machine.settings, only_trial=True, starting=True)
+    wiring.stores(machine.settings).close()
+    assert machine.dirs.trial is None
+
+
 def test_no_node_starts_while_the_database_is_put_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.source.known[TWO.tag] = WORKS
     machine.go_to(TWO.tag)

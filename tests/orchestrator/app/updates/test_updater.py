@@ -225,6 +225,20 @@ def test_the_old_version_goes_back_and_not_the_one_on_trial(machine: Machine) ->
     assert "v1.1.0 went back" in machine.said
 
 
+def test_one_that_was_on_trial_opens_the_database_no_more_when_the_old_one_is_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To make the copies it would bring it to its own schema, and the old version could not read it."""
+    machine.source.known |= {TWO.tag: WORKS, THREE.tag: WORKS}
+    machine.go_to(TWO.tag)
+    monkeypatch.setattr("orchestrator.app.updates.updater.running_version", lambda: (machine.dirs, TWO.tag))
+    monkeypatch.setattr(wiring, "stores", lambda _settings: pytest.fail("the database was opened"))
+    with pytest.raises(Refused, match=r"this is v1\.2\.0, and v1\.1\.0 is current: say `\S+/start update`"):
+        machine.go_to(THREE.tag)
+    assert machine.dirs.current == ONE.tag
+    assert "v1.1.0 went back" in machine.said
+
+
 def test_an_old_version_that_cannot_come_back_is_said_and_nothing_is_deleted(machine: Machine) -> None:
     machine.source.known |= {TWO.tag: WORKS}
     machine.go_to(TWO.tag)

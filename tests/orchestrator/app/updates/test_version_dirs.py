@@ -173,6 +173,16 @@ def test_only_the_database_from_before_the_current_version_is_kept(dirs: Version
     assert list((dirs.prefix / "copies").iterdir()) == [dirs.database_copy("v1.1.0")]
 
 
+@pytest.mark.parametrize(("version", "raised"), [("v1.0.0", TrialFailed), ("v0.9.0", WrongSetting)])
+def test_so_does_the_old_one_whose_database_is_not_put_back_yet(
+    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch, version: str, raised: type[Exception]
+) -> None:
+    dirs.begin_trial(TRIAL)
+    monkeypatch.setattr(version_dirs, "running_version", lambda: (dirs, version))
+    with pytest.raises(raised), started_again():
+        raise WrongSetting("X", "a newer schema")
+
+
 @pytest.mark.parametrize(
     ("error", "well", "raised"),
     [
