@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from missions.plain_data import read_json
@@ -62,10 +62,13 @@ class MemoryBus:
         read = _read(envelope)
         with self._lock:
             key = read.get("idempotency_key") or read["job_id"]
-            if key in self._jobs:
+            known = self._jobs.get(key)
+            if known is not None and known.state != "reopened":
                 return False
             place = priority_class(priority)
             job = _Job(key=key, envelope=envelope, place=place, entry=self._next(), filed=filed)
+            job.epoch = known.epoch if known is not None else 0
+            job.filed = filed or (known is not None and known.filed)
             self._jobs[key] = job
             self._queues[place].append(job)
             return True
@@ -152,13 +155,20 @@ class MemoryBus:
         with self._lock:
             return list(self._results.values())[:count]
 
-    def settle(self, settled: Sequence[tuple[ReceivedResult, str]]) -> None:
-        """Marks missions as done and lets their results go."""
+    def set_aside(self, received: ReceivedResult, why: str) -> None:
+        """Keeps a result among the dead letters."""
+        self.dead_letters.append((received.body, why))
+
+    def settle(self, settled: Sequence[tuple[ReceivedResult, str]], reopened: Collection[str] = ()) -> None:
+        """Marks missions as done, or as wanted again, and lets their results go."""
         with self._lock:
             for result, key in settled:
                 self._results.pop(result.entry, None)
                 job = self._jobs.get(key)
-                if job is not None and job.state != "dead":
+                if job is not None and key in reopened:
+                    if job.state in {"done", "dead"}:
+                        job.state, job.token, job.ended, job.attempt, job.answered = "reopened", "", "", 0, False
+                elif job is not None and job.state != "dead":
                     job.state, job.answered = "done", True
                     self._held.pop(job.key, None)
                     self._queues[job.place] = [each for each in self._queues[job.place] if each is not job]

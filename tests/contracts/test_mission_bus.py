@@ -352,6 +352,47 @@ def test_what_the_ledger_has_settled_is_worked_on_no_more(place: Place) -> None:
     assert place.dead() == []
 
 
+@pytest.mark.parametrize("dead", [False, True])
+def test_what_is_reopened_is_published_again(place: Place, dead: bool) -> None:
+    """The ledger took no result of it: under the same key, with its next epoch and all its attempts."""
+    place.bus.publish(envelope("a", max_retries=1), 1)
+    first = held(place)
+    if dead:
+        assert place.bus.give_up(first, GivenUp.RETRY, "boom") is Requeued.DEAD
+    else:
+        assert place.bus.finish(first, result("a"))
+    (received,) = place.bus.results(5)
+    place.bus.settle([(received, "a")], {"a"})
+    assert statuses(place) == []
+    assert place.bus.claim("w", 5) == []
+    assert place.bus.publish(envelope("a", max_retries=1), 1, filed=True)
+    assert not place.bus.publish(envelope("a"), 1)
+    again = held(place)
+    assert (again.epoch, again.attempt) == (2, 1)
+    assert not place.bus.finish(first, result("a"))
+    assert place.bus.finish(again, result("a"))
+
+
+def test_what_is_reopened_while_somebody_works_on_it_stays_with_them(place: Place) -> None:
+    """A foreign word that was refused takes nothing away."""
+    place.bus.publish(envelope("a"), 1)
+    mine = held(place)
+    place.bus.settle([(ReceivedResult(entry="0-1", body=result("a")), "a")], {"a"})
+    assert place.bus.renew(mine)
+    assert not place.bus.publish(envelope("a"), 1)
+    assert place.bus.finish(mine, result("a"))
+
+
+def test_what_is_set_aside_lies_with_the_dead(place: Place) -> None:
+    """With the reason, until a person has looked."""
+    place.bus.publish(envelope("a"), 1)
+    assert place.bus.finish(held(place), result("a"))
+    (received,) = place.bus.results(5)
+    place.bus.set_aside(received, "the ledger has no room")
+    assert place.dead() == [(result("a"), "the ledger has no room")]
+    assert place.bus.results(5) == [received]
+
+
 def test_trimming_drops_nothing_that_somebody_needs(place: Place) -> None:
     """Neither what nobody has read, nor what a worker holds, nor what is not filed or settled."""
     for number in range(12):

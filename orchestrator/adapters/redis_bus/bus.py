@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,11 +193,16 @@ class RedisBus:
         rows: Any = self._asked(read)
         return [_result(entry, fields or {}) for _, entries in rows or [] for entry, fields in entries]
 
-    def settle(self, settled: Sequence[tuple[ReceivedResult, str]]) -> None:
-        """Marks missions as done and lets their results go."""
+    def settle(self, settled: Sequence[tuple[ReceivedResult, str]], reopened: Collection[str] = ()) -> None:
+        """Marks missions as done, or as wanted again, and lets their results go."""
         if settled:
-            pairs = [word for result, key in settled for word in (result.entry, key)]
-            self._run("SETTLE", [self.names.results], [self.names.root, self.names.ledger, *pairs])
+            words = [word for result, key in settled for word in (result.entry, key, int(key in reopened))]
+            self._run("SETTLE", [self.names.results], [self.names.root, self.names.ledger, *words])
+
+    def set_aside(self, received: ReceivedResult, why: str) -> None:
+        """Keeps a result among the dead letters."""
+        row: dict[Any, Any] = {"envelope": received.body, "reason": why[:2000], "entry": received.entry}
+        self._asked(lambda: self.client.xadd(self.names.dead, row))
 
     def answer(self, key: str, body: str) -> bool:
         """Tells how a mission ended that the ledger carried."""

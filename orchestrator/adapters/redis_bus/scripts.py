@@ -227,11 +227,19 @@ redis.call('XACK', KEYS[1], ARGV[2], ARGV[4])
 """
 
 SETTLE = """
--- KEYS: results. ARGV: prefix, group, entry and key of each, empty for what is no mission's
-for i = 3, #ARGV, 2 do
+-- KEYS: results. ARGV: prefix, group, then of each: entry, key (empty for what is no mission's), whether it is reopened
+for i = 3, #ARGV, 3 do
   if ARGV[i + 1] ~= '' then
     local job = ARGV[1] .. 'job:' .. redis.sha1hex(ARGV[i + 1])
-    if redis.call('HGET', job, 'state') ~= 'dead' then redis.call('HSET', job, 'state', 'done', 'answered', '1') end
+    local state = redis.call('HGET', job, 'state')
+    if ARGV[i + 2] == '1' then
+      if state == 'done' or state == 'dead' then
+        redis.call('HSET', job, 'token', '')
+        redis.call('HDEL', job, 'state', 'entry', 'stream', 'attempt', 'answered', 'ended')
+      end
+    elseif state ~= 'dead' then
+      redis.call('HSET', job, 'state', 'done', 'answered', '1')
+    end
     redis.call('EXPIRE', job, TTL)
   end
   redis.call('XACK', KEYS[1], ARGV[2], ARGV[i])

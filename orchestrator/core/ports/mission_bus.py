@@ -11,7 +11,7 @@ asked is not known then, and asking again is safe.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -138,8 +138,13 @@ class RecordFeed(Protocol):
     def results(self, count: int) -> list[ReceivedResult]:
         """Results that are not settled; the same again until `settle` is told."""
 
-    def settle(self, settled: Sequence[tuple[ReceivedResult, str]]) -> None:
-        """The ledger's word on these has been said; each with its mission's idempotency key, so that it is done."""
+    def settle(self, settled: Sequence[tuple[ReceivedResult, str]], reopened: Collection[str] = ()) -> None:
+        """The ledger's word on these has been said; each with its mission's idempotency key, so that it is done. What
+        is `reopened` (keys of these) is not: the ledger took no result and still wants one, so that it may be published
+        again; whoever works on it now goes on."""
+
+    def set_aside(self, received: ReceivedResult, why: str) -> None:
+        """Keeps a result that the ledger cannot take among the dead letters, for people; it is still to be settled."""
 
     def answer(self, key: str, body: str) -> bool:
         """Tells whoever waits how a mission ended that the ledger carried; once, however often it is said."""

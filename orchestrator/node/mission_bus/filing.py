@@ -21,6 +21,7 @@ from orchestrator.core.ports.stores import Cursors
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
+from orchestrator.node.mission_bus.push_parts import push_in_parts
 from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text, read_envelope
 from orchestrator.workflow.fleet import NO_MISSION
 from sync.objects import load_commit
@@ -55,10 +56,22 @@ class BusFiling:
         self.marks.drop([OPEN_NAMES + mission])
 
     def file(self, requests: Sequence[FilingRequest]) -> list[tuple[FilingRequest, str]]:
-        """Files what is not there yet, in one commit. Returns each with why it was refused, empty where it is filed.
+        """Files what is not there yet, in one commit; in several where the remote refuses one. Returns each with why it
+        was refused, empty where it is filed; what is not among them is to be asked for again.
 
         Raises what the remote and the database raise; then nothing is known of any, and asking again is safe.
         """
+        told: list[tuple[FilingRequest, str]] = []
+
+        def push(part: Sequence[FilingRequest]) -> bool:
+            verdicts, moved = self._file_part(part)
+            told.extend(verdicts)
+            return moved
+
+        refused, _ = push_in_parts(requests, push)
+        return told + refused
+
+    def _file_part(self, requests: Sequence[FilingRequest]) -> tuple[list[tuple[FilingRequest, str]], bool]:
         verdicts: dict[int, str] = {}
         wanted: dict[int, tuple[DelegationEnvelope, str]] = {}
         for number, request in enumerate(requests):  # entries of two streams may have one id
@@ -67,12 +80,13 @@ class BusFiling:
                 wanted[number] = envelope, mission_text(envelope)
             except WrongSetting as error:
                 verdicts[number] = str(error)
+        moved = None
         if wanted:
-            commit_change(self.transport, self.reader, lambda ledger: self._draft(ledger, wanted, verdicts))
+            moved = commit_change(self.transport, self.reader, lambda ledger: self._draft(ledger, wanted, verdicts))
         for number, (envelope, _) in wanted.items():
             if not verdicts[number]:
                 self._note(envelope)
-        return [(request, verdicts[number]) for number, request in enumerate(requests)]
+        return [(request, verdicts[number]) for number, request in enumerate(requests)], moved is not None
 
     def _note(self, envelope: DelegationEnvelope) -> None:
         """Remembers whose mission it is. The same key under another name is the mission of before."""

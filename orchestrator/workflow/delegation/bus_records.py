@@ -21,7 +21,7 @@ from orchestrator.core.ports.agent import Outcome
 from orchestrator.core.ports.mission_bus import ReceivedResult
 from orchestrator.ledger.result_record import ResultRecord
 from orchestrator.ledger.result_report import EndedAttempt, build_record
-from orchestrator.workflow.delegation.envelope import TASK_CAPABILITY
+from orchestrator.workflow.delegation.envelope import MAX_ATTEMPTS, TASK_CAPABILITY, split_context
 
 MAX_RESULT_CHARS = 256 * 1024
 UNSIGNED = "a worker on the bus says that it is done; nothing that a node has signed shows what it did"
@@ -126,9 +126,10 @@ def envelope_of(mission: Mission, key: str, job_id: str) -> str:
     """An open mission as an envelope for the bus; its producer calls it `job_id`."""
     special = [word for word in mission.capabilities if word.startswith(TASK_CAPABILITY)]
     kind = special[0].removeprefix(TASK_CAPABILITY) if special else mission.task
-    body = mission.body.strip()
+    body, context = split_context(mission.body.strip()) if special else (mission.body.strip(), {})
+    body = body.strip() or mission.title
     task = body if special and body.startswith(f"{kind}:") else f"{kind}:{body}"
-    context: dict[str, Any] = {"title": mission.title}
+    context["title"] = mission.title
     if mission.project:
         context["project"] = mission.project
     return json.dumps(
@@ -137,7 +138,7 @@ def envelope_of(mission: Mission, key: str, job_id: str) -> str:
             "idempotency_key": key,
             "priority": mission.priority,
             "timeout_seconds": mission.timeout_seconds,
-            "max_retries": mission.attempts_allowed,
+            "max_retries": min(mission.attempts_allowed, MAX_ATTEMPTS),
             "payload": {"task": task, "context": context},
         },
         ensure_ascii=False,

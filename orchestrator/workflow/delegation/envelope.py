@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from missions import frontmatter
 from missions.errors import BadName
 from missions.mission import CODING_TASK, Status, slug
+from missions.plain_data import read_json
 from orchestrator.core.errors import WrongSetting
 
 CONTEXT_FIELDS = ("title", "project", "agent", "to", "capabilities", "depends_on", "scope", "budget_usd")
@@ -36,8 +38,12 @@ TASK_CAPABILITY = "task-"
 """What a mission of any other type asks of its node, before the type's name: no node but those of the bus has it."""
 ANY_TYPE = {"any_type": True}
 """A validation's context in which a type need not be one of the ledger's."""
+CONTEXT_BLOCK = re.compile(r"\n\nContext:\n\n(?P<fence>`{3,})json\n(?P<json>\{(?s:.)*\n\})\n(?P=fence)\s*\Z")
+"""The block at the end of a mission's text that holds its context, as `_rest` writes it."""
 MAX_CONTEXT_CHARS = 64 * 1024
 MAX_DESCRIPTION_CHARS = 100_000
+MAX_KEY_CHARS = 200
+MAX_ATTEMPTS = 100
 
 
 class DelegationPayload(BaseModel):
@@ -62,10 +68,10 @@ class DelegationEnvelope(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     job_id: Annotated[str, Field(min_length=1, max_length=80)]
-    idempotency_key: Annotated[str, Field(max_length=200)] = ""
+    idempotency_key: Annotated[str, Field(max_length=MAX_KEY_CHARS)] = ""
     priority: Annotated[int, Field(ge=0, le=9)] = 1
     timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400)] = 3600
-    max_retries: Annotated[int, Field(ge=0, le=100)] | None = None
+    max_retries: Annotated[int, Field(ge=0, le=MAX_ATTEMPTS)] | None = None
     payload: DelegationPayload
 
     @field_validator("job_id")
@@ -115,6 +121,19 @@ def mission_text(envelope: DelegationEnvelope) -> str:
     head = "\n".join(f"{key}: {value}" for key, value in fields.items())
     opening = OPENINGS.get(kind, "")
     return f"---\n{head}\n---\n{opening}{description.strip()}\n{_rest(context)}"
+
+
+def split_context(text: str) -> tuple[str, dict[str, Any]]:
+    """A mission's text without the context that `mission_text` wrote below it, and that context; the whole text and
+    none where there is no such block."""
+    found = CONTEXT_BLOCK.search(text)
+    if found is None:
+        return text, {}
+    try:
+        context = read_json(found["json"])
+    except ValueError:  # a person has changed it: it is text
+        return text, {}
+    return (text[: found.start()], context) if isinstance(context, dict) else (text, {})
 
 
 def _rest(context: Mapping[str, Any]) -> str:

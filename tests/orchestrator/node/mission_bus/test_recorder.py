@@ -14,6 +14,7 @@ from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.node.mission_bus.filing import KEYS, forget_old_keys
 from orchestrator.node.mission_bus.recorder import MissionRecorder
+from orchestrator.workflow.delegation.envelope import read_envelope
 from tests.buses import Marks, Told, envelope, recorder, result, work_off, worker
 from tests.ledgers import FLEET, Keys, Peer, Ticks, Town
 from tests.memory_bus import MemoryBus
@@ -534,3 +535,113 @@ def _received(body: str) -> Any:
     from orchestrator.core.ports.mission_bus import ReceivedResult
 
     return ReceivedResult(entry="1-1", body=body)
+
+
+def lost(fleet: Fleet) -> MemoryBus:
+    """The bus came back with nothing; the recorder has looked at it once."""
+    empty = MemoryBus(fleet.ticks)
+    empty.generation = lambda: "2"  # type: ignore[method-assign]
+    fleet.recorder.bus = fleet.bus = empty
+    fleet.recorder.step()
+    return empty
+
+
+def test_a_context_comes_back_as_it_was(fleet: Fleet) -> None:
+    """A mission that is put on an empty bus again has its context, and its description without it."""
+    context = {"number": 17, "note": "```\nContext:\n```", "lines": [{"a": None}]}
+    fleet.bus.publish(envelope("a", payload={"task": "probe:dig here", "context": context}), 1)
+    fleet.recorder.step()
+    (again,) = lost(fleet).claim("w", 5)
+    payload = json.loads(again.envelope)["payload"]
+    assert payload["task"] == "probe:dig here"
+    assert {key: payload["context"][key] for key in context} == context
+
+
+@pytest.mark.parametrize(
+    ("text", "carried"),
+    [
+        ("---\ntitle: Only a title\n---\n", True),
+        (f"Do it.\n{'x' * 120_000}\n", False),
+        ("---\nmax_retries: 90\nretries: 3\n---\nDo it.\n", True),
+        ("---\nmax_retries: 0\n---\nDo it.\n", True),
+    ],
+)
+def test_what_a_person_files_never_dies_of_the_bus(fleet: Fleet, text: str, carried: bool) -> None:
+    """What workers could not read is left to the nodes; what they get they can read."""
+    fleet.person.push({"missions/a.md": text})
+    assert "a" in fleet.hq.ledger().open
+    fleet.recorder.step()
+    taken = fleet.bus.claim("w", 5)
+    assert len(taken) == carried
+    for each in taken:
+        assert read_envelope(each.envelope).mission == "a"
+
+
+def test_a_long_key_has_further_rounds(fleet: Fleet) -> None:
+    """A key of 200 characters with the round's number would be refused as too long."""
+    key = "k" * 200
+    fleet.bus.publish(envelope("a", "paint:it", key=key), 1)
+    fleet.recorder.step()
+    fleet.work()
+    fleet.recorder.step()
+    fleet.hq.fold()
+    text = fleet.person.text("missions/a.md")
+    fleet.person.push({"missions/a.md": text.replace("status: dead", "status: queued")})
+    fleet.recorder.step()
+    (again,) = fleet.bus.claim("w", 5)
+    assert read_envelope(again.envelope).key.endswith("#1")
+
+
+def signed_fleet(folder: Path) -> Fleet:
+    """A fleet in which only what is signed is trusted."""
+    keys = Keys(folder=folder / "keys")
+    signers = keys.signers(ann=["admin", "author"], hq=["node"])
+    made = Fleet.__new__(Fleet)
+    made.town = Town({"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers})
+    made.ticks, made.marks = Ticks(), Marks()
+    made.bus = MemoryBus(made.ticks)
+    made.person, made.hq = made.town.peer("ann", key=keys["ann"]), made.town.peer("hq", key=keys["hq"])
+    made.again()
+    return made
+
+
+def test_what_is_trusted_later_travels_then(tmp_path: Path) -> None:
+    """A mission that nobody had signed is put on the bus once a person has, under the same epoch."""
+    fleet = signed_fleet(tmp_path)
+    fleet.town.peer("mallory").push({"missions/a.md": SPECIAL})
+    fleet.recorder.step()
+    assert fleet.bus.claim("w", 5) == []
+    fleet.person.push({"missions/a.md": SPECIAL + "\nChecked.\n"})
+    fleet.recorder.step()
+    assert len(fleet.bus.claim("w", 5)) == 1
+
+
+@pytest.mark.parametrize("line", ["to: desk", "status: no such word"])
+def test_a_mission_whose_result_was_refused_travels_again(fleet: Fleet, line: str) -> None:
+    """While it was another node's, or its file could not be read, no result counted; afterwards somebody does it."""
+    fleet.bus.publish(envelope("a", key="k"), 1)
+    fleet.recorder.step()
+    text = fleet.person.text("missions/a.md")
+    fleet.person.push({"missions/a.md": text.replace("---\n", f"---\n{line}\n", 1)})
+    fleet.work(n=1)
+    fleet.recorder.step()
+    assert (fleet.recorder.recorded, fleet.recorder.refused) == (0, 1)
+    fleet.person.push({"missions/a.md": text})
+    fleet.recorder.step()
+    fleet.work(n=2)
+    fleet.recorder.step()
+    fleet.hq.fold()
+    assert '"n": 2' in fleet.hq.archived("a")
+
+
+def test_a_foreign_word_takes_nothing_from_who_works_on_it(fleet: Fleet) -> None:
+    """A result that is refused ends no other worker's work on the mission."""
+    fleet.bus.publish(envelope("a", key="k"), 1)
+    fleet.recorder.step()
+    (mine,) = fleet.bus.claim("w", 5)
+    text = fleet.person.text("missions/a.md")
+    fleet.person.push({"missions/a.md": text.replace("---\n", "---\nto: desk\n", 1)})
+    fleet.bus._results["1-1"] = _received(result("a"))
+    fleet.recorder.step()
+    assert fleet.recorder.refused == 1
+    assert fleet.bus.renew(mine)
