@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from missions.plain_data import read_json
 from orchestrator.core.ports.mission_bus import (
@@ -146,14 +146,15 @@ class MemoryBus:
         with self._lock:
             job = self._jobs[request.job]
             job.filed = True
-            if refused and job.state not in {"done", "dead"}:
+            if refused and not job.answered:
                 self._queues[job.place] = [each for each in self._queues[job.place] if each is not job]
                 self._bury(job, refused, LEDGER)
 
     def results(self, count: int) -> list[ReceivedResult]:
         """Results that are not settled."""
         with self._lock:
-            return list(self._results.values())[:count]
+            found = list(self._results.values())[:count]
+            return [one if len(one.body) <= 2 * MAX_ENVELOPE_BYTES else replace(one, body="") for one in found]
 
     def set_aside(self, received: ReceivedResult, why: str) -> None:
         """Keeps a result among the dead letters."""

@@ -11,6 +11,7 @@ import pytest
 
 from missions.mission import Status
 from orchestrator.adapters.redis_bus.bus import RedisBus
+from orchestrator.core.ports.mission_bus import LEDGER
 from tests.buses import Marks, recorder, work_off, worker
 from tests.ledgers import Peer, Ticks, Town
 from tests.redis_server import RedisServer, entries, redis_server
@@ -174,7 +175,7 @@ def test_a_foreign_result_cannot_pass_for_headquarters(server: RedisServer) -> N
     records.step()
     body = {"job_id": "a", "status": "SUCCESS", "result": "ok", "error": ""}
     forged = [
-        {"envelope": json.dumps(body), "worker": "ledger"},
+        {"envelope": json.dumps(body), "worker": LEDGER},
         {"envelope": json.dumps(body), "key": "another mission's"},
         {"envelope": json.dumps(body | {"job_id": "b"}), "epoch": "9" * 50},
         {"epoch": "x"},

@@ -11,8 +11,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from missions.errors import BadName
+from missions.mission import slug
 from orchestrator.adapters.redis_bus.bus import RedisBus
+from orchestrator.core.errors import BusUnavailable
 from orchestrator.core.ports.mission_bus import (
+    LEDGER,
+    MAX_ENVELOPE_BYTES,
     Delivery,
     GivenUp,
     PriorityClass,
@@ -391,6 +396,94 @@ def test_what_is_set_aside_lies_with_the_dead(place: Place) -> None:
     place.bus.set_aside(received, "the ledger has no room")
     assert place.dead() == [(result("a"), "the ledger has no room")]
     assert place.bus.results(5) == [received]
+
+
+def test_what_a_worker_left_to_the_ledger_may_be_refused(place: Place) -> None:
+    """A worker saw another mission of that name there and was faster than headquarters: its producer is told."""
+    place.bus.publish(envelope("a"), 1)
+    assert place.bus.give_up(held(place), GivenUp.LEDGER, "") is Requeued.CARRIED
+    (request,) = place.bus.requests(10)
+    place.bus.filed(request, "its name is taken")
+    assert [reason for _, reason in place.dead()] == ["its name is taken"]
+    assert statuses(place) == [("a", "FAILED")]
+
+
+def test_the_ledgers_word_is_no_nodes(place: Place) -> None:
+    """Also a node that is called `ledger` has its results taken as its own."""
+    place.bus.publish(envelope("a"), 1)
+    assert place.bus.finish(held(place, "ledger"), result("a"))
+    assert place.bus.answer("b", result("b"))
+    by = {json.loads(each.body)["job_id"]: each.worker for each in place.bus.results(5)}
+    assert by == {"a": "ledger", "b": LEDGER}
+    with pytest.raises(BadName):
+        slug(LEDGER)
+
+
+def test_a_huge_result_is_empty_and_the_others_come(place: Place) -> None:
+    """Nothing that somebody puts there is read without a bound, and none that stands behind it is lost."""
+    for job in ("a", "b", "c"):
+        place.bus.publish(envelope(job), 1)
+    first, second, third = place.bus.claim("w", 5)
+    assert place.bus.finish(first, result("a"))
+    assert place.bus.finish(second, "x" * (2 * MAX_ENVELOPE_BYTES + 1))
+    assert place.bus.finish(third, result("c"))
+    found = place.bus.results(10)
+    assert [each.body for each in found] == [result("a"), "", result("c")]
+    assert place.bus.results(10) == found
+    place.bus.settle([(each, "") for each in found])
+    assert place.bus.results(10) == []
+
+
+def test_many_large_results_come_in_several_pages(server: RedisServer) -> None:
+    """A look takes a bounded part of them, first what it read before; in the end each was there."""
+    bus = server.bus(next(PREFIXES))
+    bodies = [f"{number:02}{'x' * 900_000}" for number in range(24)]
+    for number, body in enumerate(bodies):
+        bus.publish(envelope(f"m{number}"), 1)
+        (mine,) = bus.claim("w", 1)
+        assert bus.finish(mine, body)
+    assert len(bus.results(100)) < 24
+    seen: list[str] = []
+    while found := bus.results(100):
+        assert sum(len(each.body) for each in found) < 40 * MAX_ENVELOPE_BYTES
+        seen += [each.body for each in found]
+        bus.settle([(each, "") for each in found])
+    assert seen == bodies
+
+
+def test_a_flushed_server_is_another_generation(server: RedisServer) -> None:
+    """The same run and the same number of groups: only a word of chance shows that everything is gone."""
+    prefix = next(PREFIXES)
+    bus = server.bus(prefix)
+    bus.requests(1)
+    seen = {bus.generation()}
+    with server.client() as client:
+        for _ in range(3):
+            client.delete(*client.keys(f"{prefix}:*"))
+            bus.requests(1)
+            seen.add(bus.generation())
+    assert len(seen) == 4
+
+
+def test_what_was_taken_over_is_there_though_a_later_page_fails(server: RedisServer) -> None:
+    """Its attempt counts already, and nobody else may have it for a lease."""
+    bus = server.bus(next(PREFIXES))
+    bus.publish(envelope("high"), 9)
+    bus.publish(envelope("low"), 0)
+    assert len(bus.claim("dead", 5)) == 2
+    time.sleep(2 * LEASE)
+    run = bus._run
+
+    def failing(name: str, keys: list[str], words: list[object]) -> object:
+        if keys == [bus.names.missions(PriorityClass.NORMAL)]:
+            raise BusUnavailable("test", "cut")
+        return run(name, keys, words)
+
+    bus._run = failing  # type: ignore[method-assign, assignment]
+    (taken,) = bus.take_over("w", LEASE, 5)
+    assert json.loads(taken.envelope)["job_id"] == "high"
+    with pytest.raises(BusUnavailable):
+        bus.take_over("w", LEASE, 5)
 
 
 def test_trimming_drops_nothing_that_somebody_needs(place: Place) -> None:

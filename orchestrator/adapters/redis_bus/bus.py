@@ -14,8 +14,10 @@ from redis.exceptions import ResponseError
 from missions.plain_data import read_json
 from orchestrator.adapters.redis_bus import scripts
 from orchestrator.adapters.redis_bus.connection import RedisAddress, told_as_unavailable
+from orchestrator.core.errors import BusUnavailable
 from orchestrator.core.ports.mission_bus import (
     DEFAULT_ATTEMPTS,
+    LEDGER,
     MAX_ENVELOPE_BYTES,
     Delivery,
     FilingRequest,
@@ -100,12 +102,16 @@ class RedisBus:
         self.client = self.address.open()
         for name in ("PUBLISH", "CLAIM", "TAKE_OVER", "RENEW", "FINISH", "GIVE_UP"):
             self._scripts[name] = self._compile(getattr(scripts, name))
-        for name in ("REQUESTS", "FILED", "SETTLE", "ANSWER", "TRIM"):
+        for name in ("REQUESTS", "FILED", "RESULTS", "SETTLE", "ANSWER", "TRIM"):
             self._scripts[name] = self._compile(getattr(scripts, name))
 
     def _compile(self, body: str) -> Any:
         text = scripts.compile_script(
-            body, ttl_seconds=self.remembered_seconds, attempts=DEFAULT_ATTEMPTS, limit=MAX_ENVELOPE_BYTES
+            body,
+            ttl_seconds=self.remembered_seconds,
+            attempts=DEFAULT_ATTEMPTS,
+            limit=MAX_ENVELOPE_BYTES,
+            ledger=LEDGER,
         )
         return self.client.register_script(text)
 
@@ -138,7 +144,12 @@ class RedisBus:
             while len(taken) < count:
                 left = count - len(taken)
                 words = [self.names.root, self.names.workers, consumer(worker), left, token, idle, cursor, number]
-                cursor, rows = self._run("TAKE_OVER", [stream], words)
+                try:
+                    cursor, rows = self._run("TAKE_OVER", [stream], words)
+                except BusUnavailable:
+                    if not taken:
+                        raise
+                    return taken  # an attempt of each of these counts already
                 taken += [self._delivery(row, worker, token) for row in rows]
                 if cursor == "0-0":
                     break
@@ -187,11 +198,8 @@ class RedisBus:
         return found
 
     def _read_results(self, since: str, count: int) -> list[ReceivedResult]:
-        def read() -> Any:
-            return self.client.xreadgroup(self.names.ledger, READER, {self.names.results: since}, count=count)
-
-        rows: Any = self._asked(read)
-        return [_result(entry, fields or {}) for _, entries in rows or [] for entry, fields in entries]
+        rows = self._run("RESULTS", [self.names.results], [self.names.ledger, READER, count, since])
+        return [_result(entry, dict(zip(words[::2], words[1::2], strict=False))) for entry, words in rows]
 
     def settle(self, settled: Sequence[tuple[ReceivedResult, str]], reopened: Collection[str] = ()) -> None:
         """Marks missions as done, or as wanted again, and lets their results go."""
@@ -213,7 +221,7 @@ class RedisBus:
         return int(self._run("TRIM", [*self.names.delegation, self.names.results], [RESULTS_STAY_MS]))
 
     def generation(self) -> str:
-        """The server's run, and how often the groups had to be made."""
+        """The server's run, and a word that is another one each time the groups had to be made."""
         with told_as_unavailable(self.address.place):
             info: Any = self.client.info("server")
             made: Any = self.client.hget(f"{self.names.root}groups", "made")
@@ -229,7 +237,7 @@ class RedisBus:
                 new = self._make_group(stream, self.names.workers) or new
                 new = self._make_group(stream, self.names.ledger) or new
             if self._make_group(self.names.results, self.names.ledger) or new:
-                self.client.hincrby(f"{self.names.root}groups", "made", 1)
+                self.client.hset(f"{self.names.root}groups", "made", os.urandom(8).hex())
 
     def _make_group(self, stream: str, group: str) -> bool:
         try:

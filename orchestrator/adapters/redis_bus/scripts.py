@@ -217,13 +217,33 @@ if ARGV[5] == '' and not state and #found > 0 then  -- a foreign producer's, whi
   redis.call('HSET', KEYS[2], 'state', 'queued', 'entry', ARGV[4], 'stream', KEYS[1], 'token', '')
 end
 if ARGV[5] ~= '' then
-  if #found > 0 and state ~= 'done' and state ~= 'dead' then
-    bury(ARGV[1], KEYS[1], ARGV[3], found[1], ARGV[5], 'ledger')
+  if #found > 0 and not redis.call('HGET', KEYS[2], 'answered') then  -- also what a worker left to the ledger
+    bury(ARGV[1], KEYS[1], ARGV[3], found[1], ARGV[5], LEDGER)
   end
 end
 redis.call('HSET', KEYS[2], 'filed', '1')
 redis.call('EXPIRE', KEYS[2], TTL)
 redis.call('XACK', KEYS[1], ARGV[2], ARGV[4])
+"""
+
+RESULTS = """
+-- KEYS: results. ARGV: group, reader, count, from where. Too long a word is empty, too long a page ends.
+local out, size, from, entries = {}, 0, ARGV[4], nil
+repeat
+  local left = math.min(tonumber(ARGV[3]) - #out, 10)
+  local got = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', left, 'STREAMS', KEYS[1], from)
+  entries = got and got[1][2] or {}
+  for _, entry in ipairs(entries) do
+    local words = entry[2] or {}  -- none where it was deleted
+    for i, word in ipairs(words) do
+      if #word > 2 * LIMIT then words[i] = '' end
+      size = size + #words[i]
+    end
+    out[#out + 1] = {entry[1], words}
+    if from ~= '>' then from = entry[1] end
+  end
+until #entries == 0 or #out >= tonumber(ARGV[3]) or size > 16 * LIMIT
+return out
 """
 
 SETTLE = """
@@ -250,7 +270,7 @@ ANSWER = """
 -- KEYS: results. ARGV: prefix, key, body. The ledger's word is there once; what it read off the bus itself is there.
 local job = ARGV[1] .. 'job:' .. redis.sha1hex(ARGV[2])
 if redis.call('HGET', job, 'answered') then return 0 end
-redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[3], 'key', ARGV[2], 'worker', 'ledger', 'epoch', '0')
+redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[3], 'key', ARGV[2], 'worker', LEDGER, 'epoch', '0')
 redis.call('HSET', job, 'answered', '1', 'state', 'done')
 redis.call('EXPIRE', job, TTL)
 return 1
@@ -293,7 +313,7 @@ def _needed(body: str) -> str:
     return "\n\n".join(functions[: last + 1]) + "\n"
 
 
-def compile_script(body: str, *, ttl_seconds: int, attempts: int, limit: int) -> str:
+def compile_script(body: str, *, ttl_seconds: int, attempts: int, limit: int, ledger: str) -> str:
     """A script as the server takes it, with its constants."""
-    head = f"local TTL, ATTEMPTS, LIMIT = {ttl_seconds:d}, {attempts:d}, {limit:d}\n"
+    head = f"local TTL, ATTEMPTS, LIMIT, LEDGER = {ttl_seconds:d}, {attempts:d}, {limit:d}, '{ledger}'\n"
     return head + _needed(body) + body

@@ -18,8 +18,8 @@ from typing import Protocol
 
 DEFAULT_ATTEMPTS = 3
 """Attempts in all of a mission whose envelope does not say `max_retries`."""
-LEDGER = "ledger"
-"""As whose result the bus has what the ledger itself said."""
+LEDGER = "*"
+"""As whose result the bus has what the ledger itself said: no node can be called so."""
 MAX_ENVELOPE_BYTES = 512 * 1024
 """A longer message is no mission."""
 
@@ -133,10 +133,10 @@ class RecordFeed(Protocol):
         """Missions that the ledger has not been told of; the same again until `filed` is told."""
 
     def filed(self, request: FilingRequest, refused: str = "") -> None:
-        """The ledger has it, or refuses it for this reason: then it goes to the dead letters, unless it is done."""
+        """The ledger has it, or refuses it for this reason: dead letters then, unless it has a result."""
 
     def results(self, count: int) -> list[ReceivedResult]:
-        """Results that are not settled; the same again until `settle` is told."""
+        """Results that are not settled; the same again until `settle` is told. One that is too long is empty."""
 
     def settle(self, settled: Sequence[tuple[ReceivedResult, str]], reopened: Collection[str] = ()) -> None:
         """The ledger's word on these has been said; each with its mission's idempotency key, so that it is done. What

@@ -118,11 +118,12 @@ class MissionRecorder:
 
     def step(self) -> bool:
         """One round; whether anything was filed or recorded. Raises BusUnavailable, SyncError, StoreFailed."""
+        generation = self.bus.generation()  # before all else: what is lost from now on shows as another one next time
         requests = self.bus.requests(BATCH)
         refused = self._file(requests)
         results = self.bus.results(BATCH)
         self._record(results, drained=len(requests) < BATCH)
-        self._show(self.reader.read(self.transport.remote.fetch()))
+        self._show(self.reader.read(self.transport.remote.fetch()), generation)
         if self.clock() - self._trimmed >= TRIM_SECONDS:
             self._trimmed = self.clock()
             self.bus.trim()
@@ -247,9 +248,8 @@ class MissionRecorder:
 
     # -- the ledger onto the bus --------------------------------------------------------------------------------
 
-    def _show(self, ledger: LedgerSnapshot) -> None:
+    def _show(self, ledger: LedgerSnapshot, generation: str) -> None:
         """Puts what is open there, where it is not; tells how missions ended that came over it."""
-        generation = self.bus.generation()
         if generation != self._generation:
             self._published.clear()
         elif ledger.tip == self._tip and self.clock() - self._shown < SHOW_SECONDS:

@@ -562,7 +562,6 @@ def test_a_context_comes_back_as_it_was(fleet: Fleet) -> None:
     [
         ("---\ntitle: Only a title\n---\n", True),
         (f"Do it.\n{'x' * 120_000}\n", False),
-        ("---\nmax_retries: 90\nretries: 3\n---\nDo it.\n", True),
         ("---\nmax_retries: 0\n---\nDo it.\n", True),
     ],
 )
