@@ -25,6 +25,8 @@ RECORD_FILE = "turns.json"
 MAX_RECORD_BYTES = 256 * 1024
 MAX_FINDINGS_PER_LINE, MAX_FINDINGS = 20, 200
 """Findings that are kept; of more, a line's own say how many there are."""
+CUT_CHARS = 100
+"""Characters that stay of the longest texts where a record is too large."""
 FORGOTTEN_AFTER = timedelta(days=1)
 """A finding that went away and comes back within so long is the same one: it is not told again."""
 
@@ -125,6 +127,32 @@ class TurnRecord(_Frozen):
             if not each.told and left > 0:
                 findings[key], left = each.model_copy(update={"told": True}), left - 1
         return self.model_copy(update={"findings": findings, "notices": notices_per_day - left})
+
+    def fitted(self) -> TurnRecord:
+        """The record as it can be read again.
+
+        Where it is too large, what is gone is dropped, the oldest first, then the longest texts are cut. No finding
+        that stands is dropped: it would be news at each look.
+        """
+        findings, excess = dict(self.findings), len(self.print()) - MAX_RECORD_BYTES + 1
+        if excess <= 0:
+            return self
+        gone = {key: each.gone for key, each in findings.items() if each.gone is not None}
+        for key in sorted(gone, key=gone.__getitem__):
+            if excess > 0:
+                excess -= _length(findings.pop(key))
+        for key in sorted(findings, key=lambda key: _length(findings[key]), reverse=True):
+            if excess > 0:
+                each = findings[key]
+                cut = each.model_copy(update={"subject": each.subject[:CUT_CHARS], "says": each.says[:CUT_CHARS]})
+                excess -= _length(each) - _length(cut)
+                findings[key] = cut
+        return self.model_copy(update={"findings": findings})
+
+
+def _length(found: KeptFinding) -> int:
+    """Bytes of a finding, at least."""
+    return len(found.model_dump_json().encode())
 
 
 def read_record(data: bytes) -> TurnRecord:

@@ -87,6 +87,8 @@ class HeartbeatTurns:
             return
         for problem in report.problems:
             self.tell("heartbeat", problem, once=True)
+        for words in report.held:
+            self.tell("heartbeat", words, once=True)
         if report.pushed:
             self._tell_news(report)
 
@@ -95,5 +97,3 @@ class HeartbeatTurns:
             self.tell("found", words)
         for name in report.missions:
             self.tell("filed", f"{name}: {PATH} asks for it", mission=name)
-        for words in report.held:
-            self.tell("heartbeat", words, once=True)

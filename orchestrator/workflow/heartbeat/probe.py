@@ -7,7 +7,7 @@ it wanted; a line of the checklist gives it words, which it must take for somebo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Protocol
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.ledger.heartbeat.probe_phrases import Request
-from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 
 PROBE_GROUP = "shiftbook.probes"
 
@@ -50,6 +50,8 @@ class ProbeScene:
     """Work trees on this machine, by what they are called."""
     commands: Mapping[str, Path] = field(default_factory=dict)
     """The programs that this machine's owner allows lines to name."""
+    trusted: Callable[[MissionFile], bool] = lambda _filed: True
+    """Whether a mission may run, by whose word it stands on."""
 
 
 class Probe(Protocol):

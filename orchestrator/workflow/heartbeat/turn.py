@@ -17,12 +17,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from handoff.secrets.redact import redact
+from missions.mission import Status
 from missions.one_line import one_line, printable
 from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.checklist import PATH, Checklist, ChecklistLine
 from orchestrator.ledger.heartbeat.probe_phrases import ASK
 from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, RECORD_FILE, TurnRecord, node_turn
-from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.heartbeat_missions import (
@@ -30,6 +31,7 @@ from orchestrator.policy.heartbeat_missions import (
     followed_checklist,
     followed_record,
     heartbeat_mission_name,
+    is_heartbeat_mission,
     mission_budget,
     node_mark,
     render_heartbeat_mission,
@@ -70,7 +72,8 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class TurnReport:
-    """What a turn did, or would do. `told` are new findings, `held` missions that the day's budget kept back."""
+    """What a turn did, or would do. `told` are new findings, `held` says why missions were not filed: the day's budget
+    is spent, or an earlier one of the line waits."""
 
     looks: tuple[Look, ...] = ()
     told: tuple[str, ...] = ()
@@ -108,6 +111,8 @@ class _Landing:
     files: Mapping[str, bytes] = field(default_factory=dict)
     told: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
+    """Lines that stay due, by `ident`: the day's budget does not let their question be asked."""
 
     @property
     def missions(self) -> tuple[str, ...]:
@@ -135,6 +140,14 @@ class HeartbeatTurn:
     clones: Callable[[LedgerSnapshot], Mapping[str, Path]] = lambda _ledger: {}
     _looked: dict[str, datetime] = field(default_factory=dict)
     """Up to when lines of its own were looked at: where nothing was found nothing is pushed."""
+    _hanging: dict[str, threading.Thread] = field(default_factory=dict)
+    """Looks that did not end in their time, by the line's `ident`."""
+    _probe_trust: Trust = field(init=False)
+    """For the probes alone: one that hangs must not stand between `trust` and another ledger."""
+    _judging: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._probe_trust = Trust(self.bus.store)
 
     def run(self, *, shared: bool, silent: Mapping[str, float], dry: bool = False, now: bool = False) -> TurnReport:
         """Looks at what is due: what one node looks at for all (`shared`), else what this one looks at by itself.
@@ -186,7 +199,13 @@ class HeartbeatTurn:
             silent=silent,
             clones=self.clones(ledger),
             commands=self.commands,
+            trusted=lambda filed: self._is_trusted(ledger, filed),
         )
+
+    def _is_trusted(self, ledger: LedgerSnapshot, filed: MissionFile) -> bool:
+        """Whether a mission may run. For probes, which look in threads of their own."""
+        with self._judging:
+            return self._probe_trust.authorize(ledger, filed).trusted
 
     def _look(self, due: DueLine, scene: ProbeScene) -> Look:
         request = due.line.request
@@ -195,7 +214,14 @@ class HeartbeatTurn:
         probe = self.probes.get(request.probe)
         if probe is None:
             return Look(due=due, trouble=f"{request.probe} is not installed on {scene.node}")
-        return _bounded_look(due, probe, scene)
+        hanging = self._hanging.pop(due.line.ident, None)
+        if hanging is None or not hanging.is_alive():
+            look, hanging = _bounded_look(due, probe, scene)
+        else:
+            look = Look(due=due, trouble=f"{request.probe} hangs: what it began in an earlier turn has not ended")
+        if hanging.is_alive():
+            self._hanging[due.line.ident] = hanging
+        return look
 
     # -- what follows -------------------------------------------------------------------------------------------
 
@@ -213,8 +239,9 @@ class HeartbeatTurn:
 
         moved = publish(self.bus.remote, plan, sleep=self.bus.sleep)
         if not shared:
-            self._looked |= {each.line.ident: each.due.slot for each in done}
-        return replace(_with_landing(report, landed if moved else _Landing(record=TurnRecord())), pushed=bool(moved))
+            self._looked |= {each.line.ident: each.due.slot for each in done if each.line.ident not in landed.kept}
+        made = landed if moved else _Landing(record=TurnRecord(), held=landed.held)
+        return replace(_with_landing(report, made), pushed=bool(moved))
 
     def _updates(self, ledger: LedgerSnapshot, made: _Landing, *, shared: bool) -> list[RefUpdate]:
         ref = FLEET_TURN if shared else node_turn(self.bus.name)
@@ -243,25 +270,55 @@ class HeartbeatTurn:
         after = record.on(now.astimezone(ZoneInfo(part.timezone)).date()).tidied(
             (each.ident for each in checklist.lines), now
         )
-        files, held, told, node = dict[str, bytes](), list[str](), list[str](), "" if shared else self.bus.name
+        files, held, told, kept = dict[str, bytes](), list[str](), list[str](), set[str]()
+        node = "" if shared else self.bus.name
         for look in looks:
             line = checklist.line(look.line.ident)
             if line is None:
                 continue  # somebody took it out meanwhile
             found = {_finding_key(line, each): (each.subject, each.says) for each in look.found}
+            before, asks = after, line.request.probe == ASK
             after, fresh = after.looked(line.ident, look.due.slot, found, by=self.bus.name, now=now)
             told += [found[key][1] for key in fresh]
             name = heartbeat_mission_name(line, look.due.slot, node)
-            if not (line.prompt and (fresh or line.request.probe == ASK)) or _is_filed(ledger, line, name, node):
+            if not (line.prompt and (fresh or asks)) or _is_over(ledger, name):
+                continue
+            waits = self._waiting_mission(ledger, line, name, node)
+            if waits:
+                held.append(f"line {line.number}: {waits} still waits")
                 continue
             budget = mission_budget(line, part)
             if after.missions >= part.missions_per_day or after.usd + budget > part.usd_per_day:
                 held.append(f"line {line.number}: the day's budget for missions is spent")
+                if asks:  # it is all that the line does: it stays due, and is asked when a new day has a new budget
+                    after = before
+                    kept.add(line.ident)
                 continue
             text = render_heartbeat_mission(line, budget, [found[key][1] for key in fresh], node)
             files[f"{MISSIONS}/{name}.md"] = text.encode()
             after = after.spent(budget)
-        return _Landing(record=after.telling(part.notices_per_day), files=files, told=tuple(told), held=tuple(held))
+        return _Landing(
+            record=after.telling(part.notices_per_day).fitted(),
+            files=files,
+            told=tuple(told),
+            held=tuple(held),
+            kept=frozenset(kept),
+        )
+
+    def _waiting_mission(self, ledger: LedgerSnapshot, line: ChecklistLine, name: str, node: str) -> str:
+        """The mission that keeps a line's next one from being filed, so that nothing is stacked; empty if none does.
+
+        That is this very one, whoever filed it, or an earlier one that may still run: one that is dead, or that nobody
+        asked for, would keep the line from being followed for good.
+        """
+        if name in ledger.open:
+            return name
+        begins, ends = f"heartbeat-{line.ident}-", node_mark(node)
+        for each, filed in sorted(ledger.open.items()):
+            mine = each.startswith(begins) and each.endswith(ends) and is_heartbeat_mission(each)
+            if mine and filed.mission.status is not Status.DEAD and self.trust.authorize(ledger, filed).trusted:
+                return each
+        return ""
 
 
 def _with_landing(report: TurnReport, made: _Landing) -> TurnReport:
@@ -282,8 +339,8 @@ def problem_lines(checklist: Checklist, ledger: LedgerSnapshot) -> Iterator[str]
             yield f"{PATH}, line {line.number}: fleet.toml has no project {line.project}"
 
 
-def _bounded_look(due: DueLine, probe: Probe, scene: ProbeScene) -> Look:
-    """A look in a thread of its own: a probe that hangs or fails holds up nothing but its line."""
+def _bounded_look(due: DueLine, probe: Probe, scene: ProbeScene) -> tuple[Look, threading.Thread]:
+    """A look in a thread of its own, and that: a probe that hangs or fails holds up nothing but its line."""
     made: list[Look] = []
 
     def look() -> None:
@@ -299,7 +356,7 @@ def _bounded_look(due: DueLine, probe: Probe, scene: ProbeScene) -> Look:
     thread.start()
     thread.join(PROBE_SECONDS)
     done = made[0] if made else Look(due=due, trouble=f"{due.line.request.probe} took more than {PROBE_SECONDS:g} s")
-    return replace(done, trouble=one_line(redact(printable(done.trouble)).text, MAX_FOUND_CHARS))
+    return replace(done, trouble=one_line(redact(printable(done.trouble)).text, MAX_FOUND_CHARS)), thread
 
 
 def _clean(found: Finding) -> Finding:
@@ -314,8 +371,6 @@ def _finding_key(line: ChecklistLine, found: Finding) -> str:
     return blake2b(f"{line.ident}\0{found.subject}".encode("utf-8", "replace"), digest_size=10).hexdigest()
 
 
-def _is_filed(ledger: LedgerSnapshot, line: ChecklistLine, name: str, node: str) -> bool:
-    """Whether this mission is known, or an earlier one of the line is still open: nothing is stacked."""
-    begins, ends = f"heartbeat-{line.ident}-", node_mark(node)
-    waits = any(each.startswith(begins) and each.endswith(ends) for each in ledger.open)
-    return waits or name in ledger.claims or ledger.archived(name) is not None
+def _is_over(ledger: LedgerSnapshot, name: str) -> bool:
+    """Whether this very mission was worked on, or is over."""
+    return (name in ledger.claims and name not in ledger.open) or ledger.archived(name) is not None

@@ -74,6 +74,43 @@ def test_it_is_bounded_whatever_a_probe_finds() -> None:
     assert read_record(record.print()) == record
 
 
+def test_what_is_stored_can_be_read_again_whatever_stands_in_it() -> None:
+    """Letters of four bytes: first what is gone is dropped, the oldest first, then the longest texts are cut.
+
+    No finding that stands is dropped, and so none is told again; a record of common size stays as it is.
+    """
+    record = TurnRecord()
+    for line in range(10):
+        many = {f"{line}-{n}": ("\U0001f525" * 200, "\U0001f525" * 400) for n in range(20)}
+        now = NOON + timedelta(minutes=line)
+        record, _ = record.looked(f"l{line}", now, many, by="n1", now=now)
+    record, _ = looked(record, {})
+    for line in range(2):
+        now = NOON + timedelta(hours=1 - line)
+        record, _ = record.looked(f"l{line}", now, {}, by="n1", now=now)
+    record = record.spent(0.5)
+    assert len(record.print()) > MAX_RECORD_BYTES
+    fitted = record.fitted()
+    assert len(fitted.print()) < MAX_RECORD_BYTES
+    assert read_record(fitted.print()) == fitted
+    assert (fitted.standing().keys(), fitted.lines, fitted.usd) == (record.standing().keys(), record.lines, 0.5)
+    assert fitted.fitted() == fitted
+    only = {f"k{n}": ("disk", "\U0001f525" * 400) for n in range(20)}
+    small, _ = looked(TurnRecord(), only)
+    for line in range(7):
+        small, _ = small.looked(
+            f"m{line}", NOON, {f"m{line}-{n}": v for n, v in enumerate(only.values())}, by="n1", now=NOON
+        )
+    assert len(small.print()) > MAX_RECORD_BYTES
+    small, _ = looked(small, {}, 2)
+    small, _ = small.looked("m0", NOON, {}, by="n1", now=NOON)
+    left = small.fitted()
+    assert {key[:3] for key in small.findings.keys() - left.findings.keys()} == {"m0-"}  # gone earlier than l's
+    assert all(left.findings[key] == each for key, each in small.standing().items())
+    calm = looked(TurnRecord(), FULL)[0]
+    assert calm.fitted() is calm
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -61,8 +61,8 @@ def beside(town: Town, name: str = "n1", role: Role = Role.LOCAL_WORKER) -> Besi
     taken, ticks, told = Taken(), Ticks(), list[tuple[str, str]]()
     taken.gate.set()
 
-    def tell(event: str, words: str, **_facts: object) -> None:
-        told.append((event, words))
+    def tell(event: str, sentence: str, **_facts: object) -> None:
+        told.append((event, sentence))
 
     peer = town.peer(name)
     turns = HeartbeatTurns(
@@ -145,3 +145,11 @@ def test_what_is_news_is_told_and_nothing_else() -> None:
         ("found", "it rains"),
         ("filed", "heartbeat-x: HEARTBEAT.md asks for it"),
     ]
+
+
+def test_what_is_held_back_is_told_also_where_no_record_moved() -> None:
+    """A question that the day's budget does not let be asked stays due: there is nothing to push, and it is told."""
+    node = beside(Town(LINES))
+    node.taken.report = TurnReport(held=("line 3: the day's budget for missions is spent",))
+    node.rounds(1)
+    assert node.told == [("heartbeat", "line 3: the day's budget for missions is spent")]

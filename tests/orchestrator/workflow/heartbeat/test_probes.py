@@ -15,7 +15,7 @@ from orchestrator.workflow.heartbeat.probe_plugins import BUILT_IN, installed_pr
 from tests.journals import SHOP_LOG, entry, log
 from tests.ledgers import Keys, Town
 from tests.orchestrator.repositories import git
-from tests.orchestrator.workflow.heartbeat.turns import OPEN, SIGNED
+from tests.orchestrator.workflow.heartbeat.turns import OPEN, SIGNED, signed_town, turn
 
 
 def scene(town: Town, home: Path, **more: object) -> ProbeScene:
@@ -58,6 +58,18 @@ def test_the_queue(town: Town, tmp_path: Path) -> None:
     town.clock.forward(3 * 3600)
     anna.push({"missions/new.md": "Do it.\n"})
     assert found("queue older than 2 hours", scene(town, tmp_path)) == ["old has waited for 3.0 h, and no node took it"]
+
+
+def test_the_queue_is_what_a_node_may_take(keys: Keys, tmp_path: Path) -> None:
+    """A mission of somebody who may file none waits for no node, however long: `broken` and the pages show it. Asked of
+    the node's own judge, in a turn."""
+    town = signed_town(keys, "## Every beat\n- queue older than 2 hours\n")
+    town.peer("anna", key=keys["anna"]).push({"missions/old.md": "Do it.\n"})
+    town.peer("eve", key=keys["eve"]).push({"missions/hers.md": "Do it.\n"})
+    town.clock.forward(3 * 3600)
+    taking = turn(town.peer("n1", key=keys["n1"]), tmp_path)
+    assert taking.run(shared=True, silent={}).told == ("old has waited for 3.0 h, and no node took it",)
+    assert found("queue older than 2 hours", scene(town, tmp_path, trusted=lambda filed: filed.path == "x")) == []
 
 
 def test_results_that_wait(town: Town, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from missions.document import with_fields
+from missions.mission import Status
 from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.probe_phrases import Request
 from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, node_turn
@@ -19,6 +22,7 @@ from sync.errors import RemoteUnreachable
 from sync.remote import RefUpdate
 from tests.ledgers import Keys, Peer, Town
 from tests.orchestrator.workflow.heartbeat.turns import OPEN, Scripted, signed_town, turn
+from tests.waiting import PATIENCE
 
 SECRET = "ghp_" + "a1B2" * 9
 FULL = Finding(subject="disk", says="the disk is full")
@@ -82,7 +86,7 @@ def test_the_same_finding_is_told_once(tmp_path: Path) -> None:
     town = Town({"fleet.toml": OPEN, "HEARTBEAT.md": PROBE})
     probe = Scripted(FULL)
     n1 = turn(town.peer("n1"), tmp_path, probes={"probe weather": probe})
-    told = []
+    told: list[str] = []
     for says in ("5 GB left", "4 GB left", "3 GB left"):
         probe.found = [Finding(subject="disk", says=says)]
         told += n1.run(shared=True, silent={}).told
@@ -143,11 +147,29 @@ def test_what_a_day_may_cost_is_kept(tmp_path: Path) -> None:
     report = n1.run(shared=True, silent={})
     assert (len(report.missions), len(report.held)) == (2, 2)
     record, _ = followed_record(peer.ledger(), lambda _commit: None)
-    assert (record.usd, record.missions, record.notices) == (0.8, 2, 1)
+    assert (record.usd, record.missions, record.notices, len(record.lines)) == (0.8, 2, 1, 3)
+    again = n1.run(shared=True, silent={})
+    assert (again.missions, again.held, again.pushed) == ((), report.held, False)
+    first = missions(peer)
     town.clock.forward(86_400)
-    for name in missions(peer):
-        peer.push({f"missions/{name}.md": None})
-    assert len(n1.run(shared=True, silent={}).missions) == 2
+    later = n1.run(shared=True, silent={})
+    assert len(later.missions) == 2
+    assert set(later.missions).isdisjoint(first)
+    assert "still waits" in later.held[0]
+
+
+def test_a_question_that_is_held_back_stays_due_for_a_node_by_itself_too(tmp_path: Path) -> None:
+    """It is asked on the next day, though the node remembers what it has looked at."""
+    fleet = OPEN + "[heartbeat]\nmissions_per_day = 1\n"
+    town = Town({"fleet.toml": fleet, "HEARTBEAT.md": "## Weekly on Saturday\n- n1: ask: One?\n- n1: ask: Two?\n"})
+    n1 = turn(town.peer("n1"), tmp_path)
+    report = n1.run(shared=False, silent={})
+    assert (len(report.missions), report.held) == (1, ("line 3: the day's budget for missions is spent",))
+    assert n1.run(shared=False, silent={}).held == report.held
+    town.clock.forward(86_400)
+    later = n1.run(shared=False, silent={})
+    assert (len(later.missions), later.held, later.missions != report.missions) == (1, (), True)
+    assert n1.run(shared=False, silent={}).looks == ()
 
 
 def test_a_question_is_not_stacked(tmp_path: Path) -> None:
@@ -159,6 +181,27 @@ def test_a_question_is_not_stacked(tmp_path: Path) -> None:
     assert n1.run(shared=True, silent={}).missions == ()
     n1.run(shared=True, silent={}, now=True)
     assert len(missions(town.peer("x"))) == 1
+
+
+def test_neither_a_dead_mission_nor_a_strangers_mutes_a_line(tmp_path: Path, keys: Keys) -> None:
+    """Only one that may still run is waited for, and that is told."""
+    town = signed_town(keys, "## Daily at 07:00\n- ask: Is all well?\n")
+    peer, eve = town.peer("n1", key=keys["n1"]), town.peer("eve", key=keys["eve"])
+    n1 = turn(peer, tmp_path)
+    (first,) = n1.run(shared=True, silent={}).missions
+    eve.push({f"missions/{first[:-12]}209901010000.md": "Mute.\n", f"missions/{first[:-12]}mute.md": "Mute.\n"})
+    town.clock.forward(86_400)
+    assert n1.run(shared=True, silent={}).held == (f"line 2: {first} still waits",)
+    peer.push({f"missions/{first}.md": with_fields(peer.text(f"missions/{first}.md"), {"status": "dead"})})
+    assert peer.ledger().open[first].mission.status is Status.DEAD
+    town.clock.forward(86_400)
+    report = n1.run(shared=True, silent={})
+    assert (len(report.missions), report.held) == (1, ())
+    town.clock.forward(86_400)
+    peer.push({f"missions/{report.missions[0]}.md": None})
+    name = f"{first[:-12]}202611240700"
+    eve.push({f"missions/{name}.md": "Mute.\n"})
+    assert n1.run(shared=True, silent={}).held == (f"line 2: {name} still waits",)
 
 
 def test_a_dry_run_writes_nothing_and_says_what_would_follow(tmp_path: Path) -> None:
@@ -215,14 +258,14 @@ def test_a_probe_that_fails_hangs_or_floods_holds_up_its_line_alone(
 ) -> None:
     """It is told, the line stays due, and the others are looked at."""
 
-    def fails(_scene: ProbeScene, _request: Request) -> Iterator[Finding]:
+    def fails(scene: ProbeScene, request: Request) -> Iterator[Finding]:
         raise KeyError(SECRET)
 
-    def hangs(_scene: ProbeScene, _request: Request) -> Iterator[Finding]:
+    def hangs(scene: ProbeScene, request: Request) -> Iterator[Finding]:
         time.sleep(1.5)
         yield FULL
 
-    def floods(_scene: ProbeScene, _request: Request) -> Iterator[Finding]:
+    def floods(scene: ProbeScene, request: Request) -> Iterator[Finding]:
         number = 0
         while True:
             yield Finding(subject=str(number), says=f"{number}\x1b[2J\n" * 10_000)
@@ -244,6 +287,44 @@ def test_a_probe_that_fails_hangs_or_floods_holds_up_its_line_alone(
     assert "probe nowhere is not installed on n1" in troubles
     record, _ = followed_record(n1.ledger(), lambda _commit: None)
     assert len(record.lines) == 2
+
+
+def test_a_probe_that_hangs_is_not_begun_anew_while_it_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each turn would leave one more thread. Its line says so at once, and is looked at when it is over."""
+    over, begun = threading.Event(), []
+
+    def hangs(scene: ProbeScene, request: Request) -> list[Finding]:
+        begun.append(scene.now)
+        over.wait(PATIENCE)
+        return [FULL]
+
+    monkeypatch.setattr(turns_module, "PROBE_SECONDS", 0.05)
+    town = Town({"fleet.toml": OPEN, "HEARTBEAT.md": "## Daily\n- probe hangs\n"})
+    n1 = turn(town.peer("n1"), tmp_path, probes={"probe hangs": hangs})
+    troubles = [n1.run(shared=True, silent={}).problems[0] for _ in range(3)]
+    assert "took more than 0.05 s" in troubles[0]
+    assert all("hangs: what it began in an earlier turn has not ended" in each for each in troubles[1:])
+    assert len(begun) == 1
+    over.set()
+    for thread in n1._hanging.values():
+        thread.join(PATIENCE)
+    monkeypatch.setattr(turns_module, "PROBE_SECONDS", PATIENCE)
+    assert n1.run(shared=True, silent={}).told == ("the disk is full",)
+    assert len(begun) == 2
+
+
+def test_a_turn_leaves_no_record_that_the_next_cannot_read(tmp_path: Path) -> None:
+    """Whatever probes find: else the day's budget would begin anew at each turn."""
+    lines = "".join(f"- probe weather {n}\n" for n in range(10)) + "- ask: Well?\n"
+    town = Town({"fleet.toml": OPEN, "HEARTBEAT.md": f"## Every beat\n{lines}"})
+    flood = [Finding(subject=f"{n}" + "\U0001f525" * 190, says="\U0001f525" * 400) for n in range(20)]
+    peer = town.peer("n1")
+    n1 = turn(peer, tmp_path, probes={"probe weather": Scripted(*flood)})
+    assert len(n1.run(shared=True, silent={}).told) == 200
+    record, why = followed_record(peer.ledger(), lambda _commit: None)
+    assert (why, record.missions, len(record.standing())) == ("", 1, 200)
+    town.clock.forward(1800)
+    assert n1.run(shared=True, silent={}).told == ()
 
 
 def test_secrets_in_findings_are_redacted_before_they_leave(tmp_path: Path) -> None:
