@@ -42,8 +42,8 @@ MAX_BLOCK_CHARS = MAX_FOUND * (12 * MAX_FOUND_CHARS + 8)
 CLOCKS_DIFFER_SECONDS = 600.0
 LATE_SECONDS = 3 * 3600.0
 """So long after a line's time has passed to the next one its mission may be filed: a turn looks, then it pushes."""
-MIN_YEAR = 2000
-"""Before it no line was due."""
+YEARS = range(2000, 3000)
+"""In no other one is a line due."""
 MAX_EARLIER = 200
 """Commits before a mission's that are asked whether its own time can be true."""
 FENCE = "~~~~"
@@ -119,13 +119,19 @@ def mission_budget(line: ChecklistLine, part: HeartbeatPart) -> float:
     return min(part.mission_usd if line.budget_usd is None else line.budget_usd, part.usd_per_day)
 
 
-def render_heartbeat_mission(line: ChecklistLine, budget: float, found: Sequence[str] = (), node: str = "") -> str:
-    """The mission's file. `found` must be redacted already; `node` is who works on it, empty: any that can."""
+def render_heartbeat_mission(
+    line: ChecklistLine, slot: datetime, budget: float, found: Sequence[str] = (), node: str = ""
+) -> str:
+    """The mission's file. `found` must be redacted already; `node` is who works on it, empty: any that can.
+
+    It may not be begun before its time, by the clock of whoever takes it on: a node writes its commits' times itself.
+    """
     fields = {
         "title": one_line(f"Heartbeat: {line.prompt}", 120),
         "task": "general_task",
         "project": line.project or None,
         "to": node or None,
+        "not_before": f"{slot.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "max_retries": 1,
         "budget_usd": budget,
     }
@@ -162,7 +168,7 @@ def heartbeat_permission(
         _wrong_time(line, part, _slot(named), read.committed)
         or _wrong_looker(ledger, before, line, by, named["node"] or "")
         or _backdated_reason(ledger, before, read.committed, signer)
-        or _wrong_mission(ledger, filed, line, part, by)
+        or _wrong_mission(ledger, filed, line, part, by, _slot(named))
     )
     return (
         ("", why) if why else (who, f"line {line.number} of {PATH} asks for it, which {who} signed; {by.name} filed it")
@@ -180,7 +186,7 @@ def _slot(named: re.Match[str]) -> datetime:
 def _wrong_time(line: ChecklistLine, part: HeartbeatPart, slot: datetime, committed: int) -> str:
     """What is wrong with the time for which a mission was filed; empty if nothing is."""
     undue = f"line {line.number} of {PATH} was not due at the time in its name"
-    if not part.every_minutes or slot.year < MIN_YEAR:
+    if not part.every_minutes or slot.year not in YEARS:
         return undue
     if slot.timestamp() > committed + CLOCKS_DIFFER_SECONDS:
         return "the time in its name was still to come when it was filed"
@@ -222,14 +228,14 @@ def _looker(line: ChecklistLine, by: Principal) -> str:
 
 
 def _wrong_mission(
-    ledger: LedgerSnapshot, filed: MissionFile, line: ChecklistLine, part: HeartbeatPart, by: Principal
+    ledger: LedgerSnapshot, filed: MissionFile, line: ChecklistLine, part: HeartbeatPart, by: Principal, slot: datetime
 ) -> str:
     """What keeps a mission from being the one that the line asks for; empty if it is."""
     data = mission_bytes(ledger.store, filed.blob) or b""
     budget, today = filed.mission.budget_usd, ledger.charter.heartbeat
     if budget is None or budget > min(mission_budget(line, part), mission_budget(line, today)):
         return f"it may cost more than line {line.number} of {PATH} and fleet.toml let it"
-    wanted = render_heartbeat_mission(line, budget, _found_in(filed.mission.body), _looker(line, by))
+    wanted = render_heartbeat_mission(line, slot, budget, _found_in(filed.mission.body), _looker(line, by))
     same = document.requested_content(wanted.encode()) == document.requested_content(data)
     return "" if same else f"it asks for something else than line {line.number} of {PATH}"
 

@@ -294,7 +294,8 @@ class HeartbeatTurn:
                     after = before
                     kept.add(line.ident)
                 continue
-            text = render_heartbeat_mission(line, budget, [found[key][1] for key in fresh], node)
+            says = [found[key][1] for key in fresh]
+            text = render_heartbeat_mission(line, look.due.slot, budget, says, node)
             files[f"{MISSIONS}/{name}.md"] = text.encode()
             after = after.spent(budget)
         return _Landing(

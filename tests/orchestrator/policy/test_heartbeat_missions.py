@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from missions.selection import blocked_reason
 from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.checklist import read_checklist
 from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, node_turn
@@ -117,16 +119,19 @@ def test_neither_another_time_nor_another_node_nor_another_line(town: Town, keys
     assert slot is not None
     n2 = town.peer("n2", key=keys["n2"])
     town.peer("anna", key=keys["anna"]).push({"HEARTBEAT.md": LIST + "- broken missions\n"})
-    text = render_heartbeat_mission(asked, 0.3)
+    text = render_heartbeat_mission(asked, slot, 0.3)
     bad = {
         heartbeat_mission_name(asked, slot.replace(minute=5)): (text, "was not due"),
         heartbeat_mission_name(asked, slot.replace(year=2031)): (text, "was still to come"),
         heartbeat_mission_name(asked, slot, "n2"): (text, "does not look at line 4"),
         heartbeat_mission_name(own, slot, "n1"): (
-            render_heartbeat_mission(own, 0.5, (), "n1"),
+            render_heartbeat_mission(own, slot, 0.5, (), "n1"),
             "does not look at line 6",
         ),
-        heartbeat_mission_name(own, slot, "n2"): (render_heartbeat_mission(own, 0.5, (), "n2"), "is n1's to look at"),
+        heartbeat_mission_name(own, slot, "n2"): (
+            render_heartbeat_mission(own, slot, 0.5, (), "n2"),
+            "is n1's to look at",
+        ),
         heartbeat_mission_name(plain, slot): (text, "no line of HEARTBEAT.md asked for it"),
         "heartbeat-0123456789-202611210700": (text, "no line of HEARTBEAT.md asked for it"),
         "heartbeat-made-up": (text, "may not file missions"),
@@ -148,7 +153,7 @@ def test_a_line_that_the_node_itself_brought_counts_for_nothing(town: Town, keys
     slot = line.cadence.last_due("UTC", 30, town.clock())
     assert slot is not None
     path = f"missions/{heartbeat_mission_name(line, slot)}.md"
-    text = render_heartbeat_mission(line, 0.5)
+    text = render_heartbeat_mission(line, slot, 0.5)
     n1.push({"HEARTBEAT.md": forged, path: text})
     (word,) = words(n1).values()
     assert (word.trusted, "no line of HEARTBEAT.md asked" in word.why) == (False, True)
@@ -177,21 +182,21 @@ def asked_text(town: Town, minutes: int = 0) -> tuple[str, str]:
     line = read_checklist(LIST.encode()).lines[0]
     slot = line.cadence.last_due("UTC", 30, town.clock())
     assert slot is not None
-    name = heartbeat_mission_name(line, slot + timedelta(minutes=minutes))
-    return f"missions/{name}.md", render_heartbeat_mission(line, 0.3)
+    slot += timedelta(minutes=minutes)
+    return f"missions/{heartbeat_mission_name(line, slot)}.md", render_heartbeat_mission(line, slot, 0.3)
 
 
 def test_a_time_that_is_long_past_is_filed_by_nobody(town: Town, keys: Keys) -> None:
     """Else a node's key alone could file a paid mission for each day that ever was. Whoever was late to look is not
     refused, nor a node whose turn took a while when the next one was due."""
     n1, day = town.peer("n1", key=keys["n1"]), 1440
-    paths = {days: asked_text(town, -days * day)[0] for days in (3, 2, 1, 0)}
-    for path in paths.values():
-        n1.push({path: asked_text(town)[1]})
-    found = {days: words(n1)[path[9:-3]] for days, path in paths.items()}
+    texts = {days: asked_text(town, -days * day) for days in (3, 2, 1, 0)}
+    for path, text in texts.values():
+        n1.push({path: text})
+    found = {days: words(n1)[path[9:-3]] for days, (path, _) in texts.items()}
     assert [days for days, word in found.items() if word.trusted] == [0]
     assert "was long past when it was filed" in found[1].why
-    path, text = asked_text(town)
+    path, text = texts[0]
     for hours, trusted in ((18.9, True), (21.9, True), (22.1, False)):  # it is noon; at 07:00 the line is due again
         n1.push({path: None})
         at, town.clock.at = town.clock.at, town.clock.at + timedelta(hours=hours)
@@ -220,13 +225,33 @@ def test_a_commit_that_states_an_earlier_time_than_those_before_it_files_nothing
     assert (word.trusted, "states an earlier time" in word.why) == (False, True)
 
 
-@pytest.mark.parametrize("slot", ["000101010000", "202613450700", "202611219900"])
+@pytest.mark.parametrize("slot", ["000101010000", "202613450700", "202611219900", "999912310700"])
 def test_a_time_that_is_none_is_refused_in_words(town: Town, keys: Keys, slot: str) -> None:
     """The name is a node's, and whoever judges it goes on."""
     n1, line = town.peer("n1", key=keys["n1"]), read_checklist(LIST.encode()).lines[0]
-    n1.push({f"missions/heartbeat-{line.ident}-{slot}.md": render_heartbeat_mission(line, 0.3)})
+    town.clock.at = town.clock.at.replace(year=9999, month=12, day=31, hour=23, minute=59)  # as its commit says
+    n1.push({f"missions/heartbeat-{line.ident}-{slot}.md": render_heartbeat_mission(line, town.clock.at, 0.3)})
     (word,) = words(n1).values()
     assert (word.trusted, "was not due" in word.why) == (False, True)
+
+
+def test_a_time_to_come_waits_for_the_clock_of_who_takes_it_on(town: Town, keys: Keys) -> None:
+    """A node may state any time in its commits, also one to come. Its missions begin one by one, at their times."""
+    n1, now, paths = town.peer("n1", key=keys["n1"]), town.clock.at, []
+    for day in range(3):
+        town.clock.at = now + timedelta(days=day)
+        paths.append(asked_text(town)[0])
+        n1.push(dict([asked_text(town)]))
+    ledger = n1.ledger()
+    missions = [ledger.open[path[9:-3]] for path in paths]
+    assert all(n1.trust.authorize(ledger, filed).trusted for filed in missions)
+    for day in range(3):
+        may = [blocked_reason(filed.mission, (), (), now + timedelta(days=day)) is None for filed in missions]
+        assert may == [later <= day for later in range(3)]
+    path, text = paths[2], asked_text(town)[1]
+    n1.push({path: None})
+    n1.push({path: re.sub("not_before: .*\n", "", text)})
+    assert not words(n1)[path[9:-3]].trusted
 
 
 def test_what_was_filed_by_the_rules_of_its_time_stays_filed(town: Town, keys: Keys, tmp_path: Path) -> None:
