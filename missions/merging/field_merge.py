@@ -1,7 +1,7 @@
 """Which lines does a field have after several people changed it?
 
-Cases 2 to 4 of `missions.merge`: the value and what stands around it on its line (a comment, the spacing) are registers
-of their own, so that one person's comment and another's value both stay.
+Cases 2 to 4 of `missions.merging.merge`: the value and what stands around it on its line (a comment, the spacing) are
+registers of their own, so that one person's comment and another's value both stay.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """An audit of what nodes write: has one changed on the branch what no node may change?
 
-A served ledger refuses such a push (`gatehouse`); any other Git server takes it in. So every node reads what came new
+A served ledger refuses such a push (`git_server`); any other Git server takes it in. So every node reads what came new
 by the same rules, and tells. Nothing is undone: a commit can be reverted by a person, and what runs and whose word
-counts is guarded elsewhere (`trust`, `constitution`). A file in the home folder remembers how far this machine has
-looked and what it found; delete it when that is settled.
+counts is guarded elsewhere (`policy/authorization`, `ledger/trust`). A file in the home folder remembers how far this
+machine has looked and what it found; delete it when that is settled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who may write what into the ledger? The write rules as a function of who it is and what would change.
 
-The served repository's hook asks before it takes a push in (`gatehouse`). People may change every document; the two
-files that say whose word counts are judged by `constitution`, and never here. A node may change what nodes write.
+The served repository's hook asks before it takes a push in (`git_server`). People may change every document; the two
+files that say whose word counts are judged by `ledger/trust`, and never here. A node may change what nodes write.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ class FeedPoller:
             results, state = self._take(supplier, part, state, entries)
         finally:
             self.release()
-        # Until all that the feed has is taken in, the next poll asks for the whole of it again. What was put off and has
-        # left it since is not waited for.
+        # Until all that the feed has is taken in, the next poll asks for the whole of it again. What was put off and
+        # has left it since is not waited for.
         whole = all(state.known[key].done for key in entries if key in state.known)
         validators = {"etag": fetched.etag, "modified": fetched.modified} if whole else {"etag": "", "modified": ""}
         self._keep(supplier, state.model_copy(update=validators))

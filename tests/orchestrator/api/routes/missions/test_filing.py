@@ -257,6 +257,20 @@ def test_files_that_somebody_swapped_are_not_shown(fleet: ServedFleet) -> None:
         attached_inputs(fleet.ada.ledger(), (f"{odd} a.zip",))
 
 
+def test_files_put_there_by_hand_are_no_more_than_a_mission_comes_with(fleet: ServedFleet) -> None:
+    """An attempt holds them all in memory: each may be sound, and together they are refused for good."""
+    texts = [letter * (MAX_ATTACHMENT_BYTES - 1) for letter in (b"a", b"b", b"c")]
+    words = tuple(f"{fleet.ada.bus.store.put('blob', text)} {number}.txt" for number, text in enumerate(texts))
+    fleet.push(
+        {f"missions/attachments/{word.replace(' ', '/')}": text for word, text in zip(words, texts, strict=True)}
+    )
+    ledger = fleet.ada.ledger()
+    assert sum(map(len, attached_inputs(ledger, words[:2]).values())) <= MAX_ALL_BYTES
+    with pytest.raises(WorkspaceFailed, match="more than 4,194,304 bytes in all") as refused:
+        attached_inputs(ledger, words)
+    assert refused.value.lasting
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [
