@@ -10,9 +10,11 @@ from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable
 
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.problems import Problem
 from orchestrator.app import wiring
 from orchestrator.core.model_competence import Competence, parameters_of
 
+_PIECE = {"description": "The bytes that were asked for", "content": {"application/octet-stream": {}}}
 FETCH = "shiftbook models pull embedded"
 
 
@@ -54,7 +56,11 @@ def blueprint(_: AppServices) -> APIBlueprint:
         )
         return jsonify(told.model_dump(mode="json"))
 
-    @routes.get("/api/v1/device-model/<string:digest>", summary="Bytes of it: one piece, by a Range header")
+    @routes.get(
+        "/api/v1/device-model/<string:digest>",
+        summary="Bytes of it: one piece, by a Range header",
+        responses={206: _PIECE, 416: Problem},
+    )
     @needs("chat", devices=True)
     def piece(path: DeviceModelPath) -> Response:
         _, file = _offered(files)

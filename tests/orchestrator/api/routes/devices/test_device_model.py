@@ -39,6 +39,14 @@ def test_a_device_fetches_it_sealed_in_pieces(site: Site) -> None:
     assert looker.call("GET", f"{PLACE}/{told['digest']}", range="bytes=4-9").status == 403
 
 
+def test_the_description_tells_how_bytes_are_answered(site: Site) -> None:
+    """A piece is a 206 of bytes, and what is no range a 416 like every other problem."""
+    told = site.client.get("/openapi.json").json["paths"][f"{PLACE}/{{digest}}"]["get"]["responses"]
+    assert list(told["206"]["content"]) == ["application/octet-stream"]
+    assert list(told["416"]["content"]) == ["application/problem+json"]
+    assert "200" not in told
+
+
 @pytest.mark.parametrize("asked", ["", "bytes=99999999-", "bytes=0-1,3-4", "lines=0-1", "bytes=9-4", "bytes=x-y"])
 def test_a_range_that_is_none_is_refused(site: Site, asked: str) -> None:
     """Without a range, beyond the end, of several parts: 416 or the plain reason, never all of it."""
