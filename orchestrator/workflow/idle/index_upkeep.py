@@ -18,8 +18,6 @@ class IndexUpkeep:
     shared: bool = False
 
     def run(self, ledger: LedgerSnapshot, stop: Stop) -> str:
-        """One transaction: a node that ends in it has the index as it was. Raises WrongSetting."""
-        if stop.is_set():
-            return ""
-        added = self.index.refresh(ledger)
+        """A few files at a time: what was taken in stays, and the rest comes another time. Raises WrongSetting."""
+        added = self.index.refresh(ledger, stop.is_set)
         return f"{added} log file{'s' * (added != 1)} taken into the index" if added else ""

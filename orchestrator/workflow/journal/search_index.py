@@ -7,7 +7,7 @@ again from nothing when it is missing, cannot be read, is of another ledger or h
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 
 SCHEMA_VERSION = "1"
 """Of the tables. A file of another version is made again."""
+FILES_AT_ONCE = 4
+"""New log files that one transaction takes in while nobody waits for them: whoever searches waits for its end."""
 MAX_RECALLED_ENTRIES = 6
 """Matches that a fresh instance is given for its task."""
 
@@ -70,39 +72,54 @@ class SearchIndex:
             return []
         return [(one.entry_id, f"{one.when[:10]} · {one.heading}\n{one.text}".strip(" ·")) for one in found]
 
-    def refresh(self, ledger: LedgerSnapshot) -> int:
-        """Takes in what the logs have and the index has not: the number of files. Raises WrongSetting."""
-        files = {file.path: file.oid for file in session_logs.files(ledger.store, ledger.tree)}
-        known = self._known()
+    def refresh(self, ledger: LedgerSnapshot, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Takes in what the logs have and the index has not: the number of files. Raises WrongSetting.
+
+        Files that are new come a few at a time: meanwhile others search, and what was taken in stays when it is
+        stopped.
+        """
+        files, known = session_logs.files(ledger.store, ledger.tree), self._known()
+        new = [file for file in files if file.path not in known]
+        taken = 0
+        while len(new) - taken > FILES_AT_ONCE and not stopped():  # the last of them come with what has changed
+            with self._current(ledger, new[taken : taken + FILES_AT_ONCE]):
+                taken += FILES_AT_ONCE
+        if stopped():
+            return taken
         with self._current(ledger):
-            return len(files.items() - known.items())
+            return sum(known.get(file.path) != file.oid for file in files)
 
     def _known(self) -> dict[str, str]:
-        """The files that were taken in before; nothing where there is no index that can be read."""
+        """The files that were taken in before; nothing where there is no index of this ledger that can be read."""
         try:
             with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", timeout=30, uri=True)) as conn:
-                return dict(conn.execute("SELECT path, oid FROM source").fetchall())
+                made = conn.execute("SELECT what FROM made").fetchall()
+                known = dict(conn.execute("SELECT path, oid FROM source").fetchall())
+                return known if made == [(self._name(),)] else {}
         except (sqlite3.Error, ValueError):
             return {}
 
-    def _current(self, ledger: LedgerSnapshot) -> closing[sqlite3.Connection]:
-        """The index as the logs are now. A file that is no database is thrown away. Raises WrongSetting."""
+    def _current(
+        self, ledger: LedgerSnapshot, some: Sequence[session_logs.LogFile] = ()
+    ) -> closing[sqlite3.Connection]:
+        """The index as the logs are now, or with `some` new ones more. A file that is no database is thrown away.
+        Raises WrongSetting."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                return closing(self._updated(ledger))
+                return closing(self._updated(ledger, some))
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError:
                 self.path.unlink(missing_ok=True)
-                return closing(self._updated(ledger))
+                return closing(self._updated(ledger, some))
         except (sqlite3.OperationalError, OSError) as error:
             raise WrongSetting("SHIFTBOOK_HOME", f"the index {self.path} cannot be used: {error}") from error
 
-    def _updated(self, ledger: LedgerSnapshot) -> sqlite3.Connection:
+    def _updated(self, ledger: LedgerSnapshot, some: Sequence[session_logs.LogFile]) -> sqlite3.Connection:
         conn = self._open()
         try:
-            self._update(conn, ledger)
+            self._update(conn, ledger, some)
         except BaseException:
             conn.close()
             raise
@@ -112,7 +129,7 @@ class SearchIndex:
         """A connection in which we say where a transaction begins and ends."""
         return sqlite3.connect(self.path, timeout=30, isolation_level=None)
 
-    def _update(self, conn: sqlite3.Connection, ledger: LedgerSnapshot) -> None:
+    def _update(self, conn: sqlite3.Connection, ledger: LedgerSnapshot, some: Sequence[session_logs.LogFile]) -> None:
         files = session_logs.files(ledger.store, ledger.tree)
         conn.execute("BEGIN IMMEDIATE")
         try:
@@ -120,7 +137,9 @@ class SearchIndex:
                 conn.execute(statement)
             made = conn.execute("SELECT what FROM made").fetchall()
             known = dict(conn.execute("SELECT path, oid FROM source").fetchall())
-            if made != [(self._name(),)] or not _index_files(conn, ledger, files, known):
+            if made != [(self._name(),)]:
+                self._rebuild(conn, ledger, some or files)
+            elif not (_add_files(conn, ledger, some, known) if some else _index_files(conn, ledger, files, known)):
                 self._rebuild(conn, ledger, files)
             conn.execute("COMMIT")
         except BaseException:
@@ -139,6 +158,21 @@ class SearchIndex:
         return f"{SCHEMA_VERSION} {self.of}"
 
 
+def _add_files(
+    conn: sqlite3.Connection, ledger: LedgerSnapshot, files: Sequence[session_logs.LogFile], known: dict[str, str]
+) -> bool:
+    """Takes in files that are new; False when they have other words than were taken in before."""
+    for file in files:
+        if file.path in known:  # by somebody who searched meanwhile
+            continue
+        for entry_id, digest in _digests(ledger, file).items():
+            there = conn.execute("SELECT digest FROM place WHERE entry_id = ?", (entry_id,)).fetchall()
+            if there and (digest,) not in there:
+                return False
+        _add_file(conn, ledger, file)
+    return True
+
+
 def _index_files(
     conn: sqlite3.Connection, ledger: LedgerSnapshot, files: Sequence[session_logs.LogFile], known: dict[str, str]
 ) -> bool:
@@ -151,16 +185,24 @@ def _index_files(
         conn.execute("DELETE FROM place WHERE path = ?", (path,))
         conn.execute("DELETE FROM source WHERE path = ?", (path,))
     for file in changed:
-        entries = session_logs.parsed(ledger.store, file).entries
-        digests = {entry.entry_id: session_logs.entry_digest(entry) for entry in entries}
+        digests = _digests(ledger, file)
         if any(before.get(entry_id, digest) != digest for entry_id, digest in digests.items()):
             return False
-        rows = [(entry_id, file.path, file.project, digest) for entry_id, digest in digests.items()]
-        conn.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", rows)
-        conn.execute("INSERT INTO source VALUES (?, ?)", (file.path, file.oid))
-        recall.index(conn, entries)
+        _add_file(conn, ledger, file)
     lost = "SELECT 1 FROM recall_entry WHERE entry_id NOT IN (SELECT entry_id FROM place) LIMIT 1"
     return not changed or not conn.execute(lost).fetchall()
+
+
+def _digests(ledger: LedgerSnapshot, file: session_logs.LogFile) -> dict[str, str]:
+    entries = session_logs.parsed(ledger.store, file).entries
+    return {entry.entry_id: session_logs.entry_digest(entry) for entry in entries}
+
+
+def _add_file(conn: sqlite3.Connection, ledger: LedgerSnapshot, file: session_logs.LogFile) -> None:
+    rows = [(entry_id, file.path, file.project, digest) for entry_id, digest in _digests(ledger, file).items()]
+    conn.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", rows)
+    conn.execute("INSERT INTO source VALUES (?, ?)", (file.path, file.oid))
+    recall.index(conn, session_logs.parsed(ledger.store, file).entries)
 
 
 def _hits_with_place(conn: sqlite3.Connection, hits: Sequence[recall.Hit]) -> Iterator[SearchHit]:

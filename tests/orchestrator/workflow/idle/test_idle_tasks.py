@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +38,73 @@ def test_the_index_takes_in_what_is_new(tmp_path: Path) -> None:
     n1.push({SHOP_LOG: log(entry("one", did="Fixed the basket."), entry("two"))})
     assert upkeep.run(n1.ledger(), NEVER) == "1 log file taken into the index"
     assert [hit.entry_id for hit in index.search(n1.ledger(), "basket")][:1] == ["one"]
+
+
+class StopAfter(threading.Event):
+    """A mission comes when it was asked so often."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def is_set(self) -> bool:
+        """Counts."""
+        self.times -= 1
+        return self.times < 0
+
+
+def days(first: int, last: int) -> dict[str, str]:
+    """Days of the fleet's journal with an entry each."""
+    name = "2026-10-{:02}"
+    return {
+        f"log/{name.format(n)}.md": log(entry(f"e-{n}", f"{name.format(n)}T08:00:00Z", did=f"Basket {n}."))
+        for n in range(first, last)
+    }
+
+
+def test_the_first_index_is_made_a_few_files_at_a_time(tmp_path: Path) -> None:
+    """A mission that comes meanwhile waits for one of them, and finds what is there; the rest is not done anew."""
+    town = Town({"fleet.toml": OPEN} | days(1, 14))
+    n1, index = town.peer("n1"), SearchIndex(path=tmp_path / "recall.db", of="town")
+    upkeep = IndexUpkeep(index=index)
+    assert upkeep.run(n1.ledger(), StopAfter(1)) == "4 log files taken into the index"
+    with closing(sqlite3.connect(index.path)) as conn:
+        assert conn.execute("SELECT count(*) FROM source").fetchone() == (4,)
+    assert upkeep.run(n1.ledger(), StopAfter(2)) == "8 log files taken into the index"
+    assert upkeep.run(n1.ledger(), StopAfter(0)) == ""
+    assert upkeep.run(n1.ledger(), NEVER) == "2 log files taken into the index"
+    assert {hit.entry_id for hit in index.search(n1.ledger(), "basket", limit=30)} == {f"e-{n}" for n in range(1, 14)}
+    assert upkeep.run(n1.ledger(), NEVER) == ""
+
+
+def test_a_search_between_two_files_takes_in_the_rest(tmp_path: Path) -> None:
+    """It has waited for one transaction only, and who made the index goes on where it is now."""
+    town = Town({"fleet.toml": OPEN} | days(1, 14))
+    n1, index = town.peer("n1"), SearchIndex(path=tmp_path / "recall.db", of="town")
+    ledger, found = n1.ledger(), list[int]()
+
+    def asked() -> bool:
+        found.append(len(index.search(ledger, "basket", limit=30)))
+        return False
+
+    assert index.refresh(ledger, asked) == 14
+    assert set(found) == {13}
+    assert len(index.search(ledger, "basket", limit=30)) == 13
+
+
+def test_many_new_files_with_other_words_make_the_index_anew(tmp_path: Path) -> None:
+    """What was moved out of the running log and changed on the way is found by its new words alone."""
+    old = log(*(entry(f"e-{n}", f"2026-10-{n:02}T08:00:00Z", did=f"Kettle {n}.") for n in range(1, 12)))
+    town = Town({"fleet.toml": OPEN, "SESSION_LOG.md": old})
+    n1, index = town.peer("n1"), SearchIndex(path=tmp_path / "recall.db", of="town")
+    assert index.refresh(n1.ledger()) == 1
+    n1.push({"SESSION_LOG.md": log(entry("new"))} | days(1, 12))
+    assert index.refresh(n1.ledger()) == 12
+    assert len([hit for hit in index.search(n1.ledger(), "basket", limit=30) if not hit.neighbour]) == 11
+    assert index.search(n1.ledger(), "kettle") == []
+    other = SearchIndex(path=index.path, of="another town")
+    assert other.refresh(n1.ledger(), StopAfter(1).is_set) == 4
+    assert len([hit for hit in other.search(n1.ledger(), "basket", limit=30) if not hit.neighbour]) == 11
 
 
 @pytest.mark.parametrize(
