@@ -104,11 +104,7 @@ def test_it_is_dropped_in_the_round_in_which_a_mission_comes(tmp_path: Path) -> 
     assert node.jobs
     assert dropped.wait(PATIENCE)
     assert ("idle", "dropped its own work: there is a mission") in node.told
-<<<<<<< HEAD
     node.node.jobs.join(PATIENCE)  # a round before the mission's end moves nothing, and `settle` would end with it
-=======
-    node.node.jobs.join(60)
->>>>>>> 8321758 (The test of dropped idle work waits for the mission's end first)
     node.settle()
     beside.close()
     assert (node.jobs, after.runs) == ({}, [])
