@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.ledger.liveness import MIN_ROOF_SECONDS, Liveness
@@ -25,11 +25,13 @@ FETCHES = st.lists(st.tuples(PAUSES, st.sampled_from(["moved", "stood", "gone"])
 
 
 @given(FETCHES)
+@example([(125.0, "moved"), (599.9999999999999, "moved"), (300.0, "stood")])
 def test_silence_is_counted_from_the_last_fetch_that_showed_a_move(fetches: list[tuple[float, str]]) -> None:
     """Of fetches with no longer pause between them than proves something; a node without a beat is not silent."""
     liveness, now, step, since, moved = Liveness(), 0.0, 0, None, None
-    for pause, what in fetches:
-        now += pause
+    for wanted, what in fetches:
+        pause = now + wanted - now  # as the clock tells it, which rounds
+        now += wanted
         if what == "gone":
             liveness.observe(beating(), now)
             since = moved = None
