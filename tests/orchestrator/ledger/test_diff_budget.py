@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from missions.lease import Claim, ClaimState
+from missions.mission import Mission
+from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger.diff_budget import fit_diff
+from orchestrator.ledger.result_report import MAX_ARTIFACT_CHARS, EndedAttempt, build_record, redact_artifact
 from orchestrator.workflow.approval.diff_view import parse_diff
 
 
@@ -26,6 +32,24 @@ def test_a_lock_file_hides_nothing() -> None:
     lock, small = parse_diff(kept)
     assert (lock.path, lock.added, lock.notes) == ("package-lock.json", 400_000, ("new", "not shown whole"))
     assert (small.path, small.added, small.notes) == ("zz.py", 1, ("new",))
+
+
+def test_what_is_handed_over_hides_no_file_behind_a_large_one() -> None:
+    """A result's record, and a diff that is written into the ledger later, are cut in no other way."""
+    diff = part("package-lock.json", 400_000, line="xxx") + part("zz.py", 1, line="evil()")
+    claim = Claim(mission="m", blob="0" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
+    attempt = EndedAttempt(
+        mission=Mission(name="m", title="M", body="Do it."),
+        claim=claim,
+        outcome=Outcome(ok=True, summary="Done.", diff=diff),
+        state=ClaimState.DONE,
+        started=datetime(2026, 11, 30, tzinfo=UTC),
+        finished=datetime(2026, 11, 30, tzinfo=UTC),
+        final=True,
+    )
+    for kept in (build_record(attempt).artifacts["diff"], redact_artifact(diff)):
+        assert len(kept) < MAX_ARTIFACT_CHARS + 1000 < len(diff)
+        assert [(each.path, each.added) for each in parse_diff(kept)] == [("package-lock.json", 400_000), ("zz.py", 1)]
 
 
 def test_bytes_and_endless_lines_hide_nothing() -> None:
