@@ -66,6 +66,8 @@ def test_a_call_waits_for_a_word_and_is_kept(open_tab: OpenTab, desk: Desk) -> N
     expect(other.page.get_by_role("region", name="It asks to use write.")).to_be_visible()
     question.get_by_role("button", name="Allow").click()
     expect(tab.page.locator("main article strong")).to_have_text("written")
+    expect(tab.page.locator("main article footer")).to_be_visible()
+    tab.page.reload()  # from the node's record, as whoever comes later sees it
     tab.page.get_by_text("write notes.txt").click()
     expect(tab.page.locator("main article pre").first).to_contain_text('"path": "notes.txt"')
     assert tab.axe() == []
@@ -78,11 +80,11 @@ def test_an_answer_is_stopped_and_what_came_stays(wide: Tab, model: ChatModel) -
     model.go_on.clear()
     wide.go("/chat")
     say(wide, "Answer slowly.")
-    expect(wide.page.get_by_text("This is the first half,")).to_be_visible()
+    expect(wide.page.get_by_text("This is the first half,", exact=True)).to_be_visible()
     wide.page.get_by_label("Message").fill("typed meanwhile")
     wide.page.get_by_role("button", name="Stop").click()
     expect(wide.page.locator("main article footer")).to_contain_text("stopped")
-    expect(wide.page.get_by_text("This is the first half,")).to_be_visible()
+    expect(wide.page.get_by_text("This is the first half,", exact=True)).to_be_visible()
     expect(wide.page.get_by_label("Message")).to_have_value("typed meanwhile")
     wide.page.wait_for_url("**/app/chat?c=*")
     wide.page.reload()

@@ -9,8 +9,10 @@ test('an entry is cited by its name, a line by its place', () => {
 });
 
 test('arguments stand in one short line', () => {
-  assert.equal(argumentsLine({ arguments: { path: 'a.txt', text: 'x\ny', deep: {} } }), 'a.txt x y');
+  assert.equal(argumentsLine({ arguments: { path: 'a.txt', text: 'xxx\nyyy', deep: {} } }), 'a.txt xxx yyy');
   assert.equal(argumentsLine({ arguments: { text: 'x'.repeat(200) } }).length, 80);
+  const [first, then] = [{ path: 'notes.txt', content: 'a long text' }, { content: 'a long text', path: 'notes.txt' }];
+  assert.equal(argumentsLine({ arguments: first }), argumentsLine({ arguments: then }));
 });
 
 test('a call that ended takes the place of the one under way', () => {

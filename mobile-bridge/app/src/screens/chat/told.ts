@@ -17,10 +17,10 @@ export function groundingSays({ sentences = 0, supported = 0, unsupported = [] }
   return [t.chat.supported(supported, sentences), rest && `${t.chat.unsupported}: ${rest}`].filter(Boolean).join(' · ');
 }
 
-/** The arguments of a call in one line. */
+/** The arguments of a call in one line, the short ones first: a record does not keep the order in which a model names them. */
 export function argumentsLine(call: Pick<ToolCall, 'arguments'>): string {
-  const said = Object.values(call.arguments).filter((value) => ['string', 'number', 'boolean'].includes(typeof value));
-  return short(said.join(' ').replace(/\s+/g, ' '), 80);
+  const said = Object.values(call.arguments).filter((value) => ['string', 'number', 'boolean'].includes(typeof value)).map(String);
+  return short(said.sort((one, other) => one.length - other.length).join(' ').replace(/\s+/g, ' '), 80);
 }
 
 export type ToolState = 'running' | 'done' | 'failed';
