@@ -389,7 +389,9 @@ class Episode:
 
     def history(self, *, settled: bool) -> History:
         """Everything that happened."""
-        recorder.keep_objects(self.fleet.bare, self.kept)
+        clones = [self.folder / node / "ledger.git" for node in NODES]  # what was collected as soon as it was pushed
+        for repository in (self.fleet.bare, *(clone for clone in clones if clone.is_dir())):
+            recorder.keep_objects(repository, self.kept)
         store = GitStore(self.kept)
         try:
             taken = recorder.pushes(self.fleet.bare, self.attacks)
