@@ -21,6 +21,7 @@ from missions.plain_data import read_json
 from orchestrator.app import wiring
 from orchestrator.app.kept_revocations import KeptRevocations, revocations_from
 from orchestrator.app.updates.version_dirs import PID_FILE, Trial, VersionDirs
+from orchestrator.app.updates.version_process import run_version
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
 from sync import files
@@ -164,18 +165,9 @@ def _put_back_alone(settings: Settings, copy: Path, program: Path) -> _PutBack:
 
 def _ask_revocations(program: Path, settings: Settings) -> KeptRevocations:
     """What the version that goes reads in its own database; nothing is known where it does not even do that."""
-    env = os.environ | {"SHIFTBOOK_HOME": str(settings.home)}
     try:
-        done = subprocess.run(
-            [str(program), "update-revoked"],
-            env=env,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ASK_SECONDS,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
+        done = run_version([str(program), "update-revoked"], ASK_SECONDS, SHIFTBOOK_HOME=str(settings.home))
+        done.check_returncode()
         return revocations_from(read_json(done.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):  # it is on its way out because it does not work
         return KeptRevocations()

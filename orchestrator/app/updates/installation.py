@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
 from missions.plain_data import read_json, read_toml
+from orchestrator.app.updates.version_process import run_version
 from orchestrator.core.errors import OrchestratorError
 
 STEP_SECONDS = 1800.0
@@ -106,15 +107,7 @@ def normal(name: str) -> str:
 def run(words: Sequence[str]) -> None:
     """One step. Raises InstallFailed with its last words."""
     try:
-        done = subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=STEP_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = run_version(words, STEP_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InstallFailed(f"{words[0]}: {error}") from error
     if done.returncode != 0:

@@ -7,7 +7,6 @@ old version and outlives the switch; if it is killed, `start` does the same.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from orchestrator.app.updates import plug_ins
 from orchestrator.app.updates.going_back import go_back, node_follows, node_runs
 from orchestrator.app.updates.releases import Release, ReleaseSource, version_key
 from orchestrator.app.updates.version_dirs import STARTS, Trial, VersionDirs, running_version
+from orchestrator.app.updates.version_process import run_version
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 
@@ -113,18 +113,8 @@ class Updater:
     def _have_go_back(self, trial: Trial) -> None:
         """Has the old version do it: this may be the one on trial, which reads whatever it has made of the database."""
         words = [str(self.dirs.program(trial.old)), "update-back", "--trial", str(self.dirs.prefix)]
-        env = os.environ | {"SHIFTBOOK_HOME": str(self.settings.home)}
         try:
-            done = subprocess.run(
-                words,
-                env=env,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=BACK_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
+            done = run_version(words, BACK_SECONDS, SHIFTBOOK_HOME=str(self.settings.home))
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UpdateFailed(f"{trial.old} could not come back: {error}") from error
         if done.returncode != 0:
@@ -160,18 +150,10 @@ class Updater:
         finally:
             stores.close()
         self.say(f"{release.tag} looks at a copy of the database")
-        env = os.environ | {"SHIFTBOOK_DATABASE_URL": f"sqlite:///{tried}", "SHIFTBOOK_HOME": str(self.settings.home)}
+        words = [str(self.dirs.program(release.tag)), "update-check"]
+        shown = {"SHIFTBOOK_DATABASE_URL": f"sqlite:///{tried}", "SHIFTBOOK_HOME": str(self.settings.home)}
         try:
-            done = subprocess.run(
-                [str(self.dirs.program(release.tag)), "update-check"],
-                env=env,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=CHECK_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
+            done = run_version(words, CHECK_SECONDS, **shown)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UpdateFailed(f"{release.tag} does not start: {error}; {self._stays}") from error
         finally:
