@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from handoff import log
 from handoff.entry import parse_log
@@ -23,7 +24,9 @@ from orchestrator.core.errors import UnusableResult
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts, session_logs
+from orchestrator.ledger.file_versions import FileVersions
 from orchestrator.ledger.log_paths import parse_log_path
+from orchestrator.ledger.recent_changes import MISSIONS
 from orchestrator.ledger.result_record import (
     ResultRecord,
     artifact_files,
@@ -42,7 +45,11 @@ from orchestrator.workflow.refused_results import RefusedResults
 from sync.errors import ObjectMissing
 from sync.objects import load_commit
 from sync.publish import publish
-from sync.remote import Refs, RefUpdate
+from sync.remote import Oid, Refs, RefUpdate
+
+MAX_DELETIONS = 8
+"""Commits that are looked through for the last text of a file that is gone: the newest took it away, or a merge of
+several that did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +183,7 @@ class FoldPlan:
         new = self._keep_person_status(new, here, path)
         new = _apply_pause(new, here, claim, record)
         new = ruling.onto(new, record) if ruling else new
-        text = _without_copied(decode_text(self.ledger.read(path) if path else self._claimed(claim)), here)
+        text = _without_copied(decode_text(self.ledger.read(path) if path else self._deleted(claim)), here)
         target = self._target(path, new, record)
         record = _with_copied_remark(record, here)
         record = _with_total_cost(self._with_change_remark(claim, text, record), here.mission if here else None)
@@ -318,10 +325,21 @@ class FoldPlan:
         found = document.read(f"{claim.mission}.md", self._claimed(claim))
         return Mission(name=claim.mission, title=claim.mission, body="") if isinstance(found, Quarantined) else found
 
+    def _deleted(self, claim: Claim) -> bytes:
+        """A deleted file as the branch had it last: it may tell of attempts that had ended after this claim was made.
+        As it was claimed where the branch does not say."""
+        path, versions = f"{MISSIONS}/{claim.mission}.md", FileVersions(self.ledger.store)
+        commits = islice(self.ledger.store.history(self.ledger.tip, path), MAX_DELETIONS)
+        last = next(filter(None, (versions.blob(path, commit) for commit in commits)), claim.blob)
+        return self._read_blob(last) or self._claimed(claim)
+
     def _claimed(self, claim: Claim) -> bytes:
         """The file as it was claimed; empty when the claim names no object that is there."""
+        return self._read_blob(claim.blob)
+
+    def _read_blob(self, blob: Oid) -> bytes:
         try:
-            return self.ledger.store.get(claim.blob, document.MAX_FILE_BYTES)
+            return self.ledger.store.get(blob, document.MAX_FILE_BYTES)
         except ObjectMissing:
             return b""
 

@@ -230,6 +230,46 @@ def test_a_file_deleted_while_it_ran_is_archived_and_never_runs_again(
     assert (archived(node).status, archived(node).body, archived(node).retry_at) == (status, "do it", None)
 
 
+def test_a_file_edited_and_then_deleted_is_archived_as_it_was_last(town: Town) -> None:
+    """The newest words are kept, as they are where the file still stands, with a word on what the attempt had read."""
+    node, anna = town.peer("n1"), town.peer("anna")
+    held = node.hold("m")
+    anna.push({"missions/m.md": "do it twice\n"})
+    anna.push({"missions/m.md": None})
+    node.end(held)
+    assert node.fold().missions == {"m": Status.DONE}
+    assert archived(node).body == "do it twice"
+    assert "changed during" in node.text(ARCHIVED)
+
+
+def test_a_file_that_nobody_reads_before_it_was_deleted_is_archived_as_it_was_claimed(town: Town) -> None:
+    """Too large a text is no text: what the attempt worked from is kept."""
+    node, anna = town.peer("n1"), town.peer("anna")
+    held = node.hold("m")
+    anna.push({"missions/m.md": "x" * (document.MAX_FILE_BYTES + 1)})
+    anna.push({"missions/m.md": None})
+    node.end(held)
+    assert node.fold().missions == {"m": Status.DONE}
+    assert archived(node).body == "do it"
+
+
+def test_a_claim_that_came_late_takes_no_earlier_attempt_out_of_the_archive(town: Town) -> None:
+    """It saw the file as it was before that attempt ended, its node died, and a person deleted the file: whoever takes
+    it over ends a mission whose first attempt stays told."""
+    first, slow, heir = town.peer("n1"), town.peer("n2"), town.peer("n3")
+    late = claims.prepare_claims(slow.bus, [opened(slow)])
+    first.attempt("m", ClaimState.PARKED, section="### Attempt 1\n\nasked a question")
+    assert first.fold().missions == {"m": Status.PARKED}
+    (dead,) = claims.push_claims(slow.bus, late)
+    town.peer("anna").push({"missions/m.md": None})
+    mine = claims.take_over(heir.bus, dead, blob=dead.claim.blob)
+    assert mine is not None
+    heir.end(mine, ClaimState.CANCELLED, section="### Attempt 2\n\nits file was deleted meanwhile")
+    assert heir.fold().missions == {"m": Status.CANCELLED}
+    text = heir.archived("m")
+    assert ("asked a question" in text, "was deleted meanwhile" in text) == (True, True)
+
+
 def test_a_file_broken_while_it_ran_is_archived_whole_when_it_is_done(town: Town) -> None:
     """Every word of it is in the archive, readable as done, so that what depends on it goes on."""
     broken = "---\ntitle: [never closed\n---\ndo it\n"
