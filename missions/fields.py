@@ -14,6 +14,7 @@ from missions.field_types import Help, Shown, Writer
 from missions.mission import MissionFields, Status
 from missions.one_line import shorten
 from missions.spelling import did_you_mean
+from missions.template_fields import TEMPLATE_FIELDS, TEMPLATES_FOLDER
 
 ROLES: Mapping[str, tuple[object, ...]] = {
     name: hint.__metadata__
@@ -87,6 +88,8 @@ def _explain_one(first: Mapping[str, Any], lines: Mapping[str, int]) -> tuple[st
     key = str(first["loc"][0]) if first["loc"] else ""
     line = lines.get(key)
     if first["type"] == "unexpected_keyword_argument":
+        if key in TEMPLATE_FIELDS:
+            return f"“{key}” is for a template: move the file to {TEMPLATES_FOLDER}/, where it is followed", line
         near = get_close_matches(re.sub(r"[ -]", "_", key.strip().lower()), ROLES, 1, 0.8)
         return f"unknown field “{key}”" + (f": write {near[0]}" if near else ""), line
     found = first.get("input")

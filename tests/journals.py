@@ -19,6 +19,7 @@ from orchestrator.workflow.journal.review import Reviews
 from orchestrator.workflow.journal.review_schedule import ReviewSchedule
 from orchestrator.workflow.journal.search_index import SearchIndex
 from orchestrator.workflow.journal.tamper_check import TamperCheck
+from orchestrator.workflow.recurring.filing import TemplateSchedule
 from tests.ledgers import Peer
 
 SHOP_LOG = "projects/shop/SESSION_LOG.md"
@@ -86,6 +87,7 @@ def upkeep(peer: Peer, folder: Path, told: list[tuple[str, str]], *, role: Role 
         clock=lambda: peer.bus.now().timestamp(),
         custody=TamperCheck(path=folder / f"{peer.name}-journal.json", of="town"),
         schedule=ReviewSchedule(wake=lambda: None, now=peer.bus.now),
+        templates=TemplateSchedule(peer.bus.store),
     )
 
 

@@ -37,6 +37,10 @@ MISSION: CommandTable = {
     "from-chat": ("mission.handover:from_chat", "Makes a mission of a chat on this machine."),
     "chat": ("mission.handover:take_over", "Takes a mission over as a chat on this machine."),
 }
+TEMPLATE: CommandTable = {
+    "list": ("mission.templates:list_", "Lists templates; when each is due, how the last ones went."),
+    "new": ("mission.templates:new", "Writes what missions say that come again and again."),
+}
 NOTIFY: CommandTable = {
     "list": ("notify:listing", "Lists what waits to be told, what failed, what was told."),
     "test": ("notify:test", "Sends a message to every address of SHIFTBOOK_NOTIFY."),
@@ -145,6 +149,7 @@ mission = LazyGroup(
     },
     epilog="NAME may be the beginning of a name, or - for the mission that you named last.",
 )
+template = LazyGroup("template", help="What comes again and again.", table=TEMPLATE, default="list")
 notify = LazyGroup("notify", help="Tells people what happens.", table=NOTIFY, default="list")
 conflicts = LazyGroup("conflicts", help="Settles what merges could not keep.", table=CONFLICTS, default="list")
 ledger = LazyGroup("ledger", help="Gives the ledger's server back what it has lost.", table=LEDGER)
@@ -169,6 +174,7 @@ SHIFTBOOK: CommandTable = {
     "demo": ("demo.command:demo", "Shows a fleet at work in a throw-away folder."),
     "inbox": ("inbox:inbox", "Shows what waits for you, and the next step of each."),
     "mission": ("commands:mission", "Files missions, follows them, decides about results."),
+    "template": ("commands:template", "What comes again and again, and when."),
     "chat": ("chat.command:chat", "Talks with this node's model."),
     "project": ("commands:project", "Adds repositories to the fleet, shows and changes them."),
     "log": ("commands:log", "Writes into the journal, and finds what stands there."),
@@ -206,7 +212,7 @@ SHIFTBOOK: CommandTable = {
 }
 SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),
-    "Every day": ("inbox", "mission", "chat", "project", "log", "memo", "conflicts"),
+    "Every day": ("inbox", "mission", "template", "chat", "project", "log", "memo", "conflicts"),
     "Run": ("node", "deploy", "serve", "desktop", "watch", "fleet", "device", "models", "usage"),
     "Maintain": (
         "digest",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from missions.mission import Mission, Quarantined, Status
 from missions.selection import dependency_cycles
+from missions.template_fields import TEMPLATES_FOLDER
 from orchestrator.ledger.archive import (
     ARCHIVE_FOLDER,
     Archive,
@@ -252,7 +253,7 @@ class SnapshotReader:
         """One entry of `missions/`: a mission, the reason why not, or None for what is none of our business."""
         path = f"{MISSIONS}/{name}"
         stem, _, ending = name.rpartition(".")
-        if entry.mode == FOLDER and path != ARCHIVE_FOLDER and self._holds_missions(entry):
+        if entry.mode == FOLDER and path not in (ARCHIVE_FOLDER, TEMPLATES_FOLDER) and self._holds_missions(entry):
             hint = "move them into missions/ itself"
             return Quarantined(name=name, path=path, reason="missions in a folder of their own are not read", hint=hint)
         if name.startswith(".") or ending.lower() not in {"md", "markdown", "txt"} or name.lower() == "readme.md":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from handoff.errors import HandoffError
@@ -31,10 +32,14 @@ from orchestrator.workflow.journal.review_schedule import (
 )
 from orchestrator.workflow.journal.review_status import review_problems
 from orchestrator.workflow.journal.tamper_check import TamperCheck
+from orchestrator.workflow.recurring.due import missed_words
+from orchestrator.workflow.recurring.filing import TemplateSchedule
 from sync.objects import load_commit
 
 MIN_CHECK_SECONDS = 60.0
 """Seconds at least between two looks at the logs, which cost a second each where a month has ten thousand entries."""
+TEMPLATE_CHECK_SECONDS = 20.0
+"""Seconds between two looks at what templates have become due."""
 MAX_CHECK_SECONDS = 600.0
 """Seconds after which a look is taken although nothing moved: a review can become late by waiting."""
 
@@ -59,6 +64,7 @@ class Maintenance:
     clock: Callable[[], float]
     custody: TamperCheck
     schedule: ReviewSchedule
+    templates: TemplateSchedule
     patrol: WriteAudit | None = None
     edits: HandEdits | None = None
     tidy: Callable[[], None] = lambda: None
@@ -69,6 +75,7 @@ class Maintenance:
     _looked: float = float("-inf")
     _filed: datetime | None = None
     """The last time of the schedule that is seen to."""
+    _templates_looked: float = float("-inf")
     _turns: dict[str, float] = field(default_factory=dict)
 
     def step(self, ledger: LedgerSnapshot) -> bool:
@@ -80,7 +87,12 @@ class Maintenance:
             bool(self._turns) or since >= MAX_CHECK_SECONDS or (ledger.tip != self._tip and since >= MIN_CHECK_SECONDS)
         )
         try:
-            return (fresh and self._rotate(ledger)) or self._file_review(ledger) or (fresh and self._look(ledger))
+            return (
+                (fresh and self._rotate(ledger))
+                or self._file_review(ledger)
+                or self._file_due(ledger)
+                or (fresh and self._look(ledger))
+            )
         except (OrchestratorError, HandoffError) as error:
             self.tell("upkeep", str(error), once=True)
             return False
@@ -108,6 +120,30 @@ class Maintenance:
             self.tell(
                 "filed", f"{review_mission_name(due)}: the review of the logs is due", mission=review_mission_name(due)
             )
+        return filed
+
+    def _file_due(self, ledger: LedgerSnapshot) -> bool:
+        """Files what templates have become due, as one commit."""
+        if self.clock() - self._templates_looked < TEMPLATE_CHECK_SECONDS:
+            return False
+        found = self.templates.look(ledger, self.bus.now(), partial(self.trust.signer, ledger))
+        for problem in found.problems:
+            self.tell("template", problem, once=True)
+        first = next((f"{name} {found.due[name].slots[0]}" for name in found.names), "")
+        if not first or not self._my_turn(ledger, f"template {first}"):
+            self._templates_looked = self._templates_looked if first else self.clock()
+            return False
+        self._templates_looked = self.clock()
+
+        def due(newest: LedgerSnapshot) -> LedgerChange | None:
+            return self.templates.change(newest, self.bus.now(), partial(self.trust.signer, newest))
+
+        filed = commit_change(self.bus, self.reader, due) is not None
+        for name in found.names if filed else ():
+            missions, missed = found.missions(name), found.due[name].missed
+            self.tell("filed", f"{', '.join(missions)}: due by missions/templates/{name}.md", mission=missions[-1])
+            if missed:
+                self.tell("missed", missed_words(name, missed))
         return filed
 
     def _look(self, ledger: LedgerSnapshot) -> bool:

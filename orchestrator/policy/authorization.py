@@ -181,11 +181,14 @@ class Trust:
             return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
         if not principal.roles & FILING_ROLES and "node" in principal.roles:
             from orchestrator.policy.heartbeat_missions import heartbeat_permission, is_heartbeat_mission
+            from orchestrator.policy.template_missions import is_template_mission, template_permission
 
-            if is_heartbeat_mission(filed.mission.name):
-                asked = partial(self._asked, ledger)
-                who, why = heartbeat_permission(ledger, filed, commit, principal, asked, partial(self.signer, ledger))
-                return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
+            permissions = {is_heartbeat_mission: heartbeat_permission, is_template_mission: template_permission}
+            for is_one, permission in permissions.items():
+                if is_one(filed.mission.name):
+                    asked, signer = partial(self._asked, ledger), partial(self.signer, ledger)
+                    who, why = permission(ledger, filed, commit, principal, asked, signer)
+                    return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
         if not principal.roles & FILING_ROLES:
             why = (
                 f"{principal.name}, who signed commit {commit[:10]}, may not file missions (role=author or role=admin)"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from missions import document, frontmatter
+from missions import document
 from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import Mission, Quarantined, slug
+from missions.mission import Quarantined, slug
 from missions.one_line import printable
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
@@ -179,8 +178,9 @@ class Fleet:
         `beside` are files that it starts from, for the same commit.
         """
         from orchestrator.ledger.publish import LedgerChange, commit_change
+        from orchestrator.workflow.mission_text import first_words, mission_text
 
-        said = str(fields.get("title") or "") or _first_words(body)  # which may speak of a path
+        said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
         wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
         if wanted == NO_MISSION:
@@ -192,7 +192,7 @@ class Fleet:
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             nonlocal made
             made = wanted if name else _free_name(ledger, wanted)
-            path, text = f"{MISSIONS}/{made}.md", _mission_text(body, fields)
+            path, text = f"{MISSIONS}/{made}.md", mission_text(body, fields)
             self._must_run(ledger, path, text)
             lines = [line for line in (f"Asked-By: {' '.join(by.split())}" if by else "", trailer) if line]
             asked = "\n\n" + "\n".join(lines) if lines else ""
@@ -377,21 +377,3 @@ def _free_name(ledger: LedgerSnapshot, wanted: str) -> str:
     taken = {*ledger.open, *(b.name for b in ledger.quarantined)}
     names = (wanted if n == 1 else f"{wanted}-{n}" for n in range(1, 10_000))
     return next(name for name in names if name not in taken and ledger.archived(name) is None)
-
-
-def _first_words(body: str) -> str:
-    """What a mission is called after: its title or its first line, below a front matter if there is one."""
-    read = document.read("missions/unnamed.md", body.encode("utf-8", "surrogatepass"))
-    return read.title if isinstance(read, Mission) and body.startswith("---") else body[:60]
-
-
-def _mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:
-    lines = [f"{key}: {_format_value(value)}" for key, value in fields.items() if value not in (None, "", (), [])]
-    head = "---\n" + "\n".join(lines) + "\n---\n" if lines else ""
-    return head + (body.strip("\n") + "\n" if body.strip() else "")
-
-
-def _format_value(value: Scalar | Sequence[str]) -> str:
-    if value is None or isinstance(value, str | int | float | bool):
-        return frontmatter.print_scalar(value)
-    return json.dumps(list(value), ensure_ascii=False)

@@ -45,6 +45,7 @@ from orchestrator.workflow.idle.dependency_proposals import DependencyProposals
 from orchestrator.workflow.idle.index_upkeep import IndexUpkeep
 from orchestrator.workflow.idle.review_filing import ReviewFiling
 from orchestrator.workflow.journal.review_schedule import ReviewSchedule
+from orchestrator.workflow.recurring.filing import TemplateSchedule
 
 
 def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
@@ -137,6 +138,7 @@ def build_maintenance(parts: NodeParts, opened: ExitStack) -> Maintenance:
         edits=HandEdits(path=parts.settings.home / "edits.json", of=parts.settings.ledger),
         patrol=WriteAudit(path=parts.settings.home / "patrol.json", of=parts.settings.ledger),
         schedule=schedule,
+        templates=TemplateSchedule(parts.link.store),
         tidy=parts.link.store.tidy,
         approvals=build_approvals(parts),
     )

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     help="A file for the agent: a picture, a PDF or a text; may be given several times.",
 )
 @click.option("--max-retries", type=click.IntRange(0), help="Attempts in all.")
+@click.option("--template", "of", help="A template, whose text it has; TEXT is left out then.")
+@click.option("--set", "words", multiple=True, metavar="NAME=VALUE", help="A parameter of the template; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the name as JSON.")
 def new(
     text: tuple[str, ...],
@@ -50,20 +52,28 @@ def new(
     no_project: bool,
     depends_on: tuple[str, ...],
     attach: tuple[Path, ...],
+    of: str | None,
+    words: tuple[str, ...],
     as_json: bool,
     **fields: object,
 ) -> None:
     """Files a mission that says TEXT (or what stands on standard input), signed by you."""
     from orchestrator.cli.mission.project import choose_project
 
-    body = " ".join(text) or ("" if sys.stdin.isatty() else sys.stdin.read())
+    if (words and not of) or (text and of):
+        raise WrongSetting("--set" if words and not of else "TEXT", "a mission has its own text, or a template's")
+    body = " ".join(text) or ("" if sys.stdin.isatty() or of else sys.stdin.read())
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
     if run_line:
         given |= {"agent": fields.get("agent") or "command", "run": run_line}
-    if not body.strip() and not run_line:
+    if not body.strip() and not run_line and not of:
         raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
     chosen = load_settings()
     fleet = wiring.fleet(chosen)
+    if of:
+        from orchestrator.workflow.recurring.by_hand import mission_of_template
+
+        body = mission_of_template(fleet.ledger(), of, words, fleet.now())
     anywhere = bool(run_line) and fields["task"] != "coding_task"  # its text says nothing of where the line runs
     given["depends_on"] = [fleet.full_name(one) for one in depends_on]
     if no_project or not (fields["project"] or fields["task"] == "review" or body.startswith("---")):

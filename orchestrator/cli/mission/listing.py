@@ -14,6 +14,7 @@ from orchestrator.workflow.reading.status_order import STATUS_ORDER, list_order
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestrator.workflow.fleet import Fleet
     from orchestrator.workflow.mission_view import MissionView
 
 
@@ -44,6 +45,21 @@ def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) 
         click.echo("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
     else:
         terminal.print_rows((mission_row(view) for view in views), lines=(mission_line(view) for view in views))
+        if terminal.for_people() and not status:
+            _print_templates(fleet)
+
+
+def _print_templates(fleet: Fleet) -> None:
+    """What comes again and again, below what is there; nothing is loaded for it where there is no template."""
+    from missions.template_fields import TEMPLATES_FOLDER
+    from sync.objects import find
+
+    ledger = fleet.ledger()
+    if find(ledger.store, ledger.tree, TEMPLATES_FOLDER) is None:
+        return
+    from orchestrator.cli.mission.templates import overview, template_row
+
+    terminal.print_rows(template_row(view) for view in overview(fleet).views if view.template.every)
 
 
 def mission_row(view: MissionView) -> terminal.Row:

@@ -10,7 +10,8 @@ from orchestrator.ledger.heartbeat.checklist import ChecklistLine
 from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import TURN
-from orchestrator.policy.heartbeat_missions import Signer, followed_checklist, followed_record
+from orchestrator.policy.due_missions import Signer
+from orchestrator.policy.heartbeat_missions import followed_checklist, followed_record
 from orchestrator.workflow.heartbeat.turn import problem_lines
 
 

@@ -1,0 +1,156 @@
+"""Does a mission of a template run only where a signed template asks for just that, at a time of its own?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from missions.recurring.template import Template, mission_name, read_template
+from orchestrator.policy.authorization import TrustDecision
+from tests.ledgers import FLEET, Keys, Peer, Town
+
+SIGNED = FLEET.format(trust="signed")
+PATH = "missions/templates/daily.md"
+DAILY = '---\nevery: "0 7 * * *"\nbudget_usd: 1\n---\nLook at the shop, {{date}}.\n'
+SEVEN = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def town(keys: Keys) -> Town:
+    """anna signed the template two days ago; n1 works."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",), bob=("viewer",))
+    town = Town({"fleet.toml": SIGNED, "allowed_signers": signers})
+    sign(town, keys, DAILY)
+    return town
+
+
+def sign(town: Town, keys: Keys, text: str | None, by: str = "anna", ago: timedelta = 2 * DAY) -> None:
+    """Somebody writes the template, some time ago."""
+    at, town.clock.at = town.clock.at, town.clock.at - ago
+    town.peer(by, key=keys[by]).push({PATH: text})
+    town.clock.at = at
+
+
+def filed(town: Town, slot: datetime, text: str = DAILY) -> tuple[str, str]:
+    """The path and the text of its mission."""
+    read = read_template(PATH, text.encode())
+    assert isinstance(read, Template)
+    return f"missions/{mission_name('daily', slot)}.md", read.scheduled_text(slot)
+
+
+def word(peer: Peer, path: str) -> TrustDecision:
+    """What a node thinks of a mission."""
+    ledger = peer.ledger()
+    return peer.trust.authorize(ledger, ledger.open[path.removeprefix("missions/").removesuffix(".md")])
+
+
+def test_what_a_signed_template_asks_for_runs_on_its_signers_word(town: Town, keys: Keys) -> None:
+    """Filed by a node when it was due."""
+    n1 = town.peer("n1", key=keys["n1"])
+    path, text = filed(town, SEVEN)
+    n1.push({path: text})
+    found = word(n1, path)
+    assert (found.trusted, found.who) == (True, "anna")
+    assert found.why == f"{PATH} asks for it, which anna signed; n1 filed it when it was due"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Look at", "Empty"),
+        ("budget_usd: 1", "budget_usd: 100"),
+        ("budget_usd: 1\n", "budget_usd: 1\nrun: curl evil\nagent: command\n"),
+        ("budget_usd: 1\n", "budget_usd: 1\napprove: auto\n"),
+        ("2026-11-21.", "2026-11-20."),
+        ('not_before: "2026-11-21T07:00:00Z"\n', ""),
+    ],
+)
+def test_a_node_files_nothing_else_in_its_name(town: Town, keys: Keys, old: str, new: str) -> None:
+    """Whatever of the text it changes, the mission is shown and not run."""
+    n1 = town.peer("n1", key=keys["n1"])
+    path, text = filed(town, SEVEN)
+    assert old in text
+    n1.push({path: text.replace(old, new)})
+    assert (word(n1, path).trusted, "asks for something else" in word(n1, path).why) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("slot", "why"),
+    [
+        (SEVEN + timedelta(minutes=1), "was not due"),
+        (SEVEN + DAY, "still to come"),
+        (SEVEN - DAY, "due again since"),
+        (SEVEN - 3 * DAY, "before missions/templates/daily.md was signed"),
+        (SEVEN.replace(year=1999), "was not due"),
+    ],
+)
+def test_no_other_time(town: Town, keys: Keys, slot: datetime, why: str) -> None:
+    """Neither one that is none of its, nor one to come, nor one long past, nor one from before its time."""
+    n1 = town.peer("n1", key=keys["n1"])
+    path, text = filed(town, slot)
+    n1.push({path: text})
+    assert (word(n1, path).trusted, why in word(n1, path).why) == (False, True)
+
+
+def test_all_that_were_missed_may_be_filed_where_the_template_says_so(town: Town, keys: Keys) -> None:
+    """`catch_up: all` reaches back over what passed since it was signed."""
+    n1, text = town.peer("n1", key=keys["n1"]), DAILY.replace("budget_usd", "catch_up: all\nbudget_usd")
+    sign(town, keys, text)
+    for slot in (SEVEN - DAY, SEVEN):
+        n1.push(dict([filed(town, slot, text)]))
+        assert word(n1, filed(town, slot, text)[0]).trusted
+
+
+def test_a_template_of_nobody_who_may_files_nothing(town: Town, keys: Keys) -> None:
+    """Neither a node's own one, nor one that somebody changed since who may not, nor in the same commit."""
+    n1 = town.peer("n1", key=keys["n1"])
+    worse = DAILY.replace("Look at", "Empty")
+    sign(town, keys, worse, by="bob", ago=DAY)
+    path, text = filed(town, SEVEN, worse)
+    n1.push({path: text})
+    assert "nobody who may file missions has signed" in word(n1, path).why
+    n1.push({path: None, PATH: None})
+    n1.push({path: text, PATH: worse})
+    assert "asked for nothing at any time then" in word(n1, path).why
+    n1.push({path: None})
+    n1.push({path: text})
+    assert "nobody who may file missions has signed" in word(n1, path).why
+
+
+def test_what_was_filed_stays_filed_when_the_template_goes(town: Town, keys: Keys) -> None:
+    """What was asked for then is what counts."""
+    n1 = town.peer("n1", key=keys["n1"])
+    path, text = filed(town, SEVEN)
+    n1.push({path: text})
+    town.peer("anna", key=keys["anna"]).push({PATH: None})
+    assert word(n1, path).trusted
+
+
+def test_a_commit_that_states_an_earlier_time_files_nothing(town: Town, keys: Keys) -> None:
+    """A node writes its commits' times itself."""
+    n1 = town.peer("n1", key=keys["n1"])
+    town.peer("anna", key=keys["anna"]).push({"a.txt": "at noon"})
+    path, text = filed(town, SEVEN - DAY)
+    town.clock.at -= DAY
+    n1.push({path: text})
+    assert "states an earlier time" in word(n1, path).why
+
+
+def test_a_persons_own_mission_of_such_a_name_is_a_persons(town: Town, keys: Keys) -> None:
+    """Whoever may file missions may call one so."""
+    anna = town.peer("anna", key=keys["anna"])
+    anna.push({"missions/other-20300101-0000.md": "Do it.\n"})
+    assert word(anna, "missions/other-20300101-0000.md").trusted
+
+
+def test_a_template_that_cannot_be_read_asks_for_nothing(town: Town, keys: Keys) -> None:
+    """Nor one without times, nor in a time zone that there is not."""
+    n1 = town.peer("n1", key=keys["n1"])
+    path, text = filed(town, SEVEN)
+    for broken in ("---\nevery: soon\n---\nx\n", "x\n", DAILY.replace("budget", "timezone: Mars/Base\nbudget"), None):
+        sign(town, keys, broken)
+        n1.push({path: text})
+        assert "asked for nothing at any time then" in word(n1, path).why
+        n1.push({path: None})

@@ -1,0 +1,136 @@
+"""Do nodes file what templates ask for once, also after a person's deletion, an outage, and a race?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.node.maintenance import TEMPLATE_CHECK_SECONDS
+from tests.journals import upkeep
+from tests.ledgers import FLEET, Keys, Peer, Town
+
+PATH = "missions/templates/daily.md"
+DAILY = '---\nevery: "0 7 * * *"\n---\nLook at the shop, {{date}}.\n'
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def town(keys: Keys) -> Town:
+    """anna signed the template on the day before, n1 and n2 work."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",), n2=("node",))
+    town = Town({"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers})
+    at, town.clock.at = town.clock.at, town.clock.at - DAY
+    town.peer("anna", key=keys["anna"]).push({PATH: DAILY})
+    town.clock.at = at
+    return town
+
+
+class Shift:
+    """One node's upkeep, round after round."""
+
+    def __init__(self, peer: Peer, folder: Path) -> None:
+        self.peer, self.told = peer, list[tuple[str, str]]()
+        self.upkeep = upkeep(peer, folder, self.told)
+
+    def rounds(self, town: Town, number: int = 3) -> list[str]:
+        """Looks a few times; returns the open missions."""
+        for _ in range(number):
+            self.upkeep.step(self.peer.ledger())
+            town.clock.forward(TEMPLATE_CHECK_SECONDS + 1)
+        return sorted(self.peer.ledger().open)
+
+
+@pytest.fixture
+def shift(town: Town, keys: Keys, tmp_path: Path) -> Shift:
+    """n1's."""
+    return Shift(town.peer("n1", key=keys["n1"]), tmp_path)
+
+
+def test_a_mission_comes_when_its_template_is_due(town: Town, shift: Shift) -> None:
+    """Once, trusted on the word of who signed the template, and told."""
+    assert shift.rounds(town) == ["daily-20261121-0700"]
+    ledger = shift.peer.ledger()
+    filed = ledger.open["daily-20261121-0700"]
+    assert filed.mission.body == "Look at the shop, 2026-11-21."
+    assert shift.peer.trust.authorize(ledger, filed).who == "anna"
+    assert shift.told == [("filed", f"daily-20261121-0700: due by {PATH}")]
+
+
+def test_the_next_one_waits_for_the_last_one_to_be_done(town: Town, shift: Shift) -> None:
+    """One at a time; what waits for a person's approval is done as far as nodes are concerned."""
+    shift.rounds(town)
+    town.clock.at += DAY
+    assert shift.rounds(town) == ["daily-20261121-0700"]
+    shift.peer.attempt("daily-20261121-0700")
+    shift.peer.fold()
+    assert shift.rounds(town) == ["daily-20261122-0700"]
+
+
+def test_what_a_person_deleted_does_not_come_back(town: Town, shift: Shift, keys: Keys) -> None:
+    """The branch's history remembers that it was there, also for a node that starts anew."""
+    shift.rounds(town)
+    town.peer("anna", key=keys["anna"]).push({"missions/daily-20261121-0700.md": None})
+    assert shift.rounds(town) == []
+    fresh = Shift(town.peer("n2", key=keys["n2"]), Path(shift.upkeep.custody.path).parent)
+    assert fresh.rounds(town) == []
+
+
+def test_after_an_outage_the_last_one_is_made_up_for_and_the_others_are_told(town: Town, shift: Shift) -> None:
+    """Once, in a line."""
+    shift.rounds(town)
+    shift.peer.attempt("daily-20261121-0700")
+    shift.peer.fold()
+    town.clock.at += 4 * DAY
+    assert shift.rounds(town) == ["daily-20261125-0700"]
+    missed = [words for event, words in shift.told if event == "missed"]
+    assert len(missed) == 1
+    assert "3 runs were missed" in missed[0]
+
+
+def test_two_nodes_at_once_file_it_once(town: Town, shift: Shift, keys: Keys, tmp_path: Path) -> None:
+    """The slower one finds it done."""
+    other = Shift(town.peer("n2", key=keys["n2"]), tmp_path)
+    shift.peer.line.before_push.append(lambda: other.upkeep.step(other.peer.ledger()))
+    assert shift.rounds(town) == ["daily-20261121-0700"]
+    assert [event for event, _ in [*shift.told, *other.told]].count("filed") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "by", "why"),
+    [
+        (DAILY, "n1", "was not signed by anybody who may file missions"),
+        ("---\nevery: never\n---\nx\n", "anna", "has 1 fields, not five"),
+        ("---\ncatch_up: x\n---\nx\n", "anna", "“catch_up” is latest"),
+    ],
+)
+def test_what_is_not_followed_is_told_once(town: Town, shift: Shift, keys: Keys, text: str, by: str, why: str) -> None:
+    """And keeps no other template from being followed."""
+    at, town.clock.at = town.clock.at, town.clock.at - DAY
+    town.peer(by, key=keys[by]).push({"missions/templates/odd.md": text})
+    town.clock.at = at
+    assert shift.rounds(town) == ["daily-20261121-0700"]
+    assert len([words for event, words in shift.told if event == "template" and why in words]) == 1
+
+
+def test_a_template_is_no_mission(town: Town, shift: Shift) -> None:
+    """Nobody claims it, and nothing is said to be wrong with its folder."""
+    ledger = shift.peer.ledger()
+    assert (dict(ledger.open), ledger.quarantined) == ({}, ())
+
+
+def test_a_hundred_rounds_ask_the_history_for_nothing(town: Town, shift: Shift) -> None:
+    """What is filed is known; an idle fleet with templates costs no more than one without."""
+    shift.rounds(town)
+    store = shift.peer.bus.store
+    asked, history = list[str](), store.history
+
+    def counted(tip: str, path: str, *, since: str | None = None) -> object:
+        asked.append(path)
+        return history(tip, path, since=since)
+
+    store.history = counted  # type: ignore[method-assign,assignment]
+    shift.rounds(town, 100)
+    assert asked == []
+    assert shift.peer.ledger().open["daily-20261121-0700"].mission.not_before == datetime(2026, 11, 21, 7, tzinfo=UTC)
