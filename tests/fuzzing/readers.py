@@ -36,6 +36,7 @@ from missions.merging.merge_state import StampedVersion
 from missions.message import MessageAnswer, MessageState, MissionMessage, read_answer, read_message
 from missions.mission import Mission, Quarantined
 from missions.plain_data import read_json, read_toml
+from missions.recurring.template import Template
 from orchestrator.adapters.agents.aider import Aider
 from orchestrator.adapters.agents.claude import Claude
 from orchestrator.adapters.agents.codex import Codex
@@ -56,6 +57,7 @@ from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.node_pages import announced_nodes, has_full_disk
 from orchestrator.ledger.result_record import read_record, reject_reason, write_result
 from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.ledger.templates import followed_template, local_time
 from orchestrator.ledger.trust import files as trust_files
 from orchestrator.node.commit_rules import unready_reason
 from orchestrator.node.outbox import Outbox, PendingResult
@@ -96,6 +98,15 @@ Prices are rounded. <!-- a note -->
 
 ### Attempt 1
 worked
+"""
+TEMPLATE = b"""---
+title: Nightly {{branch}}
+every: "0 3 * * 1-5"
+timezone: Europe/Berlin
+catch_up: all
+parameters: [branch=main]
+---
+Run the tests of {{branch}} in {{week}}.
 """
 CLAIM = Claim(
     mission="mend", blob="a" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="n", state=ClaimState.RUNNING
@@ -522,8 +533,16 @@ class Reader:
     """Bytes of memory for each byte read: a list of lines with one character each costs Python sixty for a line."""
 
 
+def _template(data: bytes) -> object:
+    """As nodes read it, and file what is due."""
+    read = followed_template("missions/templates/nightly.md", data)
+    due = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    return read.scheduled_text(local_time(read, due)) if isinstance(read, Template) and read.every else read
+
+
 READERS = (
     Reader(name="mission", valid=(MISSION, b"---\nrun: make\n---\n", b"do it\n"), read=_mission),
+    Reader(name="template", valid=(TEMPLATE,), read=_template),
     Reader(name="merge", valid=(MISSION,), read=_merged),
     Reader(name="message", valid=(MESSAGE.print(),), read=_message, may_raise=(BadMessage,), limit=64 * 1024),
     Reader(

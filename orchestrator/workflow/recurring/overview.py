@@ -1,4 +1,4 @@
-"""How do templates stand, as an overview: when is each due next, how did its last missions go, what keeps it from being followed?"""
+"""How do templates stand, as an overview: when is each due next, how did its last ones go, why is one not followed?"""
 
 from __future__ import annotations
 
