@@ -16,6 +16,7 @@ from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from tests import databases, schedule
 from tests.ledgers import Keys
+from tests.worker_server import pytest_xdist_setupnodes as pytest_xdist_setupnodes
 
 if TYPE_CHECKING:
     from orchestrator.adapters.models.llamacpp import LlamaCpp

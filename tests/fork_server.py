@@ -26,9 +26,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import orchestrator
 
@@ -61,8 +62,6 @@ def preload() -> None:
     for name in WHEN_USED:
         importlib.import_module(name)
     assert not {"xllamacpp", "llama_cpp"} & sys.modules.keys()
-    tasks = list(Path("/proc/self/task").iterdir())
-    assert threading.active_count() == len(tasks) == 1, "a thread does not survive a fork"
 
 
 def serve(listener: socket.socket, turn: IO[str]) -> tuple[Request, list[int]] | None:
@@ -160,13 +159,13 @@ def _take(files: list[int], numbers: list[int]) -> None:
                 os.close(number)
 
 
-def run() -> None:
-    """The program, and then all that the interpreter does at its end but one: it does not take its modules apart.
+def run(program: Callable[[], object]) -> NoReturn:
+    """A program that ends by SystemExit, and what the interpreter does at its end but one: its modules are left whole.
 
-    That would copy the memory that this process shares with the server, which takes ten times as long as the fork.
+    Taking them apart would copy the memory that is shared with the server, which takes ten times as long as the fork.
     """
     try:
-        runpy.run_module("orchestrator", run_name="__main__", alter_sys=True)
+        program()
     except SystemExit as ended:
         code = ended.code
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does
@@ -178,12 +177,19 @@ def run() -> None:
         os._exit(code if isinstance(code, int) else 1)
 
 
-if __name__ == "__main__":
+def main(preload: Callable[[], object], program: Callable[[], object]) -> None:
+    """Is the server that the command line tells of, `NUMBER TURN`, and in each child the program."""
     preload()
+    tasks = list(Path("/proc/self/task").iterdir())
+    assert threading.active_count() == len(tasks) == 1, "a thread does not survive a fork"
     gc.collect()
     gc.freeze()
     with Path(sys.argv[2]).open("w") as turn:  # an opening of its own: a lock belongs to one
         asked = serve(socket.socket(fileno=int(sys.argv[1])), turn)
     if asked is not None:
         become(*asked)
-        run()
+        run(program)
+
+
+if __name__ == "__main__":
+    main(preload, lambda: runpy.run_module("orchestrator", run_name="__main__", alter_sys=True))

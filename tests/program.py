@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +32,9 @@ NAME = "shiftbook"
 """The last word of the server's command line, by which `ps` tells whose it is."""
 WARNINGS = {"PYTHONWARNINGS": "default"}
 """What the fork server is started with, and so are most fleets' processes."""
+
+LAUNCHER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")))
+"""What stands before a server's address in the command line of a process that it forks."""
 
 
 @dataclass
@@ -81,15 +85,23 @@ class Forked:
 Process = Forked | subprocess.Popen[bytes]
 
 
+@dataclass
 class ForkServer:
-    """The server of this run of tests: started by the process that first asks, and shared with the other workers."""
+    """A server of this run of tests: started by the process that first asks, and shared with the others."""
 
-    def __init__(self) -> None:
+    module: str
+    words: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it has more than whoever starts it."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _door: socket.socket | None = None
+    _process: subprocess.Popen[bytes] | None = None
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where its address lies: one folder a run."""
         run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")
-        self.folder = Path(tempfile.gettempdir()) / f"shiftbook-tests-{os.geteuid()}-{run}"
-        self._lock = threading.Lock()
-        self._door: socket.socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        return Path(tempfile.gettempdir()) / f"shiftbook-{self.module.removeprefix('tests.')}-{os.geteuid()}-{run}"
 
     @property
     def address(self) -> Path:
@@ -134,11 +146,11 @@ class ForkServer:
     def _begin(self) -> None:
         (self.folder / "door").unlink(missing_ok=True)
         root = Path(__file__).resolve().parents[1]
-        env = os.environ | WARNINGS
+        env = os.environ | self.environment
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(str(self.folder / "door"))
             listener.listen()
-            words = [sys.executable, "-m", "tests.fork_server", f"{listener.fileno()}", f"{self.folder / 'turn'}", NAME]
+            words = [sys.executable, "-m", self.module, f"{listener.fileno()}", f"{self.folder / 'turn'}", *self.words]
             more: dict[str, Any] = {"pass_fds": [listener.fileno()], "cwd": root, "stdin": subprocess.DEVNULL}
             self._process = subprocess.Popen(words, env=env, **more)
 
@@ -150,7 +162,7 @@ class ForkServer:
             self._process.wait(timeout=60)
 
 
-SERVER = ForkServer()
+SERVER = ForkServer("tests.fork_server", [NAME], WARNINGS)
 
 
 def start(
@@ -191,8 +203,7 @@ def start(
 
 def launched(*words: str) -> list[str]:
     """The command by which a program that starts others starts `shiftbook WORDS` from the fork server."""
-    launcher = Path(__file__).with_name("launcher.py")
-    return [sys.executable, "-I", "-S", str(launcher), str(SERVER.address), *words]
+    return [*LAUNCHER, str(SERVER.address), *words]
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:

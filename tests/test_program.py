@@ -124,7 +124,7 @@ def test_one_server_serves_a_run_and_ends_with_it(tmp_path: Path, short: Path) -
         assert sorted(said) == [["True", "False"], ["True", "True"]], "a door each, begun by one of them"
         (begun,) = (each for each, (_, found) in zip((one, other), said, strict=True) if found == "False")
         begun.kill()
-        assert list(short.glob("shiftbook-tests-*/door"))
+        assert list(short.glob("shiftbook-fork_server-*/door"))
         for each in {one, other} - {begun}:
             each.communicate("")
-    until(lambda: not list(short.glob("shiftbook-tests-*")), "the server has ended")
+    until(lambda: not list(short.glob("shiftbook-fork_server-*")), "the server has ended")
