@@ -88,7 +88,9 @@ def serve(listener: socket.socket, turn: IO[str]) -> tuple[Request, list[int]] |
             line, files, _, _ = socket.recv_fds(door, REQUEST_BYTES, MOST_FILES)
             if line and (pid := os.fork()) == 0:
                 signal.set_wakeup_fd(-1)
-                return Request(**json.loads(line)), files[1:]  # `become` closes all that is the server's
+                for each in (ended, wake, listener, *doors):
+                    each.detach()  # `become` closes all that is the server's; an object that is left open would warn
+                return Request(**json.loads(line)), files[1:]
             if line:
                 running[pid] = files[0]
                 _tell_begun(pid, files)
@@ -96,6 +98,8 @@ def serve(listener: socket.socket, turn: IO[str]) -> tuple[Request, list[int]] |
             doors.discard(door)
             door.close()
             if not doors and _nobody_comes(listener, turn):
+                for each in (ended, wake, listener):
+                    each.close()
                 return None
 
 
