@@ -22,7 +22,14 @@ from orchestrator.api.routes import (
     page,
     tokens,
 )
-from orchestrator.api.routes.delegation import capabilities, operations, publish, registrations, signals
+from orchestrator.api.routes.delegation import (
+    capabilities,
+    operations,
+    publish,
+    registrations,
+    shared_state,
+    signals,
+)
 from orchestrator.api.routes.devices import device_model, paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
@@ -60,6 +67,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     me.blueprint,
     capabilities.blueprint,
     registrations.blueprint,
+    shared_state.blueprint,
     publish.blueprint,
     operations.blueprint,
     signals.blueprint,

@@ -1,4 +1,7 @@
-"""With what does this node's registrar report? Its role says whether there is one."""
+"""With what does this node's registrar report, and what does headquarters' state mean here?
+
+Its role says whether there is one.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from orchestrator.app import wiring
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.settings import Settings
 from orchestrator.node.headquarters.registrar import Registrar
+from orchestrator.node.headquarters.shared_reader import SharedStateReader
+from orchestrator.node.headquarters.state_cache import StateCache
 from orchestrator.node.loop import Node
 from orchestrator.workflow.delegation.node_status import NodeStatus
+from orchestrator.workflow.delegation.shared_state import SharedState
 
 
 def open_registrar(settings: Settings, node: Node) -> Registrar | None:
@@ -30,7 +36,27 @@ def open_registrar(settings: Settings, node: Node) -> Registrar | None:
         sign=node.bus.sign,
         tell=node.tell,
         now_ms=lambda: int(wiring.now().timestamp() * 1000),
+        shared=SharedStateReader(
+            url=settings.hq_url,
+            cache=StateCache(home=settings.home),
+            apply=lambda state: shut_out(settings, state),
+            tell=node.tell,
+            now=wiring.now,
+        ),
     )
+
+
+def shut_out(settings: Settings, state: SharedState) -> tuple[str, ...]:
+    """Shuts devices out here that headquarters shut out, and says which; headquarters wins. Raises StoreFailed."""
+    if not state.devices_out:
+        return ()
+    stores = wiring.stores(settings)
+    try:
+        mine = [each for each in stores.paired.listing() if each.revoked is None and each.id in state.devices_out]
+        done = [each.name for each in mine if stores.paired.revoke(each.id)]
+    finally:
+        stores.close()
+    return tuple(f"the device {name!r} was shut out by headquarters, and is here, too" for name in done)
 
 
 def node_status(settings: Settings, node: Node, number: int, latency_ms: float | None) -> NodeStatus:

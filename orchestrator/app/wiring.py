@@ -204,10 +204,12 @@ def tamper_check(settings: Settings) -> TamperCheck:
 
 
 def stores(settings: Settings) -> Stores:
-    """What this node keeps in its own database. Raises WrongSetting, StoreFailed."""
+    """What this node keeps in its own database. Raises WrongSetting, StoreFailed, GlobalStateRefused."""
     from orchestrator.adapters.database.factory import open_stores
+    from orchestrator.core.state_scope import DatabaseUser
 
-    return open_stores(settings.store_url, now=now, new_id=lambda: os.urandom(16).hex(), node=settings.node)
+    user = DatabaseUser(node=settings.node, role=settings.role)
+    return open_stores(settings.store_url, now=now, new_id=lambda: os.urandom(16).hex(), node=settings.node, user=user)
 
 
 def router(settings: Settings) -> Router:

@@ -38,6 +38,10 @@ class Refused(OrchestratorError):
     exit_code = 4
 
 
+class GlobalStateRefused(Refused):
+    """A node that is not headquarters does not write what is the whole fleet's."""
+
+
 class UnusableResult(OrchestratorError):
     """What an attempt brought cannot become its mission's result."""
 

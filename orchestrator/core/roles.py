@@ -77,6 +77,8 @@ class RolePolicy:
     """Takes those that change a project, too."""
     idle_work: bool
     """Looks for useful work of its own when it has none."""
+    writes_global: bool
+    """Writes what is the whole fleet's (`core/state_scope`)."""
     issues_ops_tokens: bool
     serves_git: bool
     """May serve the ledger to git over HTTP."""
@@ -98,6 +100,7 @@ def role_policy(role: Role, switches: RoleSwitches) -> RolePolicy:
         takes_missions=switches.accept_delegations,
         codes=switches.accept_delegations and switches.vp_coder,
         idle_work=switches.proactive_autonomy,
+        writes_global=not worker,
         issues_ops_tokens=hq,
         serves_git=not worker,
     )

@@ -40,6 +40,7 @@ def _rows(policy: RolePolicy) -> Iterator[tuple[str, str]]:
     yield "change projects (coding_task)", "" if policy.codes else working or "ENABLE_VP_CODER is off"
     yield "take missions in for the fleet over HTTP", "" if policy.publishes else HQ_ONLY
     yield "keep who is registered", "" if policy.publishes else HQ_ONLY
+    yield "write what is the whole fleet's", "" if policy.writes_global else "a LOCAL_WORKER reads it from headquarters"
     yield "do work of its own when idle", "" if policy.idle_work else "ENABLE_PROACTIVE_AUTONOMY is off"
     yield "issue ops tokens", "" if policy.issues_ops_tokens else HQ_ONLY
     yield "serve the ledger to git", "" if policy.serves_git else "a LOCAL_WORKER never does"

@@ -31,7 +31,9 @@ BUSY_MS = 30_000
 """How long a writer waits for another one, in milliseconds, on either database."""
 PRAGMAS = (f"busy_timeout={BUSY_MS}", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 """FULL: with less, the last turns of a conversation would be gone after a power cut (https://sqlite.org/wal.html)."""
-SETTINGS = (f"SET lock_timeout = {BUSY_MS}", "SET client_encoding = 'UTF8'")
+LOCK_TIMEOUT = f"SET LOCAL lock_timeout = {BUSY_MS}"
+"""For this transaction alone. A pooler that lends a connection out for a transaction (PgBouncer) would give what is set
+for a session to whoever comes next, and not to us the next time."""
 CONNECT_SECONDS = 5
 """How long a server may take to let us in."""
 WRITES_OPTION = "shiftbook_writes"
@@ -97,7 +99,7 @@ def open_database(url: str) -> Database:
         more: dict[str, Any] = {"max_overflow": 20}
         if not is_sqlite:
             # nothing is prepared at the server: behind a pooler the next transaction may be at another one
-            arguments = {"connect_timeout": CONNECT_SECONDS, "prepare_threshold": None}
+            arguments = {"connect_timeout": CONNECT_SECONDS, "prepare_threshold": None, "client_encoding": "UTF8"}
             more |= {"pool_pre_ping": True, "connect_args": arguments}
         engine = create_engine(parsed, **more)
     except ImportError as error:
@@ -105,9 +107,9 @@ def open_database(url: str) -> Database:
         raise WrongSetting(VARIABLE, why) from error
     except ArgumentError as error:
         raise WrongSetting(VARIABLE, str(error)) from error
-    event.listen(engine, "connect", _prepare_sqlite if is_sqlite else _prepare_server)
     if is_sqlite:
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin if is_sqlite else _begin_at_server)
     _bring_up(engine)
     return Database(engine)
 
@@ -186,11 +188,8 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor.close()
 
 
-def _prepare_server(connection: Any, _: object) -> None:
-    with connection.cursor() as cursor:
-        for setting in SETTINGS:
-            cursor.execute(setting)
-    connection.commit()
+def _begin_at_server(connection: Connection) -> None:
+    connection.exec_driver_sql(LOCK_TIMEOUT, execution_options={"stream_results": False})  # no cursor holds a SET
 
 
 def _begin(connection: Connection) -> None:

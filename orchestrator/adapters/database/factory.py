@@ -14,15 +14,29 @@ from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairing
 from orchestrator.adapters.database.push_subscriptions import SqlPushSubscriptions
 from orchestrator.adapters.database.registrations import SqlRegistrations
 from orchestrator.adapters.database.signals import SqlSignals
+from orchestrator.adapters.database.state_guard import admit
 from orchestrator.adapters.database.synced_chats import SqlSyncedChats
 from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
 from orchestrator.core.ports.stores import Stores
+from orchestrator.core.state_scope import DatabaseUser
 
 
-def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], str], node: str = "node") -> Stores:
-    """All stores in the database at `url`, for the node of this name; close them. Raises WrongSetting, StoreFailed."""
+def open_stores(
+    url: str,
+    *,
+    now: Callable[[], datetime],
+    new_id: Callable[[], str],
+    node: str = "node",
+    user: DatabaseUser | None = None,
+) -> Stores:
+    """All stores in the database at `url`, for the node of this name; close them. Without a `user` nobody is judged.
+
+    Raises WrongSetting, StoreFailed, and GlobalStateRefused where the database is headquarters' and the user is not.
+    """
     database = open_database(url)
+    if user is not None:
+        admit(database, user)
     operations = SqlSyncOps(database=database, node=node)
     return Stores(
         synced_chats=SqlSyncedChats(database=database, now=now),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import Refused
+
+if TYPE_CHECKING:
+    from orchestrator.core.settings import Settings
 
 
 @click.command("can")
@@ -41,13 +44,17 @@ def _division(one: dict[str, Any]) -> str:
 @click.command("registered")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def registered(as_json: bool) -> None:
-    """Lists the nodes that reported to this machine over HTTP, which is headquarters, and how each was."""
+    """Lists the nodes that reported to headquarters over HTTP, and how each was.
+
+    A worker shows what headquarters told it last, and when.
+    """
     from orchestrator.core.time_text import format_duration
     from orchestrator.workflow.delegation.registry import registration_row
 
     settings = load_settings()
     if not settings.policy.publishes:
-        raise Refused("headquarters alone keeps who is registered: run this there (FACTORY_ROLE=HEADQUARTERS)")
+        _told_by_headquarters(settings, as_json=as_json)
+        return
     stores, now = wiring.stores(settings), datetime.now(UTC)
     try:
         rows = [registration_row(each, now) for each in stores.registrations.every()]
@@ -66,3 +73,24 @@ def registered(as_json: bool) -> None:
         terminal.print_rows([("", str(row["node"]), " · ".join(filter(None, facts)), str(row["state"]))])
     if not rows:
         click.echo("No node has registered. A worker does with SHIFTBOOK_HQ_URL and SHIFTBOOK_HQ_TOKEN.")
+
+
+def _told_by_headquarters(settings: Settings, *, as_json: bool) -> None:
+    """What a worker knows of it. Raises Refused where it knows nothing."""
+    from orchestrator.core.time_text import format_duration
+    from orchestrator.node.headquarters.state_cache import StateCache
+
+    kept = StateCache(home=settings.home).load()
+    if kept is None:
+        raise Refused(
+            "headquarters keeps who is registered, and has told this machine nothing yet: run this there "
+            "(FACTORY_ROLE=HEADQUARTERS), or start this node with SHIFTBOOK_HQ_URL and SHIFTBOOK_HQ_TOKEN"
+        )
+    seconds = max(0.0, (datetime.now(UTC) - kept.read_at).total_seconds())
+    if as_json:
+        terminal.print_json([each.model_dump() | {"read_seconds_ago": round(seconds)} for each in kept.state.nodes])
+        return
+    click.echo(f"as headquarters ({kept.state.hq}) said {format_duration(seconds)} ago:")
+    for each in kept.state.nodes:
+        working = f"works on {each.works_on}" if each.works_on else "free"
+        terminal.print_rows([("", each.node, f"{working} · {each.version}", each.state)])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from missions.plain_data import read_json
 from orchestrator.core.background import run_in_background
 from orchestrator.core.events import Tell
+from orchestrator.node.headquarters.shared_reader import SharedStateReader
 from orchestrator.workflow.delegation.node_status import MAX_NUMBER, NodeStatus, print_status, signed_bytes
 from sync.backoff import Backoff
 
@@ -39,6 +40,8 @@ class Registrar:
     sign: Callable[[bytes], str] | None
     tell: Tell
     now_ms: Callable[[], int]
+    shared: SharedStateReader | None = None
+    """What reads headquarters' state on the same line, after a report that was taken."""
     transport: httpx.BaseTransport | None = None
     """For tests: how headquarters is reached without a network."""
     failures: int = 0
@@ -73,6 +76,8 @@ class Registrar:
         if why:
             self.tell("hq", f"not registered with headquarters: {why}; tried again, the work goes on", once=True)
             return RETRY.spread(RETRY.after(self.failures))
+        if self.shared is not None:
+            self.shared.refresh(client, self._headers())
         return INTERVAL_SECONDS
 
     def _send(self, client: httpx.Client) -> httpx.Response:
@@ -80,11 +85,13 @@ class Registrar:
         self._number = min(max(self._number + 1, self.now_ms()), MAX_NUMBER)
         report = print_status(self.status(self._number, self._latency))
         body = {"report": report, "signature": self.sign(signed_bytes(report)) if self.sign else ""}
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         begun = time.monotonic()
-        answer = client.post(self.url.rstrip("/") + PATH, json=body, headers=headers)
+        answer = client.post(self.url.rstrip("/") + PATH, json=body, headers=self._headers())
         self._latency = round((time.monotonic() - begun) * 1000, 1)
         return answer
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
 def _refusal(status: int) -> str:

@@ -192,7 +192,7 @@ def test_a_full_disk(stores: Stores, database: Database, backend: str) -> None:
 def test_a_writer_who_never_ends(url: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others are told that it is held, after waiting, never that it is locked."""
     monkeypatch.setattr(opening, "PRAGMAS", ("busy_timeout=50",))
-    monkeypatch.setattr(opening, "SETTINGS", ("SET lock_timeout = 50",))
+    monkeypatch.setattr(opening, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = 50")
     one, other = open_database(url), open_database(url)
     with one.writing() as session:
         one.hold(session, "x")
