@@ -89,6 +89,11 @@ class Git:
         """What every call's environment has besides."""
         return self._env
 
+    @env.setter
+    def env(self, env: Mapping[str, str]) -> None:
+        """Calls that begin from now on have this."""
+        self._env = dict(env)
+
     def run(
         self,
         *args: str,

@@ -90,6 +90,10 @@ class GitRemote:
         self.mends = False
         """Whether refs whose objects the server has lost are mended from here, and not only left out."""
 
+    def show_token(self, token: str) -> None:
+        """From now on the server is shown this token."""
+        self._git.env = bearer_environment(self.url, token)
+
     def mend_refs(self, *, grace: float, notice: Callable[[str], None]) -> None:
         """From now on refs whose objects the server has lost are mended from here, after `grace` seconds if need be."""
         self.mends, self.broken.grace, self.broken.notice = True, grace, notice

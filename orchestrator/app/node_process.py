@@ -17,6 +17,7 @@ from orchestrator.app import wiring
 from orchestrator.app.deployment.supervisor import READY, STOPPING, Supervisor, feed_watchdog, take_supervisor
 from orchestrator.app.factories import node_factory
 from orchestrator.app.registration import open_registrar
+from orchestrator.app.secret_rotation import build_rotation
 from orchestrator.app.updates.going_back import write_pid
 from orchestrator.app.updates.version_dirs import VersionDirs, running_version
 from orchestrator.app.web_process import WebServer
@@ -67,12 +68,16 @@ def _run(
     told_to_end = _install_signal_handlers(node, tell, web, supervisor)
     stops = [_watch_ledger(settings.ledger, node.jobs.wake.set)]
     stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.jobs.wake.set))
+    ear: HqEventClient | None = None
     if settings.hq_url and not once:
         ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.jobs.wake.set, tell)
         stops.append(ear.start())
     if own is not None:
         stops.append(_follow_version(*own, node, tell, web))
     registrar = open_registrar(settings, node) if not once else None
+    if not once:
+        rotation = build_rotation(settings, tell, node, web=web, registrar=registrar, ear=ear)
+        stops.append(rotation.start())
 
     def begun() -> None:
         node.heartbeat.progress.completed()  # what hangs from here on is a hung loop

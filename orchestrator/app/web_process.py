@@ -34,12 +34,17 @@ class WebServer:
     def __init__(self, home: Path, tell: Tell) -> None:
         self.home, self.tell = home, tell
         self._process: subprocess.Popen[bytes] | None = None
-        self._ending = threading.Event()
+        self._ending, self._renewing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
         """Starts it, and goes on doing so when it ends by itself."""
         self._thread.start()
+
+    def renew(self) -> None:
+        """Has it tell its running answers to their end and start anew, with the settings as they are now."""
+        self._renewing.set()
+        self._signal(signal.SIGTERM)
 
     def drain(self) -> None:
         """Has it take nothing new and tell its running answers to their end. Returns at once."""
@@ -69,6 +74,9 @@ class WebServer:
             code = self._live()
             if self._ending.is_set():
                 return
+            if self._renewing.is_set():
+                self._renewing.clear()
+                continue
             rest = RESTART.first if time.monotonic() - begun >= STABLE_SECONDS else rest
             self.tell("http", f"the web server ended ({self._why(code)}); it is started again", once=True)
             self._ending.wait(rest)

@@ -1,8 +1,8 @@
 """From where are a node's settings read, and which source counts?
 
-Environment variables, then the credentials that systemd has loaded for the node's unit, then `.env` in the home folder,
-then `.env` in the working folder, unless that folder lies in a Git work tree. A value that cannot be used is one line
-that names the variable, and exit code 2.
+Environment variables, then the credentials that systemd has loaded for the node's unit, then, for secrets alone, an
+Infisical server where one is set, then `.env` in the home folder, then `.env` in the working folder, unless that folder
+lies in a Git work tree. A value that cannot be used is one line that names the variable, and exit code 2.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.errors import WrongSetting
+from orchestrator.core.errors import SecretsUnavailable, WrongSetting
+from orchestrator.core.roles import Role
 
 if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
@@ -32,7 +33,12 @@ def load_settings(**overrides: Any) -> Settings:
     above |= given
     try:
         home = Settings.model_validate(below | above).home
-        return Settings.model_validate(below | _file_variables(home / ".env") | above)
+        written = below | _file_variables(home / ".env")
+        settings = Settings.model_validate(written | above)
+        if not settings.infisical_url:
+            return settings
+        served, lacking = _served_secrets(settings)
+        return Settings.model_validate(written | served | above).without(lacking)
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
@@ -42,6 +48,33 @@ def load_settings(**overrides: Any) -> Settings:
             "" if secret else f", not {first.get('input')!r}"
         )  # what may be a secret is not said, not even to its owner
         raise WrongSetting(name, f"{message[0].lower()}{message[1:]}{found}") from (None if secret else error)
+
+
+def _served_secrets(settings: Settings) -> tuple[dict[str, Any], str]:
+    """What the server of secrets sets, and why that is nothing. It can set secrets, and nothing else: no role, no path.
+
+    Headquarters and standalone nodes do not go on without: they raise SecretsUnavailable, or WrongSetting. A worker
+    does, with what else it has, and says so.
+    """
+    from orchestrator.core.secret_server import SecretServer, read_secrets
+    from orchestrator.core.settings import secret_variables
+
+    server = SecretServer(
+        url=settings.infisical_url.rstrip("/"),
+        project=settings.infisical_project,
+        environment=settings.infisical_environment,
+        path=settings.infisical_path,
+        client_id=settings.infisical_client_id,
+        client_secret=settings.infisical_client_secret.get_secret_value(),
+    )
+    try:
+        found = read_secrets(server)
+    except SecretsUnavailable as error:
+        if settings.role is not Role.LOCAL_WORKER:
+            raise
+        return {}, f"{error}; this worker goes on without"
+    wanted = secret_variables() - {"SHIFTBOOK_INFISICAL_CLIENT_SECRET"}
+    return {name: value for name, value in _set_variables(found).items() if name in wanted}, ""
 
 
 def _credentials(known: Iterable[str]) -> dict[str, Any]:

@@ -110,6 +110,17 @@ class StoreFailed(OrchestratorError):
         super().__init__(f"the database {place}: {why}")
 
 
+class SecretsUnavailable(OrchestratorError):
+    """The server that keeps this node's secrets does not give them. `passing` failures may be over in a minute.
+
+    `status` is what it answered; 0 where it did not.
+    """
+
+    def __init__(self, place: str, why: str, *, passing: bool = False, status: int = 0) -> None:
+        self.place, self.why, self.passing, self.status = place, why, passing, status
+        super().__init__(f"the secrets at {place}: {why}")
+
+
 class BackupFailed(OrchestratorError):
     """A backup could not be written; nothing is left of the attempt."""
 

@@ -59,6 +59,12 @@ def variable(field: str) -> str:
     return UNPREFIXED.get(field, f"SHIFTBOOK_{field.upper()}")
 
 
+def secret_variables() -> frozenset[str]:
+    """The variables that are secrets whatever they say; the database's URL may hold a password."""
+    secret = (name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+    return frozenset(map(variable, secret)) | {variable("database_url")}
+
+
 def _server(url: str) -> str:
     """The scheme, host and port of a web address; empty for any other."""
     found = re.match(r"https?://[^/]+", url)
@@ -129,6 +135,15 @@ class Settings(BaseModel):
     redis_lease: float = Field(default=60.0, ge=1, le=3600)
     public_url: str = ""
     announce: bool | None = None
+    infisical_url: str = ""
+    infisical_project: str = ""
+    infisical_environment: str = "prod"
+    infisical_path: str = "/"
+    infisical_client_id: str = ""
+    infisical_client_secret: SecretStr = SecretStr("")
+    backup_to: tuple[str, ...] = ()
+    _lacking: str = PrivateAttr(default="")
+    """Why secrets of a server are not among these settings; empty where nothing lacks."""
     _apart: str = PrivateAttr(default="")
     """The folder's name of a ledger that is not the one of this machine's node; empty for that."""
 
@@ -208,7 +223,7 @@ class Settings(BaseModel):
             raise ValueError("write other nodes' web addresses, such as https://vps.example:8823, separated by commas")
         return value
 
-    @field_validator("peers", "sync_peers", mode="before")
+    @field_validator("peers", "sync_peers", "backup_to", mode="before")
     @classmethod
     def _urls(cls, value: Any) -> Any:
         return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
@@ -237,6 +252,17 @@ class Settings(BaseModel):
             return slug(self.node_id or platform.node().partition(".")[0] or "node")
         except BadName as error:
             raise WrongSetting("SHIFTBOOK_NODE_ID", str(error)) from error
+
+    @property
+    def lacking(self) -> str:
+        """Why a worker goes without the secrets of its server; empty where it has them, or needs none."""
+        return self._lacking
+
+    def without(self, why: str) -> Settings:
+        """The same settings, which remember why secrets lack."""
+        other = self.model_copy()
+        other._lacking = why
+        return other
 
     @property
     def supplier_secrets(self) -> dict[str, str]:

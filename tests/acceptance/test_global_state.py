@@ -1,4 +1,4 @@
-"""Headquarters on PostgreSQL behind PgBouncer, a worker on SQLite: what is global is not lost with the worker's home."""
+"""Headquarters on PostgreSQL behind PgBouncer, a worker on SQLite: its home is lost, and nothing global with it."""
 
 from __future__ import annotations
 

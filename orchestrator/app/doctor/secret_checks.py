@@ -1,4 +1,4 @@
-"""Checks of secrets: can anybody else on this machine read one?"""
+"""Checks of secrets: can anybody else on this machine read one, and are those here that a server keeps?"""
 
 from __future__ import annotations
 
@@ -11,14 +11,8 @@ from dotenv import dotenv_values
 
 from orchestrator.app.deployment.layout import CREDENTIALS
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
-from orchestrator.core.settings import Settings, variable
+from orchestrator.core.settings import Settings, secret_variables
 
-SECRET_FIELDS = (
-    *("openai_key", "peers_key", "hf_token", "git_token", "hook_secret", "hq_token", "sync_token", "notify"),
-    *("signal_secrets", "redis_url"),
-)
-"""Settings that are secrets whatever they say."""
-SECRETS = (*(variable(field) for field in SECRET_FIELDS), "SHIFTBOOK_DATABASE_URL")
 SHOWN = 5
 """So many files are named."""
 
@@ -36,6 +30,15 @@ def check_secrets(settings: Settings) -> CheckResult:
     return CheckResult(what="secrets", health=CheckStatus.POOR, says=says, remedy=remedy)
 
 
+def check_secret_server(settings: Settings) -> Iterator[CheckResult]:
+    """Whether the server of secrets gave them, where there is one. Headquarters would not have come so far without."""
+    if settings.infisical_url:
+        health = CheckStatus.POOR if settings.lacking else CheckStatus.GOOD
+        says = settings.lacking or f"{settings.infisical_url} gives this node's secrets"
+        remedy = "mend what the line says; the node takes them up by itself" if settings.lacking else ""
+        yield CheckResult(what="secret server", health=health, says=says, remedy=remedy)
+
+
 def _secret_files(home: Path) -> Iterator[Path]:
     """The files that hold a secret, as far as this user may look."""
     if _holds_secret(home / ".env"):
@@ -49,7 +52,10 @@ def _secret_files(home: Path) -> Iterator[Path]:
 
 
 def _holds_secret(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.R_OK) and any(dotenv_values(path).get(name) for name in SECRETS)
+    if not path.is_file() or not os.access(path, os.R_OK):
+        return False
+    said = dotenv_values(path)
+    return any(said.get(name) for name in secret_variables())
 
 
 def _world_readable(path: Path) -> bool:

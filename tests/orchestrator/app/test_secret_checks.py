@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.app.doctor import secret_checks
 from orchestrator.app.doctor.check_result import CheckStatus
-from orchestrator.app.doctor.secret_checks import SECRETS, check_secrets
-from orchestrator.core.settings import Settings, variable
+from orchestrator.app.doctor.secret_checks import check_secret_server, check_secrets
+from orchestrator.core.settings import Settings, secret_variables, variable
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def everybodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_secret_is_known() -> None:
     """A setting whose type says that it is secret is looked for."""
     secret = {variable(name) for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
-    assert secret == set(SECRETS) - {"SHIFTBOOK_DATABASE_URL"}
+    assert secret == secret_variables() - {"SHIFTBOOK_DATABASE_URL"}
 
 
 @pytest.mark.parametrize("where", [".env", "keys/node", "shiftbook.db", "../credentials/SHIFTBOOK_GIT_TOKEN"])
@@ -57,3 +57,14 @@ def test_no_secret(everybodys: Path) -> None:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
     assert check_secrets(Settings(home=home)).health is CheckStatus.GOOD
+
+
+def test_a_server_of_secrets(everybodys: Path) -> None:
+    """Whether it gave them; nothing is said where there is none."""
+    assert [*check_secret_server(Settings(home=everybodys))] == []
+    there = Settings(home=everybodys, infisical_url="https://secrets.example")
+    (good,) = check_secret_server(there)
+    (poor,) = check_secret_server(there.without("it does not answer; this worker goes on without"))
+    assert (good.health, poor.health) == (CheckStatus.GOOD, CheckStatus.POOR)
+    assert "goes on without" in poor.says
+    assert poor.remedy
