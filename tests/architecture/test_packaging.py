@@ -36,6 +36,7 @@ EXTRA_MODULES: dict[str, frozenset[str]] = {
         {"orchestrator/adapters/redis_bus/bus.py", "orchestrator/adapters/redis_bus/connection.py"},
     ),
     "llama_cpp": frozenset(),
+    "pyrage": frozenset(),
 }
 """What an extra brings, and the modules that may need it when they are loaded; their users ask whether it is there."""
 

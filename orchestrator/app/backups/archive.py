@@ -59,6 +59,8 @@ class Manifest(BaseModel):
     node: str
     made: str
     """The moment, as UTC."""
+    secrets: bool = True
+    """Whether private keys and the secrets of `.env` are in it; older versions saved them always."""
     parts: tuple[BackupPart, ...] = ()
 
     @property

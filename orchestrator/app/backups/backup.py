@@ -1,8 +1,8 @@
 """What of a node cannot be made again, and how does it come back?
 
 A backup holds the database, as a consistent copy, and everything in the home folder but what can be fetched or made
-again. It is taken while the node runs. A restore never mixes: the home folder becomes what the backup holds, and what
-was there is kept beside it.
+again. It is taken while the node runs. Secrets are in it only where it is encrypted. A restore never mixes: the home
+folder becomes what the backup holds, and what was there is kept beside it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from orchestrator import __version__
 from orchestrator.app import wiring
 from orchestrator.app.backups import archive
 from orchestrator.app.backups.archive import Manifest, OnBytesDone
+from orchestrator.app.backups.encryption import SUFFIX, decrypt, encrypt, is_encrypted, read_recipients
+from orchestrator.app.backups.secret_parts import SETTINGS_FILE, carry_over, is_private, without_secrets
 from orchestrator.app.kept_revocations import read_revocations
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.environment import load_settings
@@ -34,25 +36,31 @@ from orchestrator.core.settings import Settings
 from orchestrator.core.time_text import format_utc
 
 DATABASE_PART, HOME_PREFIX = "database.db", "home/"
+STAGE_PREFIX = ".shiftbook-backup-"
 EXCLUDED = (
     *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
     *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
     *("recall.db", "recall.db-*", "seen.json", "edits.json", "fleets"),  # what is seen and indexed of ledgers
     *("beat",),  # which machine beats
     *("*.lock", "*.new", "*.tmp", "node.pid", RECORD_FILE),  # a running process's own
-    *("http.log", "http.err", "nudge", "gate"),
+    *("http.log", "http.err", "nudge", "gate", "headquarters.json"),
+    f"{STAGE_PREFIX}*",
 )
 """What lies in the home folder and is in no backup, as patterns of names. Anything else is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SavedBackup:
-    """A backup that was made. `skipped` are things in the home folder that are no files, such as sockets."""
+    """A backup that was made. `skipped` are things in the home folder that are no files, such as sockets.
+
+    `secrets_left_out` are how many private keys and lines of `.env` it lacks, because it is not encrypted.
+    """
 
     path: Path
     manifest: Manifest
     rows: int
     skipped: tuple[str, ...]
+    secrets_left_out: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +68,8 @@ class RestoredBackup:
     """A backup that was put back. `aside` are where what was there before is kept.
 
     `kept_out` says of each whom the backup would have let in that they are not; `revocations_known` whether anything
-    could tell who was revoked since.
+    could tell who was revoked since. `carried` are how many secrets came from the home that was there, where the backup
+    has none.
     """
 
     home: Path
@@ -70,41 +79,71 @@ class RestoredBackup:
     aside: tuple[Path, ...]
     kept_out: tuple[str, ...] = ()
     revocations_known: bool = True
+    carried: int = 0
 
 
-def save(settings: Settings, target: Path, say: OnBytesDone) -> SavedBackup:
+@dataclass(kw_only=True)
+class _Copying:
+    """What copying a home comes to."""
+
+    whole: bool
+    """With its secrets."""
+    databases: frozenset[str]
+    skipped: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+
+def save(settings: Settings, target: Path, say: OnBytesDone, *, to: Sequence[str] = ()) -> SavedBackup:
     """Writes a backup to the file `target`, or into it if it is a folder; a node may run meanwhile.
 
-    Raises NotFound without a home, WrongSetting, Refused when the file is there, BackupFailed, StoreFailed.
+    With recipients it holds the node's secrets, too, and is encrypted `to` them; without, neither. Raises NotFound
+    without a home, WrongSetting, Refused when the file is there, BackupFailed, StoreFailed.
     """
     home = settings.home
     if not home.is_dir():
         raise NotFound(f"there is no node's home at {home}: SHIFTBOOK_HOME says where it is")
     now = wiring.now()
-    path = _target(target.absolute(), home, f"shiftbook-{settings.node}-{now:%Y%m%dT%H%M%SZ}.tar.gz")
+    readers = read_recipients(to) if to else []
+    ending = f".tar.gz{SUFFIX}" if readers else ".tar.gz"
+    path = _target(target.absolute(), home, f"shiftbook-{settings.node}-{now:%Y%m%dT%H%M%SZ}{ending}")
     stores = wiring.stores(settings)
     try:
+        # what is not encrypted yet does not touch the disk that the backup is for
+        beside = home if readers else path.parent
         with (
             _translate_write_errors(path),
-            tempfile.TemporaryDirectory(prefix=".shiftbook-backup-", dir=path.parent) as name,
+            tempfile.TemporaryDirectory(prefix=STAGE_PREFIX, dir=beside) as name,
         ):
-            stage = Path(name)
+            stage = Path(name, "parts")
+            stage.mkdir()
             rows = stores.copies.save(stage / DATABASE_PART)
-            skipped = tuple(_copy(home, stage / HOME_PREFIX, settings))
+            copied = _copy(home, stage / HOME_PREFIX, settings, whole=bool(readers))
             about = Manifest(
                 version=__version__,
                 schema_revision=stores.copies.schema,
                 node=settings.node,
                 made=format_utc(now),
+                secrets=bool(readers),
             )
-            manifest = archive.pack(stage, path, about, say)
+            packed = Path(name, "packed.tar.gz") if readers else path
+            manifest = archive.pack(stage, packed, about, say)
+            if readers:
+                encrypt(packed, path, readers)
     finally:
         stores.close()
-    return SavedBackup(path=path, manifest=manifest, rows=rows, skipped=skipped)
+    return SavedBackup(
+        path=path,
+        manifest=manifest,
+        rows=rows,
+        skipped=tuple(copied.skipped),
+        secrets_left_out=copied.left_out,
+    )
 
 
-def restore(settings: Settings, file: Path, say: OnBytesDone, *, force: bool) -> RestoredBackup:
-    """Makes the home folder and the database what the backup holds.
+def restore(
+    settings: Settings, file: Path, say: OnBytesDone, *, force: bool, identity: Path | None = None
+) -> RestoredBackup:
+    """Makes the home folder and the database what the backup holds; `identity` opens an encrypted one.
 
     Raises NotFound, WrongSetting for a file that is no whole backup, and Refused while a node runs there, or when
     something is there already and `force` is not set. Until all of the backup was read and checked nothing is changed.
@@ -113,8 +152,15 @@ def restore(settings: Settings, file: Path, say: OnBytesDone, *, force: bool) ->
         raise NotFound(f"there is no backup {file}")
     home, stamp = settings.home, f"{wiring.now():%Y%m%dT%H%M%SZ}"
     home.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{home.name}.restore-", dir=home.parent))
+    sealed = Path(tempfile.mkdtemp(prefix=f".{home.name}.restore-", dir=home.parent))
+    stage = sealed / "parts"
+    stage.mkdir(mode=0o700)
     try:
+        if is_encrypted(file):
+            if identity is None:
+                raise WrongSetting(file.name, "it is encrypted: --identity KEYFILE opens it (of age or ssh)")
+            decrypt(file, sealed / "packed.tar.gz", identity)
+            file = sealed / "packed.tar.gz"
         manifest = archive.unpack(file, stage, _is_backup_part, say)
         if not (stage / DATABASE_PART).is_file():
             raise WrongSetting(file.name, "it is no backup of a node: it holds no database")
@@ -122,7 +168,7 @@ def restore(settings: Settings, file: Path, say: OnBytesDone, *, force: bool) ->
         with _no_node_running(home):
             return _put_back(settings, stage, manifest, stamp, force=force)
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        shutil.rmtree(sealed, ignore_errors=True)
 
 
 def _target(target: Path, home: Path, name: str) -> Path:
@@ -157,29 +203,42 @@ def _is_backup_part(name: str) -> bool:
     return name == DATABASE_PART or (name.startswith(HOME_PREFIX) and not _is_excluded(top.casefold()))
 
 
-def _copy(home: Path, folder: Path, settings: Settings) -> Iterator[str]:
-    """Copies what cannot be made again; yields what is no file."""
+def _copy(home: Path, folder: Path, settings: Settings, *, whole: bool) -> _Copying:
+    """Copies what cannot be made again; says what is no file, and how much of it is secret and stays."""
     own = settings.store_url.removeprefix("sqlite:///")
-    databases = {own, f"{own}-wal", f"{own}-shm"}
+    copying = _Copying(whole=whole, databases=frozenset({own, f"{own}-wal", f"{own}-shm"}))
     for top in sorted(home.iterdir()):
         if not _is_excluded(top.name):
-            yield from _copy_one(top, folder / top.name, top.name, databases)
+            _copy_one(top, folder / top.name, top.name, copying)
+    return copying
 
 
-def _copy_one(source: Path, target: Path, name: str, databases: set[str]) -> Iterator[str]:
-    if str(source) in databases:
+def _copy_one(source: Path, target: Path, name: str, copying: _Copying) -> None:
+    if str(source) in copying.databases:
         return
     if source.is_dir() and not source.is_symlink():
         for inner in sorted(source.iterdir()):
-            yield from _copy_one(inner, target / inner.name, f"{name}/{inner.name}", databases)
+            _copy_one(inner, target / inner.name, f"{name}/{inner.name}", copying)
     elif source.is_file() and archive.is_inside(name):
+        if not copying.whole and is_private(name):
+            copying.left_out += 1
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.write_bytes(source.read_bytes())
+            _copy_file(source, target, name, copying)
         except FileNotFoundError:
             return  # a letter that was delivered in this moment
     elif os.path.lexists(source):
-        yield name
+        copying.skipped.append(name)
+
+
+def _copy_file(source: Path, target: Path, name: str, copying: _Copying) -> None:
+    if copying.whole or name != SETTINGS_FILE:
+        target.write_bytes(source.read_bytes())
+        return
+    words, lines = without_secrets(source.read_text(encoding="utf-8"))
+    target.write_text(words, encoding="utf-8")
+    copying.left_out += lines
 
 
 @contextmanager
@@ -214,6 +273,7 @@ def _serving_process(home: Path) -> int | None:
 
 def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *, force: bool) -> RestoredBackup:
     home, new = settings.home, stage / HOME_PREFIX
+    carried = 0 if manifest.secrets else carry_over(home, new)
     after = load_settings(home=new)  # the restored `.env` may name another database
     elsewhere = bool(after.database_url)
     revoked = read_revocations(settings)  # before anything is written: it may be the very database
@@ -246,6 +306,7 @@ def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *
         aside=tuple(kept),
         kept_out=kept_out,
         revocations_known=revoked.known,
+        carried=carried,
     )
 
 

@@ -12,7 +12,7 @@ def drop_older(newest: Path, node: str, keep: int) -> tuple[Path, ...]:
     Only files with the very names that `shiftbook backup FOLDER` gives count: of another node, or called otherwise by
     a person, none is touched. Names tell the time, so that what a copy did to a file's own times does not matter.
     """
-    ours = re.compile(rf"shiftbook-{re.escape(node)}-[0-9]{{8}}T[0-9]{{6}}Z\.tar\.gz")
+    ours = re.compile(rf"shiftbook-{re.escape(node)}-[0-9]{{8}}T[0-9]{{6}}Z\.tar\.gz(\.age)?")
     if not ours.fullmatch(newest.name):
         return ()
     found = sorted(path for path in newest.parent.iterdir() if ours.fullmatch(path.name) and path.is_file())

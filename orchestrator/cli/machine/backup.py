@@ -22,11 +22,19 @@ if TYPE_CHECKING:
 @click.option(
     "--keep", type=click.IntRange(1, 10_000), help="Then delete all but so many of this node's backups there."
 )
+@click.option(
+    "--to",
+    "readers",
+    multiple=True,
+    metavar="RECIPIENT",
+    help="Encrypt it to this public key (age1… or an ssh key's line); may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print where it is and what it holds as JSON.")
-def backup(target: Path, keep: int | None, as_json: bool) -> None:
+def backup(target: Path, keep: int | None, readers: tuple[str, ...], as_json: bool) -> None:
     """Saves what of this node cannot be made again into one file, TARGET, or a new file in the folder TARGET.
 
-    The node may go on running. The file holds private keys: keep it where you would keep those.
+    The node may go on running. Private keys and other secrets are saved only with --to (or SHIFTBOOK_BACKUP_TO): then
+    the file is encrypted, and nobody but who holds the key of a recipient reads it.
     """
     from rich.filesize import decimal
 
@@ -34,17 +42,25 @@ def backup(target: Path, keep: int | None, as_json: bool) -> None:
     from orchestrator.app.backups.retention import drop_older
 
     with _progress("saving") as say:
-        saved = save(load_settings(), target, say)
+        settings = load_settings()
+        saved = save(settings, target, say, to=readers or settings.backup_to)
     gone = drop_older(saved.path, saved.manifest.node, keep) if keep else ()
     if as_json:
         told = {"file": str(saved.path), "bytes": saved.path.stat().st_size, "rows": saved.rows}
-        told |= {"deleted": [str(path) for path in gone]}
+        told |= {"deleted": [str(path) for path in gone], "secrets_left_out": saved.secrets_left_out}
         terminal.print_json(told | {"skipped": saved.skipped, **saved.manifest.model_dump()})
         return
     for name in saved.skipped:
         click.echo(f"shiftbook: {name} is no file and was left out", err=True)
+    if saved.secrets_left_out:
+        click.echo(
+            f"shiftbook: {saved.secrets_left_out} secrets (private keys, lines of .env) were left out: "
+            "--to RECIPIENT saves them too, encrypted",
+            err=True,
+        )
     size = decimal(saved.manifest.size)
-    click.echo(f"{saved.path}: {len(saved.manifest.parts)} files, {saved.rows:,} rows, {size}, read back whole")
+    sealed = ", encrypted" if saved.manifest.secrets else ""
+    click.echo(f"{saved.path}: {len(saved.manifest.parts)} files, {saved.rows:,} rows, {size}, read back whole{sealed}")
     for path in gone:
         click.echo(f"deleted {path}")
 
@@ -52,8 +68,11 @@ def backup(target: Path, keep: int | None, as_json: bool) -> None:
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Also where something is already; that is kept beside, never deleted.")
+@click.option(
+    "--identity", type=click.Path(path_type=Path), help="The private key (age's or ssh's) that opens an encrypted one."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was put back as JSON.")
-def restore(file: Path, force: bool, as_json: bool) -> None:
+def restore(file: Path, force: bool, identity: Path | None, as_json: bool) -> None:
     """Makes this machine's home folder (SHIFTBOOK_HOME) and its database what the backup FILE holds.
 
     Stop the node first. Everything is read and checked before anything is changed.
@@ -61,15 +80,20 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
     from orchestrator.app.backups import backup
 
     with _progress("restoring") as say:
-        done = backup.restore(load_settings(), file, say, force=force)
+        done = backup.restore(load_settings(), file, say, force=force, identity=identity)
     if as_json:
         told = {"home": str(done.home), "database": done.database, "rows": done.rows}
         told |= {"aside": [str(path) for path in done.aside], "kept_out": list(done.kept_out)}
-        told |= {"revocations_known": done.revocations_known}
+        told |= {"revocations_known": done.revocations_known, "carried": done.carried}
         terminal.print_json(told | done.manifest.model_dump())
         return
     made = f"{done.manifest.node}'s backup of {done.manifest.made}"
     click.echo(f"{done.home} is as in {made}, with {done.rows:,} rows in {done.database}")
+    if not done.manifest.secrets:
+        click.echo(
+            f"it holds no secrets; {done.carried} of this machine's own were taken over. Where keys lack now, "
+            "`shiftbook doctor` says which and what to do"
+        )
     for path in done.aside:
         click.echo(f"what was there before is kept in {path}")
     for words in done.kept_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,8 @@ from tests.orchestrator.api.role_table import (
     table_site,
 )
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "roles.md"
+ROOT = Path(__file__).resolve().parents[3]
+PAGE, ROUTES = ROOT / "docs" / "roles.md", ROOT / "orchestrator" / "api" / "routes"
 BEGIN, END = "<!-- generated: every route -->\n", "\n<!-- end -->"
 Table = Mapping[tuple[str, str], tuple[str, ...]]
 FOR_DEVICES = {"look", "chat", "missions", "approvals", "sync"}
@@ -74,6 +76,29 @@ def test_no_route_answers_to_a_method_that_it_does_not_have(build: Build, kind: 
         if "GET" in methods:
             assert judge(site, "HEAD", path, {}) == judge(site, "GET", path, {}), path
         assert site.client.options(path, headers=keys).status_code in {204, 404}, path
+
+
+def test_every_route_that_is_written_is_in_the_table(build: Build) -> None:
+    """Whatever setting adds it: the app that the table is made from serves each `@routes.METHOD` of `api/routes`."""
+    role, device_sync = COLUMNS["HEADQUARTERS"]
+    site = table_site(build, role, device_sync=device_sync)
+    served = {
+        (method, rule.endpoint.rpartition(".")[2])
+        for rule in site.app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+    written = {
+        (decorator.func.attr.upper(), each.name)
+        for path in ROUTES.rglob("*.py")
+        for each in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(each, ast.FunctionDef)
+        for decorator in each.decorator_list
+        if isinstance(decorator, ast.Call)
+        and isinstance(decorator.func, ast.Attribute)
+        and decorator.func.attr.upper() in METHODS
+    }
+    assert len(written) > 80
+    assert written - served == set()
 
 
 def test_the_check_of_the_columns_can_fail() -> None:

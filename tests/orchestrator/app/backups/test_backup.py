@@ -7,16 +7,20 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from filelock import FileLock
 
 from orchestrator.app import wiring
 from orchestrator.app.backups import backup
+from orchestrator.app.backups.archive import OnBytesDone
+from orchestrator.app.backups.backup import RestoredBackup, SavedBackup
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.conversations import ConversationTurn
@@ -36,6 +40,29 @@ FILES = {
     "unsent/fix.md": "my words",
 }
 REMADE = ("ledger.git/config", "cache/x", "models/big.gguf", "work/a/b", "recall.db", "seen.json", "http.log", "nudge")
+
+
+IDENTITY = pyrage.x25519.Identity.generate()
+READER = str(IDENTITY.to_public())
+
+
+def save(settings: Settings, target: Path, say: OnBytesDone) -> SavedBackup:
+    """A backup with everything, encrypted."""
+    return backup.save(settings, target, say, to=[READER])
+
+
+def restore(settings: Settings, file: Path, say: OnBytesDone, *, force: bool) -> RestoredBackup:
+    """Puts one back, with the key that opens it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".key") as key:
+        key.write(f"# created: today\n{IDENTITY}\n")
+        key.flush()
+        return backup.restore(settings, file, say, force=force, identity=Path(key.name))
+
+
+def opened_by(shelf: Path) -> tuple[str, str]:
+    """The option of the command that opens those of `save`."""
+    (shelf / "key").write_text(f"{IDENTITY}\n")
+    return "--identity", str(shelf / "key")
 
 
 class Place:
@@ -101,13 +128,13 @@ def shelf(tmp_path: Path) -> Path:
 def test_what_cannot_be_made_again_comes_back(place: Place, shelf: Path, tmp_path: Path) -> None:
     """Keys, pins, letters and every row are as they were on another machine; clones and caches are not carried."""
     here = place.fill()
-    saved = backup.save(place.settings, shelf, quiet)
+    saved = save(place.settings, shelf, quiet)
     assert saved.path.parent == shelf
     assert saved.path.name.startswith("shiftbook-desk-2")
     assert [*shelf.iterdir()] == [saved.path]
     assert saved.path.stat().st_mode & 0o777 == 0o600
     place.home = tmp_path / "other" / "home"
-    done = backup.restore(place.settings, saved.path, quiet, force=False)
+    done = restore(place.settings, saved.path, quiet, force=False)
     assert (done.rows, done.aside) == (saved.rows, ())
     assert place.files() == FILES
     assert place.turns(here) == 1
@@ -119,16 +146,16 @@ def test_what_cannot_be_made_again_comes_back(place: Place, shelf: Path, tmp_pat
 def test_a_home_in_use_is_kept_aside(place: Place, shelf: Path) -> None:
     """Without --force it is refused and untouched; with it what was there is beside it, whole."""
     here = place.fill()
-    saved = backup.save(place.settings, shelf / "mine.tar.gz", quiet)
+    saved = save(place.settings, shelf / "mine.tar.gz", quiet)
     (place.home / "keys" / "node").write_text("changed")
     stores = wiring.stores(place.settings)
     stores.conversations.append(here, ConversationTurn(role="user", content="after"))
     stores.close()
     before = place.files()
     with pytest.raises(Refused, match="--force"):
-        backup.restore(place.settings, saved.path, quiet, force=False)
+        restore(place.settings, saved.path, quiet, force=False)
     assert place.files() | {"node.lock": ""} == before | {"node.lock": ""}
-    done = backup.restore(place.settings, saved.path, quiet, force=True)
+    done = restore(place.settings, saved.path, quiet, force=True)
     assert place.files() == FILES
     assert place.turns(here) == 1
     (aside,) = done.aside
@@ -142,19 +169,19 @@ def test_a_home_in_use_is_kept_aside(place: Place, shelf: Path) -> None:
 def test_a_restore_waits_for_no_running_node(place: Place, shelf: Path) -> None:
     """While a node, or a server alone, lives in the home it is refused, --force or not."""
     place.fill()
-    saved = backup.save(place.settings, shelf, quiet)
+    saved = save(place.settings, shelf, quiet)
     with FileLock(place.home / "node.lock"), pytest.raises(Refused, match="a node runs in"):
-        backup.restore(place.settings, saved.path, quiet, force=True)
+        restore(place.settings, saved.path, quiet, force=True)
     code = "import time; time.sleep(60)  # shiftbook serve"
     server = subprocess.Popen([sys.executable, "-c", code])
     try:
         (place.home / "http.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "pid": server.pid}))
         with pytest.raises(Refused, match=rf"process {server.pid}"):
-            backup.restore(place.settings, saved.path, quiet, force=True)
+            restore(place.settings, saved.path, quiet, force=True)
     finally:
         server.kill()
         server.wait()
-    assert backup.restore(place.settings, saved.path, quiet, force=True).aside
+    assert restore(place.settings, saved.path, quiet, force=True).aside
 
 
 def test_a_backup_is_taken_while_others_write(place: Place, shelf: Path, tmp_path: Path) -> None:
@@ -171,7 +198,7 @@ def test_a_backup_is_taken_while_others_write(place: Place, shelf: Path, tmp_pat
         for writer in writers:
             writer.start()
         try:
-            saved = [backup.save(place.settings, shelf / f"{n}.tar.gz", quiet) for n in range(3)]
+            saved = [save(place.settings, shelf / f"{n}.tar.gz", quiet) for n in range(3)]
         finally:
             done.set()
             for writer in writers:
@@ -179,7 +206,7 @@ def test_a_backup_is_taken_while_others_write(place: Place, shelf: Path, tmp_pat
             stores.close()
     for n, each in enumerate(saved):
         place.home = tmp_path / f"again{n}"
-        backup.restore(place.settings, each.path, quiet, force=False)
+        restore(place.settings, each.path, quiet, force=False)
         stores = wiring.stores(place.settings)
         turns = stores.conversations.turns(here, limit=100_000)
         assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
@@ -198,7 +225,7 @@ def test_letters_that_go_meanwhile_are_no_trouble(place: Place, shelf: Path, mon
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", vanish)
-    saved = backup.save(place.settings, shelf, quiet)
+    saved = save(place.settings, shelf, quiet)
     assert "home/outbox/fix-1.json" not in {part.name for part in saved.manifest.parts}
 
 
@@ -211,9 +238,9 @@ def test_what_is_no_file_is_said(place: Place, shelf: Path) -> None:
     (place.home / "keys" / "person").symlink_to(shelf / "vault")
     with socket.socket(socket.AF_UNIX) as ear:
         ear.bind(str(place.home / "ear"))
-        saved = backup.save(place.settings, shelf, quiet)
+        saved = save(place.settings, shelf, quiet)
     assert saved.skipped == ("ear", "gone", "loop")
-    backup.restore(place.settings, saved.path, quiet, force=True)
+    restore(place.settings, saved.path, quiet, force=True)
     assert (place.home / "keys" / "person").read_text() == "vaulted"
     assert not (place.home / "keys" / "person").is_symlink()
 
@@ -231,12 +258,12 @@ def test_where_a_backup_may_not_go(place: Place, shelf: Path) -> None:
         (shelf / "nowhere" / "b.tar.gz", NotFound),
     ):
         with pytest.raises(error) as caught:
-            backup.save(place.settings, target, quiet)
+            save(place.settings, target, quiet)
         assert isinstance(caught.value, OrchestratorError)
     assert (shelf / "taken").read_text() == "mine"
     place.home = shelf / "nohome"
     with pytest.raises(NotFound, match="SHIFTBOOK_HOME"):
-        backup.save(place.settings, shelf, quiet)
+        save(place.settings, shelf, quiet)
 
 
 HOSTILE = ["ledger.git/hooks/update", "cache/x/.git/hooks/post-checkout", "models/m.gguf", "node.lock", "shiftbook.db"]
@@ -248,7 +275,7 @@ def test_a_foreign_backup_brings_nothing_that_runs(place: Place, shelf: Path, na
     """Only what `backup` itself writes is taken: no clone with hooks, no model, no second database."""
     bad = archive(shelf / "bad", [(entry("parts/database.db"), b"x"), (entry(f"parts/{name}"), b"evil")])
     with pytest.raises(WrongSetting, match="bad: "):
-        backup.restore(place.settings, bad, quiet, force=True)
+        restore(place.settings, bad, quiet, force=True)
     assert not place.home.exists()
     assert [*place.home.parent.iterdir()] == []
 
@@ -256,18 +283,18 @@ def test_a_foreign_backup_brings_nothing_that_runs(place: Place, shelf: Path, na
 def test_a_broken_backup_changes_nothing(place: Place, shelf: Path) -> None:
     """One without a database, with a broken one, or cut off: the home stays as it is and nothing lies around."""
     place.fill()
-    whole = backup.save(place.settings, shelf, quiet).path
+    whole = save(place.settings, shelf, quiet).path
     (shelf / "cut").write_bytes(whole.read_bytes()[:-2000])
     archive(shelf / "empty", [(entry("parts/home/pin.json"), b"{}")])
     archive(shelf / "odd", [(entry("parts/database.db"), b"no database")])
     before = place.files()
     for name in ("cut", "empty", "odd"):
         with pytest.raises(WrongSetting):
-            backup.restore(place.settings, shelf / name, quiet, force=True)
+            restore(place.settings, shelf / name, quiet, force=True)
         assert {**place.files(), "node.lock": ""} == {**before, "node.lock": ""}
         assert [path.name for path in place.home.parent.iterdir()] == ["home"]
     with pytest.raises(NotFound):
-        backup.restore(place.settings, shelf / "missing", quiet, force=True)
+        restore(place.settings, shelf / "missing", quiet, force=True)
 
 
 @pytest.fixture
@@ -282,15 +309,15 @@ def test_postgresql_is_saved_and_put_back(place: Place, shelf: Path, url: str) -
     place.monkeypatch.setenv("SHIFTBOOK_DATABASE_URL", url)
     here = place.fill()
     assert not (place.home / "shiftbook.db").exists()
-    saved = backup.save(place.settings, shelf, quiet)
+    saved = save(place.settings, shelf, quiet)
     stores = wiring.stores(place.settings)
     stores.conversations.append(here, ConversationTurn(role="user", content="after"))
     stores.close()
     place.home = place.home.with_name("fresh")
     with pytest.raises(Refused, match="backups at 127"):
-        backup.restore(place.settings, saved.path, quiet, force=False)
+        restore(place.settings, saved.path, quiet, force=False)
     assert place.turns(here) == 2
-    done = backup.restore(place.settings, saved.path, quiet, force=True)
+    done = restore(place.settings, saved.path, quiet, force=True)
     assert place.turns(here) == 1
     assert done.database.startswith("backups at 127.0.0.1")
     (aside,) = done.aside
@@ -304,14 +331,14 @@ def test_postgresql_is_saved_and_put_back(place: Place, shelf: Path, url: str) -
 def test_a_backup_moves_between_databases(place: Place, shelf: Path, url: str) -> None:
     """Saved from SQLite, put back into PostgreSQL, saved from there, put back into SQLite: the same rows."""
     here = place.fill()
-    first = backup.save(place.settings, shelf / "1", quiet)
+    first = save(place.settings, shelf / "1", quiet)
     place.monkeypatch.setenv("SHIFTBOOK_DATABASE_URL", url)
-    backup.restore(place.settings, first.path, quiet, force=True)
+    restore(place.settings, first.path, quiet, force=True)
     assert not (place.home / "shiftbook.db").exists()
     assert place.turns(here) == 1
-    second = backup.save(place.settings, shelf / "2", quiet)
+    second = save(place.settings, shelf / "2", quiet)
     place.monkeypatch.delenv("SHIFTBOOK_DATABASE_URL")
-    done = backup.restore(place.settings, second.path, quiet, force=True)
+    done = restore(place.settings, second.path, quiet, force=True)
     assert (place.turns(here), done.rows) == (1, first.rows)
     assert place.files() == FILES
 
@@ -323,12 +350,12 @@ def test_the_restored_settings_name_the_database(place: Place, shelf: Path, url:
     stores = wiring.stores(place.settings)
     here = stores.conversations.create("", "", "").id
     stores.close()
-    saved = backup.save(place.settings, shelf, quiet)
+    saved = save(place.settings, shelf, quiet)
     stores = wiring.stores(place.settings)
     stores.conversations.delete(here)
     stores.close()
     place.home = place.home.with_name("fresh")
-    done = backup.restore(place.settings, saved.path, quiet, force=False)
+    done = restore(place.settings, saved.path, quiet, force=False)
     assert done.database.startswith("backups at")
     assert place.turns(here) == 0
     assert not (place.home / "shiftbook.db").exists()
@@ -337,6 +364,8 @@ def test_the_restored_settings_name_the_database(place: Place, shelf: Path, url:
 def test_the_commands(place: Place, shelf: Path) -> None:
     """Both speak to people and to programs; a refusal is one line and its exit code."""
     place.fill()
+    place.monkeypatch.setenv("SHIFTBOOK_BACKUP_TO", READER)
+    opens = opened_by(shelf)
     done = place.shiftbook("backup", str(shelf), "--json")
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
@@ -346,13 +375,13 @@ def test_the_commands(place: Place, shelf: Path) -> None:
     plain = place.shiftbook("backup", str(shelf / "plain.tar.gz"))
     assert "8 files" in plain.stdout
     assert plain.stderr == ""
-    refused = place.shiftbook("restore", told["file"])
+    refused = place.shiftbook("restore", told["file"], *opens)
     assert (refused.returncode, refused.stderr.count("\n")) == (4, 1)
-    again = place.shiftbook("restore", told["file"], "--force", "--json")
+    again = place.shiftbook("restore", told["file"], "--force", "--json", *opens)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["home"] == str(place.home)
     assert len(json.loads(again.stdout)["aside"]) == 1
-    words = place.shiftbook("restore", str(shelf / "plain.tar.gz"), "--force").stdout
+    words = place.shiftbook("restore", str(shelf / "plain.tar.gz"), "--force", *opens).stdout
     assert "what was there before is kept in" in words
 
 
@@ -379,7 +408,7 @@ def test_a_wrong_database_is_one_line(place: Place, shelf: Path, url: str, says:
 def test_a_full_disk_leaves_nothing(place: Place, shelf: Path) -> None:
     """A backup that finds no room is one line, and no part of it stays."""
     place.fill()
-    (place.home / "keys" / "large").write_bytes(os.urandom(2_000_000))
+    (place.home / "outbox" / "large").write_bytes(os.urandom(2_000_000))
     command = f"ulimit -f 1000; exec {sys.executable} -m orchestrator backup {shelf}"  # blocks of 1,024 bytes
     environment = {**os.environ, "SHIFTBOOK_HOME": str(place.home), "SHIFTBOOK_NODE_ID": "desk"}
     done = subprocess.run(
@@ -427,13 +456,13 @@ def test_a_restore_lets_nobody_in_who_was_revoked_since(place: Place, shelf: Pat
     """A lost phone, a token that leaked, and a scope that was taken away: all stay as a person said last."""
     place.fill()
     let_in(place)
-    saved = backup.save(place.settings, shelf, quiet)
+    saved = save(place.settings, shelf, quiet)
     stores = wiring.stores(place.settings)
     assert stores.paired.revoke("lost")
     assert stores.tokens.revoke("lost token")
     stores.paired.change("kept", scopes=["look"])
     stores.close()
-    done = place.shiftbook("restore", str(saved.path), "--force")
+    done = place.shiftbook("restore", str(saved.path), "--force", *opened_by(shelf))
     assert done.returncode == 0, done.stderr
     left = who_is_in(place)
     assert left == {"kept": frozenset({"look"}), "kept token": frozenset({"look"}), "laptop": frozenset({"chat"})}
@@ -450,7 +479,7 @@ def test_a_restore_says_where_nobody_can_tell_who_was_revoked(
     """On a new machine, and where the database is what was lost: the backup comes back, with the next step."""
     place.fill()
     let_in(place)
-    saved = backup.save(place.settings, shelf, quiet)
+    saved = save(place.settings, shelf, quiet)
     if damaged:
         for path in place.home.glob("shiftbook.db*"):
             path.unlink()
@@ -458,7 +487,7 @@ def test_a_restore_says_where_nobody_can_tell_who_was_revoked(
     else:
         place.home = tmp_path / "other" / "home"
         place.home.parent.mkdir()
-    done = place.shiftbook("restore", str(saved.path), "--force")
+    done = place.shiftbook("restore", str(saved.path), "--force", *opened_by(shelf))
     assert done.returncode == 0, done.stderr
     assert "`shiftbook device list`" in done.stdout
     assert {"lost", "kept"} <= set(who_is_in(place))
