@@ -19,6 +19,8 @@ from sync.git import Git
 
 MIN_GIT_VERSION = (2, 34)
 """SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
+COVERED_PROC = "Can't mount proc"
+"""What bubblewrap says where parts of /proc are covered: the kernel then makes no new one (mount_namespaces(7))."""
 IN_PROCESS = ("xllamacpp", "llama-cpp-python")
 """Backends whose model takes memory of the node's own process."""
 
@@ -51,6 +53,8 @@ def check_sandbox() -> CheckResult:
     if why is None:
         return CheckResult(what="sandbox", health=CheckStatus.GOOD, says="bubblewrap works: commands run confined")
     remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run what is trusted most'
+    if COVERED_PROC in why:
+        remedy = "in a container: start it with --security-opt unmask=ALL (podman) or systempaths=unconfined (Docker)"
     says = f"{why}; missions with commands are not run here"
     return CheckResult(what="sandbox", health=CheckStatus.POOR, says=says, remedy=remedy)
 
