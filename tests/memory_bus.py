@@ -211,6 +211,7 @@ class MemoryBus:
                 place=job.place,
                 entry=job.entry,
                 job=job.key,
+                key=job.key,
                 epoch=job.epoch,
                 attempt=job.attempt,
                 token=job.token,

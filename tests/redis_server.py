@@ -18,8 +18,9 @@ from typing import Any
 
 import redis
 
-from orchestrator.adapters.redis_bus.bus import RedisBus, StreamNames
+from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.adapters.redis_bus.connection import read_address
+from orchestrator.adapters.redis_bus.stream_names import StreamNames
 from tests.conftest import require_program
 
 START_SECONDS = 30.0

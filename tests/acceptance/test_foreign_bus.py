@@ -207,8 +207,8 @@ def test_a_deleted_stream_is_made_again(server: RedisServer) -> None:
 
 def test_nobody_needs_more_rights_than_the_documents_say() -> None:
     """The user of docs/redis.md does all that headquarters and workers do, and may not look elsewhere nor stop it."""
-    from orchestrator.adapters.redis_bus.bus import StreamNames
     from orchestrator.adapters.redis_bus.connection import RedisAddress
+    from orchestrator.adapters.redis_bus.stream_names import StreamNames
     from tests.architecture.test_documents import DOCUMENTS
 
     (line,) = [line for line in DOCUMENTS["redis.md"].splitlines() if line.startswith("user fleet")]

@@ -451,6 +451,36 @@ def test_many_large_results_come_in_several_pages(server: RedisServer) -> None:
     assert seen == bodies
 
 
+def test_many_large_requests_come_in_several_rounds(server: RedisServer) -> None:
+    """A round has a bound in bytes as in number, the same again until it is filed; in the end each was there once."""
+    bus = server.bus(next(PREFIXES))
+    for number in range(40):
+        bus.publish(envelope(f"m{number}", padding="x" * 500_000), number % 10)
+    first = bus.requests(100)
+    assert bus.requests(100) == first
+    seen: list[str] = []
+    while found := bus.requests(100):
+        assert sum(len(each.envelope) for each in found) < 30 * MAX_ENVELOPE_BYTES
+        seen += [json.loads(each.envelope)["job_id"] for each in found]
+        for each in found:
+            bus.filed(each)
+    assert sorted(seen) == sorted(f"m{number}" for number in range(40))
+
+
+def test_a_request_behind_many_that_are_none_is_found(server: RedisServer) -> None:
+    """What is filed already, or is no mission, is read in bounded rounds and hides nothing that stands behind it."""
+    prefix = next(PREFIXES)
+    bus = server.bus(prefix)
+    for number in range(30):
+        bus.publish(envelope(f"m{number}"), 1, filed=True)
+    with server.client() as client:
+        for _ in range(30):
+            client.xadd(f"{prefix}:missions:delegation", {"x": "no mission"})
+    bus.publish(envelope("wanted"), 1)
+    assert [json.loads(each.envelope)["job_id"] for each in bus.requests(1)] == ["wanted"]
+    assert [json.loads(each.envelope)["job_id"] for each in bus.requests(1)] == ["wanted"]
+
+
 def test_a_flushed_server_is_another_generation(server: RedisServer) -> None:
     """The same run and the same number of groups: only a word of chance shows that everything is gone."""
     prefix = next(PREFIXES)

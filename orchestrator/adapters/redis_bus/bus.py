@@ -11,9 +11,11 @@ from typing import Any
 import redis
 from redis.exceptions import ResponseError
 
-from missions.plain_data import read_json
 from orchestrator.adapters.redis_bus import scripts
 from orchestrator.adapters.redis_bus.connection import RedisAddress, told_as_unavailable
+from orchestrator.adapters.redis_bus.script_lines import ScriptLines
+from orchestrator.adapters.redis_bus.sealed_entry import seal_entry
+from orchestrator.adapters.redis_bus.stream_names import CLASSES, StreamNames, consumer
 from orchestrator.core.errors import BusUnavailable
 from orchestrator.core.ports.mission_bus import (
     DEFAULT_ATTEMPTS,
@@ -22,7 +24,6 @@ from orchestrator.core.ports.mission_bus import (
     Delivery,
     FilingRequest,
     GivenUp,
-    PriorityClass,
     ReceivedResult,
     Requeued,
     priority_class,
@@ -34,58 +35,10 @@ RESULTS_STAY_MS = 3_600_000
 """For so long at least a result is there for whoever waits for it without a group."""
 READER = "recorder"
 """The consumer of the ledger's group: there is one, so that whoever records next goes on where the last one stopped."""
-CLASSES = (PriorityClass.HIGH, PriorityClass.NORMAL, PriorityClass.LOW)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamNames:
-    """What the streams and groups of a prefix are called."""
-
-    prefix: str
-
-    def missions(self, place: PriorityClass) -> str:
-        """The stream of a class; the normal one has the plain name, for whoever knows no classes."""
-        plain = f"{self.prefix}:missions:delegation"
-        return plain if place is PriorityClass.NORMAL else f"{plain}:{place.value}"
-
-    @property
-    def delegation(self) -> list[str]:
-        """The streams of missions, the highest class first."""
-        return [self.missions(place) for place in CLASSES]
-
-    @property
-    def root(self) -> str:
-        """What all names begin with."""
-        return f"{self.prefix}:missions:"
-
-    @property
-    def results(self) -> str:
-        """The stream of results."""
-        return f"{self.root}results"
-
-    @property
-    def dead(self) -> str:
-        """The stream of dead letters."""
-        return f"{self.root}dlq"
-
-    @property
-    def workers(self) -> str:
-        """The workers' group."""
-        return f"{self.prefix}_workers"
-
-    @property
-    def ledger(self) -> str:
-        """The group of whoever files and records."""
-        return f"{self.prefix}_ledger"
-
-    def job(self, digest: str) -> str:
-        """The hash of a mission."""
-        return f"{self.root}job:{digest}"
-
-
-def consumer(worker: str) -> str:
-    """What a node is called in the workers' group."""
-    return f"worker_{worker}"
+SCRIPTS = (
+    *("PUBLISH", "CLAIM", "TAKE_OVER", "RENEW", "FINISH", "GIVE_UP"),
+    *("REQUESTS", "FILED", "RESULTS", "SETTLE", "ANSWER", "TRIM"),
+)
 
 
 @dataclass
@@ -96,24 +49,21 @@ class RedisBus:
     names: StreamNames
     remembered_seconds: int = REMEMBERED_SECONDS
     client: redis.Redis = field(init=False)
-    _scripts: dict[str, Any] = field(init=False, default_factory=dict)
+    _lines: ScriptLines = field(init=False)
 
     def __post_init__(self) -> None:
         self.client = self.address.open()
-        for name in ("PUBLISH", "CLAIM", "TAKE_OVER", "RENEW", "FINISH", "GIVE_UP"):
-            self._scripts[name] = self._compile(getattr(scripts, name))
-        for name in ("REQUESTS", "FILED", "RESULTS", "SETTLE", "ANSWER", "TRIM"):
-            self._scripts[name] = self._compile(getattr(scripts, name))
-
-    def _compile(self, body: str) -> Any:
-        text = scripts.compile_script(
-            body,
-            ttl_seconds=self.remembered_seconds,
-            attempts=DEFAULT_ATTEMPTS,
-            limit=MAX_ENVELOPE_BYTES,
-            ledger=LEDGER,
-        )
-        return self.client.register_script(text)
+        compiled = {
+            name: scripts.compile_script(
+                getattr(scripts, name),
+                ttl_seconds=self.remembered_seconds,
+                attempts=DEFAULT_ATTEMPTS,
+                limit=MAX_ENVELOPE_BYTES,
+                ledger=LEDGER,
+            )
+            for name in SCRIPTS
+        }
+        self._lines = ScriptLines(client=self.client, scripts=compiled)
 
     def close(self) -> None:
         """Closes its connections."""
@@ -123,11 +73,9 @@ class RedisBus:
 
     def publish(self, envelope: str, priority: int, *, filed: bool = False) -> bool:
         """Puts a mission on the bus; False: it is known."""
-        key = read_key(envelope)
-        if not key:
-            raise ValueError("an envelope is JSON with a job_id")
-        stream = self.names.missions(priority_class(priority))
-        return bool(self._run("PUBLISH", [stream], [self.names.root, envelope, os.urandom(12).hex(), int(filed)]))
+        entry = seal_entry(envelope)
+        keys = [self.names.missions(priority_class(priority)), self.names.job(entry.job)]
+        return bool(self._run("PUBLISH", keys, [envelope, entry.seal, os.urandom(12).hex(), int(filed)]))
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
         """Missions that nobody had yet."""
@@ -164,7 +112,7 @@ class RedisBus:
     def finish(self, held: Delivery, body: str) -> bool:
         """Hands a result in and lets the mission go."""
         keys = [self.names.missions(held.place), self.names.job(held.job), self.names.results]
-        words = [self.names.workers, held.entry, held.token, body, held.worker, held.epoch, read_key(held.envelope)]
+        words = [self.names.workers, held.entry, held.token, body, held.worker, held.epoch, held.key]
         return bool(self._run("FINISH", keys, words))
 
     def give_up(self, held: Delivery, ending: GivenUp, reason: str) -> Requeued:
@@ -176,8 +124,12 @@ class RedisBus:
     # -- the ledger's side --------------------------------------------------------------------------------------
 
     def requests(self, count: int) -> list[FilingRequest]:
-        """What the ledger has not been told of."""
-        rows = self._run("REQUESTS", self.names.delegation, [self.names.root, self.names.ledger, READER, count])
+        """What the ledger has not been told of, as much of it as one answer of the server may hold."""
+        rows: list[Any] = []
+        more = 1
+        while more and not rows:  # a round among what is no request any more finds nothing, and something lies behind
+            words = [self.names.root, self.names.ledger, READER, count]
+            more, rows = self._run("REQUESTS", self.names.delegation, words)
         return [
             FilingRequest(place=CLASSES[int(number) - 1], entry=entry, job=job, envelope=text)
             for number, entry, job, text in rows
@@ -249,7 +201,7 @@ class RedisBus:
         return True
 
     def _run(self, name: str, keys: Sequence[str], words: Sequence[Any]) -> Any:
-        return self._asked(lambda: self._scripts[name](keys=list(keys), args=list(words)))
+        return self._asked(lambda: self._lines.run(name, keys, words))
 
     def _asked(self, ask: Any) -> Any:
         """Asks once more where only a group was missing: nothing was done then."""
@@ -263,11 +215,12 @@ class RedisBus:
             return ask()
 
     def _delivery(self, row: Sequence[Any], worker: str, token: str) -> Delivery:
-        number, entry, job, epoch, attempt, envelope = row
+        number, entry, job, epoch, attempt, envelope, key = row
         return Delivery(
             place=CLASSES[int(number) - 1],
             entry=entry,
             job=job,
+            key=key,
             epoch=int(epoch),
             attempt=int(attempt),
             token=token + entry,
@@ -290,17 +243,3 @@ def _result(entry: str, fields: dict[str, str]) -> ReceivedResult:
         worker=fields.get("worker", ""),
         epoch=int(epoch) if epoch.isascii() and epoch.isdigit() and len(epoch) < 10 else 0,
     )
-
-
-def read_key(envelope: str) -> str:
-    """An envelope's idempotency key, else its job_id; empty for what is no envelope."""
-    if len(envelope.encode("utf-8", "surrogateescape")) > MAX_ENVELOPE_BYTES:
-        return ""
-    try:
-        found = read_json(envelope)
-    except ValueError:
-        return ""
-    if not isinstance(found, dict) or not isinstance(found.get("job_id"), str) or not found["job_id"]:
-        return ""
-    key = found.get("idempotency_key")
-    return key if isinstance(key, str) and key else str(found["job_id"])

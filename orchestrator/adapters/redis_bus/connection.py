@@ -31,7 +31,13 @@ class RedisAddress:
     certificates: str = ""
     """A file with the authorities that are believed, for `rediss://`; empty: the system's."""
 
-    def open(self) -> redis.Redis:
+    @property
+    def is_plain(self) -> bool:
+        """Whether what it carries can be read on its way to another machine."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "redis" and not _is_here(parts.hostname or "")
+
+    def open(self, *, answer_seconds: float = ANSWER_SECONDS) -> redis.Redis:
         """A client. Connects when it is asked for something.
 
         A command is sent once: a server that stood still runs every copy that it was sent.
@@ -42,8 +48,8 @@ class RedisAddress:
             decode_responses=True,
             encoding_errors="surrogateescape",
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
+            socket_timeout=answer_seconds,
+            socket_connect_timeout=answer_seconds,
             client_name="shiftbook",
             **words,
         )

@@ -9,30 +9,27 @@ XAUTOCLAIM only move what is pending: what a script that breaks off has taken is
 from __future__ import annotations
 
 _SHARED = """
+-- Whether a job that the hash tells of lies on a stream still: a stream may have been deleted under it.
+local function lies(stream, id)
+  return stream and id and #redis.call('XRANGE', stream, id, id) > 0
+end
+
 local function key_of(read)
   local key = read.idempotency_key
   if type(key) ~= 'string' or key == '' then key = read.job_id end
   return key
 end
 
-local function digest_of(read)
-  return redis.sha1hex(key_of(read))
+local function attempts_of(read)
+  local n = read.max_retries
+  if type(n) ~= 'number' then return ATTEMPTS end
+  return math.max(1, math.floor(n))
 end
 
--- Whether a job that the hash tells of lies on a stream still: a stream may have been deleted under it.
-local function lies(stream, id)
-  return stream and id and #redis.call('XRANGE', stream, id, id) > 0
-end
-
-local function fields_of(entry)
+-- An entry that came without our seal: one field whose value is JSON, or the envelope's own words as fields.
+local function read_entry(entry)
   local t = {}
   for i = 1, #entry[2], 2 do t[entry[2][i]] = entry[2][i + 1] end
-  return t
-end
-
--- The envelope of an entry: one field whose value is JSON, or the envelope's own words as fields.
-local function envelope_of(entry)
-  local t = fields_of(entry)
   local text = t.envelope
   if not text and t.job_id and t.payload then
     local ok, payload = pcall(cjson.decode, t.payload)
@@ -44,28 +41,33 @@ local function envelope_of(entry)
   if not text or #text > LIMIT then return nil end
   local ok, read = pcall(cjson.decode, text)
   if not ok or type(read) ~= 'table' or type(read.job_id) ~= 'string' or read.job_id == '' then return nil end
-  return text, read
+  return text, key_of(read), attempts_of(read)
 end
 
-local function attempts_of(read)
-  local n = read.max_retries
-  if type(n) ~= 'number' then return ATTEMPTS end
-  return math.max(1, math.floor(n))
+-- What an entry says: its envelope, its key and how many attempts it has; nil if it is no mission.
+local function mission_of(entry)
+  local words = entry[2]
+  if words[3] == 'seal' and words[1] == 'envelope' and #words[2] <= LIMIT
+    and string.sub(words[4], 1, 40) == redis.sha1hex(words[2]) then
+    local attempts, key = string.match(words[4], '^(%d+):(.+)$', 41)
+    if key then return words[2], key, tonumber(attempts) end
+  end
+  return read_entry(entry)
 end
 
-local function failed(job_id, why)
-  return cjson.encode({job_id = job_id, status = 'FAILED', result = cjson.null, error = why})
+local function failed(text, key, why)
+  local ok, read = pcall(cjson.decode, text)
+  return cjson.encode({job_id = ok and read.job_id or key, status = 'FAILED', result = cjson.null, error = why})
 end
 
 local function bury(prefix, stream, group, entry, why, by)
-  local text, read = envelope_of(entry)
+  local text, key = mission_of(entry)
   local raw = text or entry[2][2] or ''
   redis.call('XADD', prefix .. 'dlq', '*', 'envelope', string.sub(raw, 1, LIMIT), 'reason', why, 'entry', entry[1])
-  if read then
-    local digest = digest_of(read)
-    redis.call('XADD', prefix .. 'results', '*', 'envelope', failed(read.job_id, why), 'key', key_of(read),
+  if text then
+    redis.call('XADD', prefix .. 'results', '*', 'envelope', failed(text, key, why), 'key', key,
       'worker', by or '', 'epoch', '0')
-    local job = prefix .. 'job:' .. digest
+    local job = prefix .. 'job:' .. redis.sha1hex(key)
     redis.call('HSET', job, 'state', 'dead', 'token', '', 'answered', '1')
     redis.call('EXPIRE', job, TTL)
   end
@@ -74,12 +76,12 @@ end
 
 -- Gives an entry that was just read or claimed to a worker: nil if it is no mission, or one that is elsewhere or over.
 local function begin(prefix, stream, group, entry, worker, token, number)
-  local text, read = envelope_of(entry)
+  local text, key, attempts = mission_of(entry)
   if not text then
     bury(prefix, stream, group, entry, 'it is no envelope: JSON with job_id and payload is read')
     return nil
   end
-  local digest = digest_of(read)
+  local digest = redis.sha1hex(key)
   local job = prefix .. 'job:' .. digest
   local told = redis.call('HMGET', job, 'state', 'entry', 'stream', 'epoch', 'attempt')
   local state, attempt = told[1], tonumber(told[5] or 0)
@@ -88,7 +90,7 @@ local function begin(prefix, stream, group, entry, worker, token, number)
     redis.call('XACK', stream, group, entry[1])
     return nil
   end
-  if attempt >= attempts_of(read) then
+  if attempt >= attempts then
     bury(prefix, stream, group, entry, 'all ' .. attempt .. ' attempts are spent: whoever had it fell silent')
     return nil
   end
@@ -96,35 +98,35 @@ local function begin(prefix, stream, group, entry, worker, token, number)
   redis.call('HSET', job, 'state', 'running', 'entry', entry[1], 'stream', stream, 'epoch', epoch,
     'attempt', attempt + 1, 'token', token, 'worker', worker)
   if not told[2] then redis.call('EXPIRE', job, TTL) end  -- else whoever put it there has said so
-  return {number, entry[1], digest, epoch, attempt + 1, text}
+  return {number, entry[1], digest, epoch, attempt + 1, text, key}
 end
 """
 
 PUBLISH = """
--- KEYS: stream. ARGV: prefix, envelope, publication, whether the ledger has it
-local ok, read = pcall(cjson.decode, ARGV[2])
-local job = ARGV[1] .. 'job:' .. digest_of(read)
-local told = redis.call('HMGET', job, 'publication', 'state', 'entry', 'stream')
+-- KEYS: stream, job. ARGV: envelope, seal (empty for none), publication, whether the ledger has it
+local told = redis.call('HMGET', KEYS[2], 'publication', 'state', 'entry', 'stream')
 if told[1] == ARGV[3] then return 1 end
 if told[2] == 'done' or told[2] == 'dead' or lies(told[4], told[3]) then return 0 end
-local id = redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[2])
-redis.call('HSET', job, 'publication', ARGV[3], 'state', 'queued', 'entry', id, 'stream', KEYS[1], 'token', '')
-if ARGV[4] == '1' then redis.call('HSET', job, 'filed', '1') end
-redis.call('EXPIRE', job, TTL)
+local id = ARGV[2] == '' and redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[1])
+  or redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[1], 'seal', ARGV[2])
+redis.call('HSET', KEYS[2], 'publication', ARGV[3], 'state', 'queued', 'entry', id, 'stream', KEYS[1], 'token', '')
+if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'filed', '1') end
+redis.call('EXPIRE', KEYS[2], TTL)
 return 1
 """
 
 CLAIM = """
--- KEYS: streams. ARGV: prefix, group, worker, count, token
+-- KEYS: streams. ARGV: prefix, group, worker, count, token. An empty one is not read: it would take five times as long.
 local out = {}
 for number, stream in ipairs(KEYS) do
-  local got = true
+  local got = redis.call('XLEN', stream) > 0
   while got and #out < tonumber(ARGV[4]) do
     got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', ARGV[4] - #out, 'STREAMS', stream, '>')
     for _, entry in ipairs(got and got[1][2] or {}) do
       out[#out + 1] = begin(ARGV[1], stream, ARGV[2], entry, ARGV[3], ARGV[5] .. entry[1], number)
     end
   end
+  if #out >= tonumber(ARGV[4]) then break end
 end
 return out
 """
@@ -168,8 +170,8 @@ if told[1] ~= ARGV[4] or told[2] ~= 'running' then return 'stale' end
 local found = redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3])
 if #found == 0 then return 'stale' end
 local entry, attempt = found[1], tonumber(told[3])
-local text, read = envelope_of(entry)
-if ARGV[5] == 'final' or (ARGV[5] == 'retry' and attempt >= attempts_of(read)) then
+local text, key, attempts = mission_of(entry)
+if ARGV[5] == 'final' or (ARGV[5] == 'retry' and attempt >= attempts) then
   bury(ARGV[1], KEYS[1], ARGV[2], entry, ARGV[6])
   redis.call('HSET', KEYS[2], 'ended', ARGV[4])
   return 'dead'
@@ -179,7 +181,8 @@ if ARGV[5] == 'ledger' then
   redis.call('XACK', KEYS[1], ARGV[2], ARGV[3])
   return 'carried'
 end
-local id = redis.call('XADD', KEYS[1], '*', 'envelope', text)
+local id = entry[2][3] == 'seal' and redis.call('XADD', KEYS[1], '*', 'envelope', text, 'seal', entry[2][4])
+  or redis.call('XADD', KEYS[1], '*', 'envelope', text)
 if ARGV[5] == 'release' then attempt = attempt - 1 end
 redis.call('HSET', KEYS[2], 'state', 'queued', 'entry', id, 'token', '', 'attempt', attempt, 'ended', ARGV[4])
 redis.call('XACK', KEYS[1], ARGV[2], ARGV[3])
@@ -187,26 +190,40 @@ return 'queued'
 """
 
 REQUESTS = """
--- KEYS: streams. ARGV: prefix, group, reader, count. First what was read before and is not filed.
-local out = {}
-for _, from in ipairs({'0', '>'}) do
+-- KEYS: streams. ARGV: prefix, group, reader, count. First what was read before and is not filed. A round reads a few
+-- times so many at most, those included that are no request, and ends at so many bytes. Answers whether it ended early,
+-- and what it has.
+local out, seen, size, wanted = {}, 0, 0, tonumber(ARGV[4])
+local function is_full() return #out >= wanted or seen >= 4 * wanted or size > 16 * LIMIT end
+local function take(number, stream, entry)
+  local text, key = nil, nil
+  if entry[2] and #entry[2] > 0 then
+    for _, word in ipairs(entry[2]) do size = size + #word end
+    text, key = mission_of(entry)
+  end
+  local digest = text and redis.sha1hex(key)
+  if text and not redis.call('HGET', ARGV[1] .. 'job:' .. digest, 'filed') then
+    out[#out + 1] = {number, entry[1], digest, text}
+  else
+    redis.call('XACK', stream, ARGV[2], entry[1])
+  end
+end
+for _, first in ipairs({'0', '>'}) do
   for number, stream in ipairs(KEYS) do
-    local left = tonumber(ARGV[4]) - #out
-    if left > 0 then
-      local got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', left, 'STREAMS', stream, from)
-      for _, entry in ipairs(got and got[1][2] or {}) do
-        local text, read = nil, nil
-        if entry[2] and #entry[2] > 0 then text, read = envelope_of(entry) end
-        if text and not redis.call('HGET', ARGV[1] .. 'job:' .. digest_of(read), 'filed') then
-          out[#out + 1] = {number, entry[1], digest_of(read), text}
-        else
-          redis.call('XACK', stream, ARGV[2], entry[1])
-        end
+    local from, entries = first, {true}
+    while #entries > 0 and not is_full() do
+      local page = math.min(wanted - #out, 10)
+      local got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', page, 'STREAMS', stream, from)
+      entries = got and got[1][2] or {}
+      for _, entry in ipairs(entries) do
+        seen = seen + 1
+        take(number, stream, entry)
+        if from ~= '>' then from = entry[1] end
       end
     end
   end
 end
-return out
+return {is_full() and 1 or 0, out}
 """
 
 FILED = """

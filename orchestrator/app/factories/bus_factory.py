@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from orchestrator.app import wiring
 from orchestrator.app.factories.node_parts import NodeParts
 from orchestrator.core.errors import BusUnavailable, WrongSetting
+from orchestrator.core.ports.bus_care import BusWatch, DeadLetterBox
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.node.mission_bus.bus_worker import BusWorker
@@ -21,6 +23,7 @@ from orchestrator.workflow.delegation.task_types import load_task_types
 
 if TYPE_CHECKING:
     from orchestrator.adapters.redis_bus.bus import RedisBus
+    from orchestrator.adapters.redis_bus.connection import RedisAddress
 
 
 def build_bus(parts: NodeParts, opened: ExitStack) -> BusThreads | None:
@@ -41,14 +44,47 @@ def build_bus(parts: NodeParts, opened: ExitStack) -> BusThreads | None:
 
 def open_mission_bus(settings: Settings) -> RedisBus:
     """The bus of missions beside the ledger. Connects when it is asked for something. Raises WrongSetting."""
+    _need_client()
+    from orchestrator.adapters.redis_bus.bus import RedisBus
+    from orchestrator.adapters.redis_bus.stream_names import StreamNames
+
+    return RedisBus(_address(settings), StreamNames(prefix=settings.stream_prefix))
+
+
+def open_bus_watch(settings: Settings) -> BusWatch | None:
+    """What says how that bus is; None where none is set, or this node's role has no part in it. Raises WrongSetting."""
+    if not settings.redis_url.get_secret_value() or settings.role is Role.STANDALONE_NODE:
+        return None
+    _need_client()
+    from orchestrator.adapters.redis_bus.condition import RedisWatch
+    from orchestrator.adapters.redis_bus.stream_names import StreamNames
+
+    return RedisWatch(address=_address(settings), names=StreamNames(prefix=settings.stream_prefix), now=wiring.now)
+
+
+@contextmanager
+def open_dead_letters(settings: Settings) -> Iterator[DeadLetterBox]:
+    """The dead letters of that bus. Raises WrongSetting where none is set."""
+    if not settings.redis_url.get_secret_value():
+        raise WrongSetting("SHIFTBOOK_REDIS_URL", "it is not set: missions of this node go by the ledger alone")
+    bus = open_mission_bus(settings)
+    from orchestrator.adapters.redis_bus.dead_letters import RedisDeadLetters
+
+    try:
+        yield RedisDeadLetters(bus)
+    finally:
+        bus.close()
+
+
+def _need_client() -> None:
     if find_spec("redis") is None:
         raise WrongSetting("SHIFTBOOK_REDIS_URL", "its client is not installed: pip install 'shiftbook[redis]'")
-    from orchestrator.adapters.redis_bus.bus import RedisBus, StreamNames
+
+
+def _address(settings: Settings) -> RedisAddress:
     from orchestrator.adapters.redis_bus.connection import read_address
 
-    url = settings.redis_url.get_secret_value()
-    address = read_address(url, settings.redis_ca, plain=settings.redis_plain)
-    return RedisBus(address, StreamNames(prefix=settings.stream_prefix))
+    return read_address(settings.redis_url.get_secret_value(), settings.redis_ca, plain=settings.redis_plain)
 
 
 def build_bus_worker(parts: NodeParts, opened: ExitStack, tasks: LedgerTasks | None) -> BusWorker | None:

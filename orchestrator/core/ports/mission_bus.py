@@ -70,6 +70,7 @@ class Delivery:
     entry: str
     job: str
     """The digest of its idempotency key."""
+    key: str
     epoch: int
     attempt: int
     token: str
@@ -130,7 +131,8 @@ class RecordFeed(Protocol):
     """The ledger's side: one reader at a time."""
 
     def requests(self, count: int) -> list[FilingRequest]:
-        """Missions that the ledger has not been told of; the same again until `filed` is told."""
+        """Missions that the ledger has not been told of; the same again until `filed` is told. There may be fewer than
+        wait, where they are long; none only where none waits."""
 
     def filed(self, request: FilingRequest, refused: str = "") -> None:
         """The ledger has it, or refuses it for this reason: dead letters then, unless it has a result."""

@@ -122,7 +122,7 @@ class MissionRecorder:
         requests = self.bus.requests(BATCH)
         refused = self._file(requests)
         results = self.bus.results(BATCH)
-        self._record(results, drained=len(requests) < BATCH)
+        self._record(results)
         self._show(self.reader.read(self.transport.remote.fetch()), generation)
         if self.clock() - self._trimmed >= TRIM_SECONDS:
             self._trimmed = self.clock()
@@ -148,7 +148,7 @@ class MissionRecorder:
 
     # -- results into the ledger --------------------------------------------------------------------------------
 
-    def _record(self, results: list[ReceivedResult], *, drained: bool) -> None:
+    def _record(self, results: list[ReceivedResult]) -> None:
         told: dict[str, Told] = {}
         settled: list[tuple[ReceivedResult, str]] = []
         for received in results:
@@ -166,8 +166,8 @@ class MissionRecorder:
         verdicts: dict[str, _Verdict] = {}
         left = self._push(told, verdicts)
         missing = {mission for mission, word in verdicts.items() if word.why == MISSING}
-        # It may have been done between the look at the requests and the one at the results: seen twice, it is nobody's.
-        waiting = missing - self._missing if drained else missing
+        # It may have been done before its request was filed: seen twice, while none waits to be filed, it is nobody's.
+        waiting = missing - self._missing if missing and not self.bus.requests(1) else missing
         self._missing = missing
         for mission, word in verdicts.items():
             for why in word.refused if mission not in waiting | left else ():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.redis_bus.bus import RedisBus, StreamNames
+from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.adapters.redis_bus.connection import read_address
+from orchestrator.adapters.redis_bus.stream_names import StreamNames
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.ports.mission_bus import PriorityClass
 from tests.redis_server import redis_server

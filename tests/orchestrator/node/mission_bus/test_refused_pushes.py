@@ -160,6 +160,24 @@ def test_a_remote_that_takes_nothing_kills_nothing_and_results_are_recorded(flee
     assert len(fleet.bus.requests(10)) == 2
 
 
+def test_a_result_waits_for_its_mission_that_cannot_be_filed_yet(fleet: Fleet) -> None:
+    """The remote takes nothing for a while: what was done meanwhile is nobody's only when nothing waits to be filed."""
+    free = fleet.person.line.remote
+    fleet.bus.publish(envelope("a"), 1)
+    refuse_filing(fleet, "a")
+    fleet.work(found="gold")
+    for _ in range(4):
+        with pytest.raises(PushRefused):
+            fleet.recorder.step()
+    assert (fleet.recorder.refused, len(fleet.unsettled())) == (0, 1)
+    fleet.person.line.remote = free
+    fleet.recorder.step()
+    fleet.recorder.step()
+    assert fleet.recorder.recorded == 1
+    fleet.hq.fold()
+    assert '"found": "gold"' in fleet.hq.archived("a")
+
+
 def test_a_result_that_the_remote_refuses_is_told_and_kept(fleet: Fleet) -> None:
     """The others are recorded; its mission ends as failed with the server's words, its words lie with the dead."""
     for number in range(5):
