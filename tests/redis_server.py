@@ -5,12 +5,14 @@ It listens on a Unix socket (on loopback where a test asks for a port), and ends
 
 from __future__ import annotations
 
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,12 +30,18 @@ START_SECONDS = 30.0
 
 @dataclass
 class RedisServer:
-    """One server. `words` are settings beyond the defaults, as the command line takes them."""
+    """One server. `words` are settings beyond the defaults, as the command line takes them. `data` is where its log
+    lies, which is another folder once a replica has taken its place."""
 
     folder: Path
     words: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     buses: list[RedisBus] = field(default_factory=list)
+    data: Path = field(init=False)
+    _replica: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.data = self.folder
 
     @property
     def url(self) -> str:
@@ -42,15 +50,24 @@ class RedisServer:
 
     def start(self) -> None:
         """Starts it on what its folder holds, and waits until it answers."""
-        fixed = ["--unixsocket", str(self.folder / "redis.sock"), "--dir", str(self.folder)]
+        self.process = self._begin(self.folder / "redis.sock", self.data, *self.words)
+        self._await(self.process, self._answers)
+
+    def _begin(self, at: Path, data: Path, *words: str) -> subprocess.Popen[bytes]:
+        fixed = ["--unixsocket", str(at), "--dir", str(data)]
         defaults = ["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [require_program("redis-server"), *fixed, *defaults, *self.words], stdout=log, stderr=log
+            return subprocess.Popen(
+                [require_program("redis-server"), *fixed, *defaults, *words],
+                stdout=log,
+                stderr=log,
+                restore_signals=False,  # Python ignores SIGXFSZ, and so must what is to be told that its disk is full
             )
+
+    def _await(self, process: subprocess.Popen[bytes], fact: Callable[[], bool]) -> None:
         over = time.monotonic() + START_SECONDS
-        while not self._answers():
-            assert self.process.poll() is None, (self.folder / "log").read_text()
+        while not fact():
+            assert process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < over, (self.folder / "log").read_text()
             time.sleep(0.01)
 
@@ -65,7 +82,11 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         """A plain client, as anybody has."""
-        return redis.Redis.from_url(self.url, decode_responses=True)
+        return self.client_at("redis.sock")
+
+    def client_at(self, name: str) -> redis.Redis:
+        """The same at another socket of its folder."""
+        return redis.Redis.from_url(f"unix://{self.folder / name}", decode_responses=True)
 
     def bus(self, prefix: str = "t") -> RedisBus:
         """The product's bus on it."""
@@ -82,14 +103,58 @@ class RedisServer:
 
     def copy(self, to: Path) -> None:
         """What its disk holds now, as a replica that lags would have it."""
-        for part in ("appendonlydir",):
-            shutil.copytree(self.folder / part, to / part)
+        shutil.copytree(self.data / "appendonlydir", to / "appendonlydir")
 
     def restore(self, older: Path) -> None:
         """The server that is stopped comes back with an older copy."""
         assert self.process is None
-        shutil.rmtree(self.folder / "appendonlydir")
-        shutil.copytree(older / "appendonlydir", self.folder / "appendonlydir")
+        shutil.rmtree(self.data / "appendonlydir")
+        shutil.copytree(older / "appendonlydir", self.data / "appendonlydir")
+
+    def empty(self) -> None:
+        """The server that is stopped comes back with nothing."""
+        assert self.process is None
+        shutil.rmtree(self.data / "appendonlydir")
+
+    def fill_disk(self) -> None:
+        """From now on no file of it grows: the kernel refuses each write, as it does on a full disk."""
+        assert self.process is not None
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    def free_disk(self) -> None:
+        """There is room again."""
+        assert self.process is not None
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    def follow(self, to: Path) -> None:
+        """Starts a replica of it with a log in a folder, and waits until it has all that there is."""
+        to.mkdir()
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = found.getsockname()[1]
+        self.set(port=port)
+        self._replica = self._begin(self.folder / "replica.sock", to, "--replicaof", "127.0.0.1", str(port))
+        self._await(self._replica, lambda: self._of_replica("INFO", "replication").get("master_link_status") == "up")
+
+    def cut_replica(self) -> None:
+        """The replica is a server of its own from now on: what comes later it does not have."""
+        self._of_replica("REPLICAOF", "NO", "ONE")
+
+    def _of_replica(self, *command: str) -> Any:
+        try:
+            with self.client_at("replica.sock") as client:
+                return client.execute_command(*command)
+        except redis.exceptions.RedisError:
+            return {}
+
+    def fail_over(self) -> None:
+        """The server is killed, and its replica is reached in its place."""
+        assert self._replica is not None
+        self.kill()
+        self.process, self._replica = self._replica, None
+        with self.client_at("replica.sock") as client:
+            self.data = Path(str(client.config_get("dir")["dir"]))  # type: ignore[index]
+        (self.folder / "replica.sock").replace(self.folder / "redis.sock")
 
     def set(self, **settings: Any) -> None:
         """Changes settings while it runs; `maxmemory=1` is `CONFIG SET maxmemory 1`."""
@@ -101,10 +166,10 @@ class RedisServer:
         """Ends it, and every client."""
         for bus in self.buses:
             bus.close()
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait(timeout=START_SECONDS)
-            self.process = None
+        for process in filter(None, (self.process, self._replica)):
+            process.send_signal(signal.SIGKILL)
+            process.wait(timeout=START_SECONDS)
+        self.process = self._replica = None
 
 
 @contextmanager

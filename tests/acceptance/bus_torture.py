@@ -1,7 +1,8 @@
 """How is the bus tortured? A real Redis server under a nemesis, workers in threads, a ledger that is asked at the end.
 
-The nemesis kills the server and starts it again, brings it back with an older copy or with nothing, fills its memory,
-stops it for longer than a lease, and takes workers away in the middle of their work. The checker reads the ledger: each
+The nemesis kills the server and starts it again, brings it back with an older copy or with nothing, puts a replica that
+lags in its place, fills its memory and its disk, stops it for longer than a lease, and takes workers away in the middle
+of their work. The checker reads the ledger: each
 mission that was filed has exactly one accepted result, and none is lost.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import threading
 import time
@@ -28,7 +28,7 @@ from tests.redis_server import RedisServer
 
 LEASE = 0.3
 PATIENCE = 120.0
-FAULTS = ("kill", "older", "empty", "full", "pause", "worker_gone", "recorder_gone")
+FAULTS = ("kill", "older", "empty", "full", "disk", "failover", "pause", "worker_gone", "recorder_gone")
 
 
 @dataclass(kw_only=True)
@@ -138,7 +138,7 @@ class BusTorture:
     def _empty(self) -> None:
         self._keep_copy()
         self.server.kill()
-        shutil.rmtree(self.server.folder / "appendonlydir")
+        self.server.empty()
         self.server.start()
 
     def _full(self) -> None:
@@ -147,6 +147,25 @@ class BusTorture:
             self._record()
             time.sleep(0.03)
         self.server.set(maxmemory="0")
+
+    def _disk(self) -> None:
+        """Its log cannot be written: it takes nothing that it would have to keep, until there is room again."""
+        self.server.fill_disk()
+        for _ in range(5):
+            self._publish(self.names)
+            self._record()
+            time.sleep(0.05)
+        self.server.free_disk()
+
+    def _failover(self) -> None:
+        """A replica that lacks the last second takes over."""
+        self.server.follow(self.server.folder / f"replica-{sum(self.happened.values())}")
+        self.server.cut_replica()
+        for _ in range(3):
+            self._publish(self.names)
+            self._record()
+            time.sleep(0.05)
+        self.server.fail_over()
 
     def _pause(self) -> None:
         assert self.server.process is not None

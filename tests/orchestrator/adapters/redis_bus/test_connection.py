@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from orchestrator.adapters.redis_bus.stream_names import StreamNames
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.ports.mission_bus import PriorityClass
 from tests.redis_server import redis_server
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,41 @@ def test_names_of_streams_are_those_of_the_documents() -> None:
     ]
     assert (names.results, names.dead) == ("shiftbook:missions:results", "shiftbook:missions:dlq")
     assert (names.workers, names.ledger) == ("shiftbook_workers", "shiftbook_ledger")
+
+
+def test_a_full_disk_is_told_and_costs_nothing() -> None:
+    """What it cannot write it refuses; when there is room again, what it took meanwhile survives a SIGKILL."""
+    with redis_server() as server:
+        bus, taken = server.bus(), list[str]()
+        server.fill_disk()
+
+        def is_refused() -> bool:
+            job = f"a{len(taken)}"
+            try:
+                bus.publish(json.dumps({"job_id": job, "payload": {"task": "x:y"}}), 1)
+            except BusUnavailable as error:
+                return "MISCONF" in str(error)
+            taken.append(job)
+            return False
+
+        until(is_refused, "the server's refusal")
+        server.free_disk()
+        until(lambda: not is_refused(), "room on its disk")
+        server.kill()
+        server.start()
+        assert sorted(held.key for held in bus.claim("w", 100)) == sorted(taken)
+
+
+def test_a_replica_takes_the_place_of_its_server(tmp_path: Path) -> None:
+    """Under the same address; what came after it was cut off is not there, and that it is another server is seen."""
+    with redis_server() as server:
+        bus = server.bus()
+        for job in ("a", "b"):
+            bus.publish(json.dumps({"job_id": job, "payload": {"task": "x:y"}}), 1)
+        before = bus.generation()
+        server.follow(tmp_path / "replica")
+        server.cut_replica()
+        bus.publish(json.dumps({"job_id": "late", "payload": {"task": "x:y"}}), 1)
+        server.fail_over()
+        assert sorted(held.key for held in bus.claim("w", 100)) == ["a", "b"]
+        assert bus.generation() != before
