@@ -1,4 +1,4 @@
-"""The bus of missions in this process' memory: what the ports promise, for simulations and tests."""
+"""The bus of missions in this process' memory, with its dead letters: what the ports promise, for simulations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import json
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from missions.plain_data import read_json
+from orchestrator.core.ports.bus_care import DeadLetter, LetterKind, PutBack
 from orchestrator.core.ports.mission_bus import (
     DEFAULT_ATTEMPTS,
     LEDGER,
@@ -50,6 +52,7 @@ class MemoryBus:
     clock: Callable[[], float]
     dead_letters: list[tuple[str, str]] = field(default_factory=list)
     """Envelopes with the reason why they are dead."""
+    _letter_ids: list[str] = field(default_factory=list)
     _jobs: dict[str, _Job] = field(default_factory=dict)
     _queues: dict[PriorityClass, list[_Job]] = field(default_factory=lambda: {place: [] for place in CLASSES})
     _results: dict[str, ReceivedResult] = field(default_factory=dict)
@@ -158,7 +161,57 @@ class MemoryBus:
 
     def set_aside(self, received: ReceivedResult, why: str) -> None:
         """Keeps a result among the dead letters."""
-        self.dead_letters.append((received.body, why))
+        self._put_letter(received.body, why)
+
+    def letters(self, count: int) -> list[DeadLetter]:
+        """The newest dead letters."""
+        found = [self._letter(number) for number in reversed(range(len(self._letter_ids)))]
+        return [replace(each, envelope="") for each in found[:count]]
+
+    def letter(self, letter_id: str) -> DeadLetter | None:
+        """One whole."""
+        return self._letter(self._letter_ids.index(letter_id)) if letter_id in self._letter_ids else None
+
+    def put_back(self, letter: DeadLetter) -> PutBack:
+        """Queues a dead mission again."""
+        with self._lock:
+            read = _read(letter.envelope)
+            if letter.id not in self._letter_ids:
+                return PutBack.GONE
+            known = self._jobs.get(read.get("idempotency_key") or read["job_id"])
+            if known is not None and known.state != "dead":
+                return PutBack.LIVES
+            if known is not None:
+                known.state, known.filed = "reopened", False
+            self.publish(letter.envelope, int(read.get("priority", 1)))
+            self.drop(letter.id)
+            return PutBack.QUEUED
+
+    def drop(self, letter_id: str) -> bool:
+        """Takes a letter away for good."""
+        with self._lock:
+            if letter_id not in self._letter_ids:
+                return False
+            number = self._letter_ids.index(letter_id)
+            del self._letter_ids[number], self.dead_letters[number]
+            return True
+
+    def _put_letter(self, body: str, why: str) -> None:
+        self.dead_letters.append((body, why))
+        self._letter_ids.append(self._next())
+
+    def _letter(self, number: int) -> DeadLetter:
+        body, why = self.dead_letters[number]
+        read = read_json(body)
+        return DeadLetter(
+            id=self._letter_ids[number],
+            when=datetime.fromtimestamp(0, UTC),
+            kind=LetterKind.RESULT if read.get("status") else LetterKind.MISSION,
+            job_id=read["job_id"],
+            reason=why,
+            size=len(body),
+            envelope=body,
+        )
 
     def settle(self, settled: Sequence[tuple[ReceivedResult, str]], reopened: Collection[str] = ()) -> None:
         """Marks missions as done, or as wanted again, and lets their results go."""
@@ -223,7 +276,7 @@ class MemoryBus:
     def _bury(self, job: _Job, why: str, by: str = "") -> None:
         job.state = "dead"
         self._held.pop(job.key, None)
-        self.dead_letters.append((job.envelope, why))
+        self._put_letter(job.envelope, why)
         body = {"job_id": _read(job.envelope)["job_id"], "status": "FAILED", "result": None, "error": why}
         self._add_result(json.dumps(body), job, by, 0)
 

@@ -153,7 +153,7 @@ class RedisServer:
         self.kill()
         self.process, self._replica = self._replica, None
         with self.client_at("replica.sock") as client:
-            self.data = Path(str(client.config_get("dir")["dir"]))  # type: ignore[index]
+            self.data = Path(str(client.config_get("dir")["dir"]))
         (self.folder / "replica.sock").replace(self.folder / "redis.sock")
 
     def set(self, **settings: Any) -> None:

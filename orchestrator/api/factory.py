@@ -9,10 +9,12 @@ from functools import partial
 from orchestrator.api.auth.device_access import open_device_access
 from orchestrator.api.auth.ops_tokens import JwtOpsTokens
 from orchestrator.api.auth.tokens import Authenticator
+from orchestrator.api.web.bus_glance import BusGlance
 from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app import wiring
 from orchestrator.app.devices.sync_worker import open_sync_worker
+from orchestrator.app.factories.bus_factory import open_bus_watch
 from orchestrator.app.factories.chat_factory import open_chat_runtime
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
@@ -52,6 +54,7 @@ def open_app_services(settings: Settings) -> AppServices:
         sync_signal=synced,
         chats=chats,
         stores=stores,
+        bus=_open_bus(settings),
         drain=(bell.close,),
         close=(deaf, *closes, stop_sync, chats.close, stores.close),
     )
@@ -62,6 +65,11 @@ def open_app_services(settings: Settings) -> AppServices:
         object.__setattr__(services, "output_events", output)
         object.__setattr__(services, "close", (output.start(), *services.close))
     return services
+
+
+def _open_bus(settings: Settings) -> BusGlance | None:
+    watch = open_bus_watch(settings)
+    return BusGlance(watch=watch, clock=wiring.clock) if watch is not None else None
 
 
 def _wait_for_change(bell: ChangeSignal, seconds: float) -> bool:

@@ -97,6 +97,16 @@ SIGNALS: CommandTable = {
     "send": ("fleet.signals:send", "Sends an event to headquarters, signed as a supplier."),
     "poll": ("fleet.signals:poll", "Asks a supplier's feed now."),
 }
+BUS_DEAD: CommandTable = {
+    "list": ("fleet.bus:dead_list", "Lists what nobody could do, file or record, and why."),
+    "show": ("fleet.bus:dead_show", "Shows one dead letter whole."),
+    "retry": ("fleet.bus:dead_retry", "Puts dead missions back on the bus."),
+    "drop": ("fleet.bus:dead_drop", "Takes dead letters away for good."),
+}
+BUS: CommandTable = {
+    "status": ("fleet.bus:status", "Says how the Redis server is that carries missions."),
+    "dead": ("commands:bus_dead", "Shows dead letters, puts them back or drops them."),
+}
 TOKEN: CommandTable = {
     "list": ("token:listing", "Lists the tokens, without their secrets."),
     "new": ("token:new", "Makes a token and shows it, this once."),
@@ -159,6 +169,10 @@ memo = LazyGroup("memo", help="Shows memos, and decides which lessons all know."
 digest = LazyGroup("digest", help="Keeps the briefings true to the log.", table=DIGEST, default="status")
 heartbeat = LazyGroup("heartbeat", help="Shows and does what HEARTBEAT.md asks for.", table=HEARTBEAT, default="list")
 signals = LazyGroup("signals", help="Shows what suppliers tell the fleet.", table=SIGNALS, default="list")
+bus_dead = LazyGroup(
+    "dead", help="Shows the dead letters of the bus, puts them back or drops them.", table=BUS_DEAD, default="list"
+)
+bus = LazyGroup("bus", help="Shows how the bus beside the ledger is.", table=BUS, default="status")
 token = LazyGroup("token", help="Lets programs and devices use this node's API.", table=TOKEN, default="list")
 device = LazyGroup("device", help="Pairs phones and browsers, and shuts them out.", table=DEVICE, default="list")
 models = LazyGroup("models", help="Shows, fetches and chooses models.", table=MODELS, default="list")
@@ -194,6 +208,7 @@ SHIFTBOOK: CommandTable = {
     "handoff": ("commands:handoff", "Shows and checks what a fresh instance is given."),
     "notify": ("commands:notify", "Tells people what happens."),
     "signals": ("commands:signals", "Shows what suppliers tell the fleet."),
+    "bus": ("commands:bus", "Shows how the bus beside the ledger is."),
     "token": ("commands:token", "Lets programs and devices use this node's API."),
     "mcp": ("mcp:mcp", "Serves the fleet to another agent's program."),
     "audit": ("audit:audit", "Shows who did what, by the signed history."),
@@ -220,6 +235,7 @@ SECTIONS: Sections = {
         "handoff",
         "notify",
         "signals",
+        "bus",
         "token",
         "mcp",
         "audit",

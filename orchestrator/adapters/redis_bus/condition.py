@@ -61,7 +61,7 @@ class RedisWatch:
             with self._client() as client, told_as_unavailable(self.address.place):
                 return self._look(client)
         except BusUnavailable as error:
-            return BusCondition(place=self.address.place, trouble=error.why, plain_line=plain)
+            return BusCondition(place=self.address.place, trouble=error.why.rstrip("."), plain_line=plain)
 
     @contextmanager
     def _client(self) -> Iterator[redis.Redis]:

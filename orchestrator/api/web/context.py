@@ -12,6 +12,7 @@ from flask import current_app
 
 from orchestrator.api.auth.device_access import DeviceAccess
 from orchestrator.api.auth.tokens import Authenticator
+from orchestrator.api.web.bus_glance import BusGlance
 from orchestrator.api.web.event_hub import EventHub
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app.factories.chat_factory import ChatRuntime
@@ -49,6 +50,8 @@ class AppServices:
     """Tells listeners that a running attempt said more; None: nobody does."""
     chats: ChatRuntime | None = None
     """The chats of this node."""
+    bus: BusGlance | None = None
+    """How the bus beside the ledger is; None: there is none."""
     stores: Stores | None = None
     """What this node keeps of devices, what they sync, and what was used."""
     devices: DeviceAccess | None = None

@@ -1,4 +1,4 @@
-"""The metrics of the fleet: which numbers of bus, missions, sync and outbox does Prometheus read beside HTTP's own?
+"""The metrics of the fleet: which numbers of buses, missions, sync and outbox does Prometheus read beside HTTP's own?
 
 They are worked out when they are asked for, from the look at the ledger that all readers share. A part that cannot be
 read costs the others nothing: `shiftbook_part_readable` says so.
@@ -19,8 +19,10 @@ from orchestrator.api.web.context import SERVICES_KEY, AppServices
 from orchestrator.api.web.ledger_answers import SHARED_LEDGER_KEY
 from orchestrator.api.web.metrics import METRICS_KEY
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports.bus_care import BusCondition
 from orchestrator.core.ports.stores import Stores
 from orchestrator.node.notifications.outbox_status import outbox_status
+from orchestrator.workflow.delegation.bus_report import findings
 from orchestrator.workflow.reading.shared_ledger import SharedLedger
 from sync.errors import SyncError
 
@@ -41,7 +43,11 @@ class FleetCollector:
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
         readable: dict[str, float] = {}
-        parts: dict[str, Callable[[], list[Metric]]] = {"ledger": self._ledger, "store": self._store}
+        parts: dict[str, Callable[[], list[Metric]]] = {
+            "ledger": self._ledger,
+            "store": self._store,
+            "redis": self._redis,
+        }
         for name, read in parts.items():
             found: list[Metric] = []
             try:
@@ -83,9 +89,30 @@ class FleetCollector:
             _gauge("alarms", "Rules on the branch that are not followed.", "", {"": float(len(ledger.alarms))}),
         ]
 
+    def _redis(self) -> list[Metric]:
+        glance = self.services().bus
+        return [] if glance is None else _bus(glance.condition())
+
     def _store(self) -> list[Metric]:
         stores = self.services().stores
         return [] if stores is None else [_outbox(stores), *_devices(stores)]
+
+
+def _bus(found: BusCondition) -> list[Metric]:
+    reachable = _gauge(
+        "redis_reachable", "Whether the bus beside the ledger can be used.", "", {"": float(not found.trouble)}
+    )
+    if found.trouble:
+        return [reachable]
+    missions = {"waiting": float(found.waiting), "pending": float(found.pending), "unfiled": float(found.unfiled)}
+    missions["unrecorded"] = float(found.unrecorded)
+    return [
+        reachable,
+        _gauge("redis_missions", "Missions on the bus beside the ledger, by what they wait for.", "state", missions),
+        _gauge("redis_oldest_seconds", "Age of the oldest mission on it.", "", {"": found.oldest_seconds or 0.0}),
+        _gauge("redis_dead_letters", "What nobody could do, file or record.", "", {"": float(found.dead_letters)}),
+        _gauge("redis_findings", "What of it is to be mended.", "", {"": float(len(list(findings(found))))}),
+    ]
 
 
 def _outbox(stores: Stores) -> Metric:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from orchestrator.app import wiring
-from orchestrator.app.doctor import ledger_checks, machine_checks, secret_checks, state_checks, trust_checks
+from orchestrator.app.doctor import (
+    bus_checks,
+    ledger_checks,
+    machine_checks,
+    secret_checks,
+    state_checks,
+    trust_checks,
+)
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.settings import Settings
@@ -39,6 +46,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield secret_checks.check_secrets(settings)
     yield from secret_checks.check_secret_server(settings)
     yield from state_checks.check_state(settings)
+    yield from bus_checks.check_bus(settings)
     yield from _ledger(settings)
 
 

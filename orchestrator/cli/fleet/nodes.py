@@ -39,9 +39,10 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
     if cost and watch:
         raise WrongSetting("--watch", "it shows nodes, not costs: leave --cost out")
     if watch:
+        from orchestrator.app.factories.bus_factory import open_bus_watch
         from orchestrator.cli.fleet.watching import watch_nodes
 
-        watch_nodes(found, node_row, as_json=as_json)
+        watch_nodes(found, node_row, open_bus_watch(chosen), as_json=as_json)
         return
     if cost:
         from orchestrator.cli.fleet.cost import print_cost
@@ -63,6 +64,7 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
     if load is not None:
         click.echo(f"{load.says[0].upper()}{load.says[1:]}.")
     _print_waiting(chosen, found)
+    _print_bus(chosen)
 
 
 def node_row(node: Presence) -> terminal.Row:
@@ -108,6 +110,21 @@ def _print_waiting(chosen: Settings, found: Fleet) -> None:
     untold = _notification_trouble(chosen)
     if untold:
         terminal.print_status(f"notices: {untold}: `shiftbook notify list`", "review")
+
+
+def _print_bus(chosen: Settings) -> None:
+    """How the bus beside the ledger is, where this node has one, and what of it is to be mended."""
+    from orchestrator.app.factories.bus_factory import open_bus_watch
+    from orchestrator.workflow.delegation import bus_report
+
+    watch = open_bus_watch(chosen)
+    if watch is None:
+        return
+    found = watch.condition()
+    if not found.trouble:
+        click.echo(f"Redis at {bus_report.summary(found)}; {bus_report.crash_loss(found)}.")
+    for each in bus_report.findings(found):
+        terminal.print_status(f"redis: {each.says}: {each.remedy}", "offline" if each.broken else "stale")
 
 
 def _notification_trouble(chosen: Settings) -> str:

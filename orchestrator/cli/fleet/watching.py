@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import click
 from orchestrator.cli import terminal
 
 if TYPE_CHECKING:
+    from orchestrator.core.ports.bus_care import BusCondition, BusWatch
     from orchestrator.ledger.node_pages import Presence
     from orchestrator.workflow.fleet import Fleet
 
@@ -23,33 +25,46 @@ RESTLESS = frozenset({"moved", "silent_seconds", "load", "disk"})
 MakeRow = Callable[["Presence"], terminal.Row]
 
 
-def watch_nodes(fleet: Fleet, row: MakeRow, *, as_json: bool) -> None:
-    """Shows the nodes until Ctrl-C: a table that follows them, or with --json and in a pipe a line for each change."""
-    looks = _looks(fleet)
+def watch_nodes(fleet: Fleet, row: MakeRow, bus: BusWatch | None, *, as_json: bool) -> None:
+    """Shows the nodes until Ctrl-C: a table that follows them, or with --json and in a pipe a line for each change.
+    So it does with the bus beside the ledger, where there is one."""
+    looks = _looks(fleet, bus)
     if as_json or not terminal.for_people():
         _print_changes(looks, as_json=as_json)
     else:
         _show(looks, row)
 
 
-def _looks(fleet: Fleet) -> Iterator[tuple[Sequence[Presence], list[dict[str, Any]], str]]:
-    """Look after look: the nodes, the same as plain data, and why the Git server could not be asked."""
+@dataclass(frozen=True, kw_only=True)
+class FleetLook:
+    """The nodes, the same as plain data, why the Git server could not be asked, and how the bus beside it is."""
+
+    nodes: Sequence[Presence]
+    rows: list[dict[str, Any]]
+    offline: str
+    bus: BusCondition | None
+
+
+def _looks(fleet: Fleet, bus: BusWatch | None) -> Iterator[FleetLook]:
     from orchestrator.workflow.reading.fleet_rows import node_rows
 
     while True:
         nodes = fleet.nodes()
-        yield nodes, node_rows(fleet.last_seen(), nodes), fleet.offline
+        rows = node_rows(fleet.last_seen(), nodes)
+        condition = bus.condition() if bus is not None else None
+        yield FleetLook(nodes=nodes, rows=rows, offline=fleet.offline, bus=condition)
         time.sleep(LOOK_SECONDS)
 
 
-def _print_changes(looks: Iterator[tuple[Sequence[Presence], list[dict[str, Any]], str]], *, as_json: bool) -> None:
+def _print_changes(looks: Iterator[FleetLook], *, as_json: bool) -> None:
     before: dict[str, dict[str, Any]] = {}
-    unreachable = ""
-    for _, rows, offline in looks:
-        if offline != unreachable:
-            unreachable = offline
-            click.echo(f"shiftbook: {offline or 'the Git server answers again'}", err=True)
-        for each in rows:
+    unreachable, bus_before = "", set[str]()
+    for look in looks:
+        if look.offline != unreachable:
+            unreachable = look.offline
+            click.echo(f"shiftbook: {look.offline or 'the Git server answers again'}", err=True)
+        bus_before = _print_bus_change(look.bus, bus_before)
+        for each in look.rows:
             steady = {key: value for key, value in each.items() if key not in RESTLESS}
             if before.get(each["name"]) == steady:
                 continue
@@ -61,16 +76,32 @@ def _print_changes(looks: Iterator[tuple[Sequence[Presence], list[dict[str, Any]
                 terminal.print_line((now, each["name"], each["state"], ", ".join(each["works_on"]) or "idle"))
 
 
-def _show(looks: Iterator[tuple[Sequence[Presence], list[dict[str, Any]], str]], row: MakeRow) -> None:
+def _print_bus_change(bus: BusCondition | None, before: set[str]) -> set[str]:
+    """Tells on standard error what of the bus is to be mended since the last look, and what no longer is."""
+    if bus is None:
+        return before
+    from orchestrator.workflow.delegation.bus_report import findings
+
+    now = {each.kind: each.says for each in findings(bus)}
+    for kind in now.keys() - before:
+        click.echo(f"shiftbook: redis: {now[kind]}", err=True)
+    if before and not now:
+        click.echo("shiftbook: redis: all is well again", err=True)
+    return set(now)
+
+
+def _show(looks: Iterator[FleetLook], row: MakeRow) -> None:
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
     from orchestrator.cli.console import console, shift_lines
+    from orchestrator.workflow.delegation.bus_report import summary
 
     with Live(console=console(), auto_refresh=False) as live:
-        for nodes, rows, offline in looks:
-            queued = max((each["queue"] for each in rows), default=0)
-            said = offline or f"{sum(node.state == 'live' for node in nodes)} of {len(nodes)} live · {queued} wait"
+        for look in looks:
+            nodes, queued = look.nodes, max((each["queue"] for each in look.rows), default=0)
+            said = look.offline or f"{sum(node.state == 'live' for node in nodes)} of {len(nodes)} live · {queued} wait"
             head = Text(f"{datetime.now():%H:%M:%S}  {said} · Ctrl-C ends it", style="dim")
-            live.update(Group(head, shift_lines([row(node) for node in nodes])), refresh=True)
+            below = [Text(f"Redis at {summary(look.bus)}", style="dim")] if look.bus is not None else []
+            live.update(Group(head, shift_lines([row(node) for node in nodes]), *below), refresh=True)

@@ -26,8 +26,9 @@ NO_LOG = "a crash loses all since its last snapshot"
 
 @dataclass(frozen=True, kw_only=True)
 class BusFinding:
-    """One thing that is to be mended. `broken`: nothing goes over the bus until then."""
+    """One thing that is to be mended. `kind` stays the same while it does; `broken`: nothing goes over the bus."""
 
+    kind: str
     says: str
     remedy: str
     broken: bool = False
@@ -61,11 +62,11 @@ def findings(condition: BusCondition) -> Iterator[BusFinding]:
     """What is to be mended, the worst first."""
     if condition.trouble:
         remedy = "start it, or mend SHIFTBOOK_REDIS_URL; missions go by the ledger alone until it answers"
-        yield BusFinding(says=summary(condition), remedy=remedy, broken=True)
+        yield BusFinding(kind="unreachable", says=summary(condition), remedy=remedy, broken=True)
         return
     if condition.not_saved:
         remedy = "make room on its disk: what is put on it now may be gone after a crash"
-        yield BusFinding(says=condition.not_saved, remedy=remedy)
+        yield BusFinding(kind="not-saved", says=condition.not_saved, remedy=remedy)
     yield from _settings(condition)
     yield from _safety(condition)
     yield from _queues(condition)
@@ -74,39 +75,51 @@ def findings(condition: BusCondition) -> Iterator[BusFinding]:
 def _settings(condition: BusCondition) -> Iterator[BusFinding]:
     if not condition.append_only:
         remedy = "set `appendonly yes` and `appendfsync everysec` in its redis.conf"
-        yield BusFinding(says=f"it keeps no log (appendonly no): {NO_LOG}", remedy=remedy)
+        yield BusFinding(kind="no-log", says=f"it keeps no log (appendonly no): {NO_LOG}", remedy=remedy)
     if condition.eviction not in ("", "noeviction"):
         says = f"it throws data away when its memory is full (maxmemory-policy {condition.eviction})"
         remedy = "set `maxmemory-policy noeviction`: it refuses then, and producers try again"
-        yield BusFinding(says=says, remedy=remedy)
+        yield BusFinding(kind="eviction", says=says, remedy=remedy)
     if condition.memory_limit and condition.memory_bytes > MEMORY_SHARE * condition.memory_limit:
         share = 100 * condition.memory_bytes / condition.memory_limit
         says = f"{share:.0f} % of its memory is used; when it is full, nothing new is taken"
-        yield BusFinding(says=says, remedy="raise `maxmemory`, or look at what waits and at the dead letters")
+        yield BusFinding(
+            kind="memory", says=says, remedy="raise `maxmemory`, or look at what waits and at the dead letters"
+        )
     if abs(condition.clock_ahead_seconds) > CLOCK_SECONDS:
         ahead = format_duration(abs(condition.clock_ahead_seconds))
         side = "ahead of" if condition.clock_ahead_seconds > 0 else "behind"
         says = f"its clock is {ahead} {side} this machine's; times of entries are wrong by that, leases are not"
-        yield BusFinding(says=says, remedy="set the clocks, for example by systemd-timesyncd")
+        yield BusFinding(kind="clock", says=says, remedy="set the clocks, for example by systemd-timesyncd")
 
 
 def _safety(condition: BusCondition) -> Iterator[BusFinding]:
     if condition.plain_line:
         says = "missions, results and the password go to another machine unencrypted (redis://)"
-        yield BusFinding(says=says, remedy="write rediss:// and set `tls-port`, unless a VPN lies between")
+        yield BusFinding(
+            kind="plain-line", says=says, remedy="write rediss:// and set `tls-port`, unless a VPN lies between"
+        )
     if condition.rights:
         says = f"this user may also {' and '.join(condition.rights)}"
-        yield BusFinding(says=says, remedy="give the fleet the user of docs/redis.md, and switch `default` off")
+        yield BusFinding(
+            kind="rights", says=says, remedy="give the fleet the user of docs/redis.md, and switch `default` off"
+        )
 
 
 def _queues(condition: BusCondition) -> Iterator[BusFinding]:
     if condition.dead_letters:
         letters = "1 dead letter" if condition.dead_letters == 1 else f"{condition.dead_letters} dead letters"
-        yield BusFinding(says=f"{letters}: nobody could do, file or record them", remedy="`shiftbook bus dead list`")
+        yield BusFinding(
+            kind="dead-letters",
+            says=f"{letters}: nobody could do, file or record them",
+            remedy="`shiftbook bus dead list`",
+        )
     age = condition.oldest_seconds
     if age is not None and age > OLD_SECONDS:
         says = f"a mission has been on the bus for {format_duration(age)}; {condition.pending} are in work"
-        yield BusFinding(says=says, remedy="see with `shiftbook fleet` whether a worker runs that can do it")
+        yield BusFinding(
+            kind="old", says=says, remedy="see with `shiftbook fleet` whether a worker runs that can do it"
+        )
 
 
 def bus_json(condition: BusCondition) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from orchestrator.workflow.reading.status_order import list_order
 from orchestrator.workflow.spending.report import read_spending
 from orchestrator.workflow.spending.totals import rows_since, sum_totals
 
-TROUBLE_KINDS = frozenset({"quarantined", "dead", "failed", "ledger", "node"})
+TROUBLE_KINDS = frozenset({"quarantined", "dead", "failed", "ledger", "node", "bus"})
 """What went wrong; the other kinds wait for a word."""
 
 
@@ -41,13 +41,16 @@ def project_rows(ledger: LedgerSnapshot) -> list[dict[str, Any]]:
     return [{"name": name} | part.model_dump() for name, part in sorted(ledger.charter.projects.items())]
 
 
-def now_page(fleet: Fleet, look: LedgerLook, questions: Iterable[InboxItem] = ()) -> dict[str, Any]:
+def now_page(
+    fleet: Fleet, look: LedgerLook, questions: Iterable[InboxItem] = (), bus_trouble: Iterable[InboxItem] = ()
+) -> dict[str, Any]:
     """What runs, what waits for a person, what went wrong, and what today has cost (UTC)."""
     ledger, nodes = look.ledger, fleet.nodes()
     views = sorted(look.views, key=list_order)
     items = (
         *_ledger_trouble(fleet, look),
         *_silent_nodes(nodes),
+        *bus_trouble,
         *read_inbox(ledger, views, questions).items,
         *(mission_item(view) for view in views if view.status == "failed"),
     )

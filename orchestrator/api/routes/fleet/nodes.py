@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field
 from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, ledger_answer, shared_ledger
+from orchestrator.core.errors import NotFound
+from orchestrator.workflow.delegation.bus_report import bus_json, findings
 from orchestrator.workflow.inbox import InboxItem, question_item
 from orchestrator.workflow.reading.fleet_rows import node_rows, now_page, project_rows
 from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
@@ -31,13 +33,21 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @needs(*READERS)
     def now() -> Response:
         with shared_ledger().reading() as (fleet, look):
-            return changing_answer(now_page(fleet, look, _questions()))
+            return changing_answer(now_page(fleet, look, _questions(), _bus_trouble()))
 
     @routes.get("/fleet", summary="The nodes, as `fleet --json`")
     @needs(*READERS)
     def nodes() -> Response:
         with shared_ledger().reading() as (fleet, look):
             return changing_answer(node_rows(look.ledger, fleet.nodes()))
+
+    @routes.get("/fleet/bus", summary="How the Redis server is that carries missions, as `bus status --json`")
+    @needs(*READERS)
+    def bus() -> Response:
+        glance = app_services().bus
+        if glance is None:
+            raise NotFound("no Redis carries missions of this node: they go by the ledger alone")
+        return changing_answer(bus_json(glance.condition()))
 
     @routes.get("/fleet/<node>/history", summary="The missions of a node, page by page", responses={200: LedgerPage})
     @needs(*READERS)
@@ -52,6 +62,14 @@ def blueprint(_: AppServices) -> APIBlueprint:
         return ledger_answer(ledger.tip, lambda: project_rows(ledger))
 
     return routes
+
+
+def _bus_trouble() -> Iterator[InboxItem]:
+    """What of the bus beside the ledger is to be mended."""
+    glance = app_services().bus
+    for each in findings(glance.condition()) if glance is not None else ():
+        title = "The bus beside the ledger cannot be used" if each.broken else "The bus beside the ledger wants a look"
+        yield InboxItem(kind="bus", name=f"redis-{each.kind}", title=title, says=each.says, step=each.remedy)
 
 
 def _questions() -> Iterator[InboxItem]:

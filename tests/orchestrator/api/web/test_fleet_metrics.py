@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from orchestrator.adapters.redis_bus.condition import RedisWatch
+from orchestrator.adapters.redis_bus.connection import read_address
+from orchestrator.adapters.redis_bus.stream_names import StreamNames
+from orchestrator.api.web.bus_glance import BusGlance
 from orchestrator.api.web.context import SERVICES_KEY
 from orchestrator.api.web.fleet_metrics import FleetCollector
 from orchestrator.api.web.ledger_answers import SHARED_LEDGER_KEY
 from orchestrator.core.errors import StoreFailed
+from orchestrator.core.ports.mission_bus import GivenUp
 from orchestrator.core.ports.outbox import OutboxItem
+from tests.buses import envelope
 from tests.orchestrator.api.conftest import Build, ServedFleet
+from tests.redis_server import RedisServer, redis_server
 
 DASHBOARD = Path(__file__).parents[4] / "docs" / "grafana.json"
 Numbers = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -87,9 +94,44 @@ def test_a_part_that_fails(build: Build) -> None:
     assert {sample.labels["part"]: sample.value for sample in told["shiftbook_part_readable"].samples}["store"] == 0
 
 
-def test_dashboard(serve: Callable[..., ServedFleet]) -> None:
-    """Each number that the dashboard asks for is there, and each of ours is on it."""
+@pytest.fixture
+def redis(serve: Callable[..., ServedFleet]) -> Iterator[tuple[ServedFleet, RedisServer]]:
+    """A fleet whose missions a real Redis server carries."""
     fleet = serve(ledger="memory")
+    with redis_server("--appendonly", "no") as server:
+        watch = RedisWatch(address=read_address(server.url), names=StreamNames(prefix="t"), now=fleet.site.clock)
+        glance = BusGlance(watch=watch, clock=fleet.site.clock.monotonic)
+        fleet.site.app.extensions[SERVICES_KEY] = replace(fleet.site.house, bus=glance)
+        yield fleet, server
+
+
+def test_redis(redis: tuple[ServedFleet, RedisServer]) -> None:
+    """What waits there for whom; one look serves all who ask within seconds; away, it is 0 and the rest is there."""
+    fleet, server = redis
+    bus = server.bus()
+    for job in ("a", "b", "c"):
+        bus.publish(envelope(job), 1)
+    (held,) = bus.claim("w", 1)
+    found = numbers(fleet.site.client)
+    states = {state: one(found, "redis_missions", state=state) for state in ("waiting", "pending", "unfiled")}
+    assert states == {"waiting": 2, "pending": 1, "unfiled": 3}
+    assert (one(found, "redis_reachable"), one(found, "redis_dead_letters")) == (1, 0)
+    assert one(found, "part_readable", part="redis") == 1
+    bus.give_up(held, GivenUp.FINAL, "no")
+    assert one(numbers(fleet.site.client), "redis_dead_letters") == 0
+    fleet.site.clock.move(seconds=6)
+    assert one(numbers(fleet.site.client), "redis_dead_letters") == 1
+    server.kill()
+    fleet.site.clock.move(seconds=6)
+    found = numbers(fleet.site.client)
+    assert one(found, "redis_reachable") == 0
+    assert ("shiftbook_redis_dead_letters", ()) not in found
+    assert one(found, "missions", status="queued") == 0
+
+
+def test_dashboard(redis: tuple[ServedFleet, RedisServer]) -> None:
+    """Each number that the dashboard asks for is there, and each of ours is on it."""
+    fleet, _ = redis
     fleet.push({"missions/a.md": "do it"})
     text = fleet.site.client.get("/metrics").text
     there = {match[1] for match in re.finditer(r"^# TYPE (\S+) ", text, re.MULTILINE)}

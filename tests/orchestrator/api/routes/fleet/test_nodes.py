@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC
@@ -11,11 +12,18 @@ from typing import Any
 import pytest
 
 from missions.merging.file_diff import Conflict
+from orchestrator.adapters.redis_bus.condition import RedisWatch
+from orchestrator.adapters.redis_bus.connection import read_address
+from orchestrator.adapters.redis_bus.stream_names import StreamNames
+from orchestrator.api.web.bus_glance import BusGlance
 from orchestrator.api.web.context import SERVICES_KEY
 from orchestrator.chat.tool_approvals import ToolApprovals
+from orchestrator.core.ports.bus_care import BusCondition
 from orchestrator.ledger import conflicts
 from orchestrator.workflow.inbox import question_item
 from tests.orchestrator.api.conftest import ServedFleet
+from tests.redis_server import redis_server
+from tests.waiting import until
 
 PAGE = "---\nnode: vps\nrole: LOCAL_WORKER\nversion: 1\nagents: builtin, command\n---\n\n# vps\n"
 ENDED = '---\nstatus: done\nnode: {node}\nattempt: 1\nepoch: 1\nfinished: "{when}"\n---\nOld\n'
@@ -155,3 +163,46 @@ def test_a_node_without_a_ledger_says_so(fleet: ServedFleet) -> None:
     """`me` answers all the same."""
     fleet.site.house = replace(fleet.site.house)
     assert fleet.get("/api/v1/me")["fleet"] == ""
+
+
+def test_how_the_bus_is(fleet: ServedFleet) -> None:
+    """As the command says it; what is to be mended stands among the trouble. Without a bus there is none to tell of."""
+    assert fleet.site.client.get("/api/v1/fleet/bus", headers=fleet.key("look")).status_code == 404
+    before = {item["name"] for item in fleet.get("/api/v1/now")["trouble"]}
+    with redis_server() as server:
+        watch = RedisWatch(address=read_address(server.url), names=StreamNames(prefix="t"), now=fleet.site.clock)
+        fleet.site.house = replace(fleet.site.house, bus=BusGlance(watch=watch, clock=fleet.site.clock.monotonic))
+        fleet.site.app.extensions[SERVICES_KEY] = fleet.site.house
+        told = fleet.get("/api/v1/fleet/bus")
+        assert (told["reachable"], told["append_only"], told["fsync"]) == (True, True, "everysec")
+        assert told["crash_loses"]
+        assert {item["name"] for item in fleet.get("/api/v1/now")["trouble"]} - before == {"redis-rights"}
+        server.kill()
+        fleet.site.clock.move(seconds=6)
+        assert fleet.get("/api/v1/fleet/bus")["reachable"] is False
+        (item,) = [item for item in fleet.get("/api/v1/now")["trouble"] if item["name"].startswith("redis-")]
+        assert item["name"] == "redis-unreachable"
+        assert "by the ledger alone" in item["step"]
+
+
+def test_one_look_at_the_bus_serves_all_who_ask_meanwhile() -> None:
+    """A server that takes its time is asked once, and nobody but the first waits for it."""
+    looks, go_on, now = [0], threading.Event(), [0.0]
+
+    class SlowWatch:
+        def condition(self) -> BusCondition:
+            looks[0] += 1
+            if looks[0] > 1:
+                assert go_on.wait(30)
+            return BusCondition(place="p", waiting=looks[0])
+
+    glance = BusGlance(watch=SlowWatch(), clock=lambda: now[0])
+    assert (glance.condition().waiting, glance.condition().waiting) == (1, 1)
+    now[0] = 6.0
+    asking = threading.Thread(target=glance.condition)
+    asking.start()
+    until(lambda: looks[0] == 2)
+    assert glance.condition().waiting == 1, "what was seen before, and no waiting"
+    go_on.set()
+    asking.join(30)
+    assert (glance.condition().waiting, looks[0]) == (2, 2)
