@@ -14,6 +14,7 @@ from orchestrator.app import wiring
 from orchestrator.app.devices.announcing import start_announcing
 from orchestrator.app.devices.device_keys import devices_installed, require_devices_extra
 from orchestrator.app.devices.own_authority import TLS_FOLDER, OwnAuthority
+from orchestrator.app.factories.tracer_factory import open_tracing
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.core.settings import Settings
@@ -97,7 +98,8 @@ def _refuse_unprotected(settings: Settings) -> None:
 def _open_app(settings: Settings, port: int) -> gunicorn_server.ServedApp:
     house = open_app_services(settings)
     silence = start_announcing(settings, port, lambda why: _note("not announced", why))
-    closes = (silence, _renew_daily(settings), *house.drain, *house.close)
+    stop_tracing = open_tracing(settings.node, lambda event, sentence, **_facts: _note(event, sentence))
+    closes = (silence, _renew_daily(settings), *house.drain, *house.close, stop_tracing)
     return gunicorn_server.ServedApp(
         app=create_app(house), drain=lambda: _call_all(house.drain), close=lambda: _call_all(closes)
     )

@@ -16,6 +16,7 @@ from orchestrator import __version__
 from orchestrator.app import wiring
 from orchestrator.app.deployment.supervisor import READY, STOPPING, Supervisor, feed_watchdog, take_supervisor
 from orchestrator.app.factories import node_factory
+from orchestrator.app.factories.tracer_factory import open_tracing
 from orchestrator.app.registration import open_registrar
 from orchestrator.app.secret_rotation import build_rotation
 from orchestrator.app.updates.going_back import write_pid
@@ -63,6 +64,7 @@ def _run(
     settings: Settings, tell: Tell, supervisor: Supervisor, own: tuple[VersionDirs, str] | None, *, once: bool
 ) -> bool:
     """Runs the node until it is drained; says whether somebody told it to end."""
+    stop_tracing = open_tracing(settings.node, tell)
     node = node_factory.build_node(settings, tell, once=once)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
     told_to_end = _install_signal_handlers(node, tell, web, supervisor)
@@ -103,6 +105,7 @@ def _run(
         for stop in stops:
             stop()
         node.close()
+        stop_tracing()
     tell("stopped", f"{settings.node} works no more; `shiftbook` alone shows what waits for you")
     return told_to_end.is_set()
 

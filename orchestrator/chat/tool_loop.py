@@ -22,6 +22,7 @@ from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.chat.tools.tool import Toolbox, ToolPermission, ToolRequest, ToolTrace
 from orchestrator.chat.tools.toolbox import answer_schema
 from orchestrator.chat.values import AnswerEvent, AnswerUsage, OnAnswerEvent
+from orchestrator.core import tracing
 from orchestrator.core.ports.model import Generation, Prompt, PromptMessage, Stop, TextGenerator, Usage
 
 
@@ -127,7 +128,10 @@ class ToolLoop:
                 temperature=self.temperature,
                 conversation=self.conversation,
             )
-            made = self.model.generate(prompt, on_text=self._listener(), stop=self.stop)
+            with tracing.span("chat.call", prompt_messages=len(self.messages), queued_seconds=self.queued) as span:
+                made = self.model.generate(prompt, on_text=self._listener(), stop=self.stop)
+                usage = made.usage
+                span.note(finish=made.finish, tokens_in=usage.tokens_in, tokens_out=usage.tokens_out, model=usage.model)
         self.tally.add(made.usage)
         return made
 

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, replace
 
 from missions.path_scope import outside_scope
+from orchestrator.core import tracing
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop
@@ -140,10 +141,13 @@ class _Attempt:
         said = prompts.quoted_messages(self.job.steering.take())
         prompt = "\n\n".join(part for part in (prompt, said) if part)
         laid = agents_md.write_handoff(site.tree, self.job.context) if site.workspace else ()
-        try:
-            turn = self.worker.work(prompt, site, bounds)
-        finally:
-            agents_md.restore_files(laid)
+        mission, program = self.job.mission.name, self.worker.name
+        with tracing.span("mission.round", mission=mission, round=self.rounds + 1, program=program) as span:
+            try:
+                turn = self.worker.work(prompt, site, bounds)
+            finally:
+                agents_md.restore_files(laid)
+            _trace_round(span, turn)
         site.remember(turn.told.session)
         bounds.usage_meter.tell(replace(turn.told.usage, seconds=turn.seconds))
         return turn
@@ -180,3 +184,10 @@ class _Attempt:
         return able and not (
             turn.fault or self.stop.is_set() or bounds.usage_meter.over() or disk_full_reason(self.job.folder)
         )
+
+
+def _trace_round(span: tracing.Span, turn: RoundResult) -> None:
+    usage = turn.told.usage
+    span.note(seconds=turn.seconds, tokens_in=usage.tokens_in, tokens_out=usage.tokens_out)
+    if turn.fault:
+        span.fail(turn.fault)

@@ -17,6 +17,7 @@ from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.message import MessageState
 from missions.mission import Mission
 from missions.one_line import shorten
+from orchestrator.core import tracing
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
 from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
 from orchestrator.execution.budget import BudgetMeter
@@ -96,7 +97,12 @@ class Executor:
     ) -> EndedAttempt:
         """Does one attempt, whatever comes of it; never raises for a failure of the work. `box` is what people say."""
         started, box = self.now(), box or MessageBox()
-        outcome = self._run(ledger, mission, claim, stop, box)
+        facts: dict[str, tracing.Fact] = {"node": claim.node, "epoch": claim.epoch, "attempt": claim.attempt}
+        with tracing.span("mission.attempt", mission=mission.name, agent=mission.worker, **facts) as span:
+            outcome = self._run(ledger, mission, claim, stop, box)
+            span.note(ok=outcome.ok, files=len(outcome.files), parked=bool(outcome.parked))
+            if not outcome.ok:
+                span.fail(outcome.error or outcome.parked or outcome.summary)
         remarks = (*remarks, *map(_message_remark, box.close()))
         state = _claim_state(outcome, stop)
         finished = self.now()

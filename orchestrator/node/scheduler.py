@@ -11,6 +11,7 @@ from typing import Protocol
 from missions.lease import PAUSED_REASON, Claim, ClaimState, LeaseWatch
 from missions.mission import OPEN, Mission, Status
 from missions.selection import NodeCapabilities, choose
+from orchestrator.core import tracing
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.events import Tell
 from orchestrator.core.time_text import format_duration
@@ -205,13 +206,17 @@ class Scheduler:
         self._asking(*(held.oid for held in asked))
         if not asked:
             return []
-        self._claim_turns.free_since = self._now
+        self._claim_turns.free_since, began = self._now, tracing.moment()
         with self.precedence.pushes.timed():
             won = claims.push_claims(self.bus, asked)
         if not won:
             return []
         now = self.reader.read(self.bus.remote.fetch())
-        return [self._won(now, held) for held in claims.confirm(self.bus, won, now)]
+        confirmed = claims.confirm(self.bus, won, now)
+        for held in confirmed:
+            facts: dict[str, tracing.Fact] = {"node": self.bus.name, "epoch": held.claim.epoch, "asked": len(asked)}
+            tracing.record("mission.claim", began, mission=held.claim.mission, **facts)
+        return [self._won(now, held) for held in confirmed]
 
     def asks(self, ledger: LedgerSnapshot, free: int) -> bool:
         """Whether this node would ask for a mission now."""
@@ -238,8 +243,11 @@ class Scheduler:
             return []
         mine = claims.prepare_takeover(self.bus, held, blob=filed.blob if filed else held.claim.blob)
         self._asking(mine.oid)
+        began = tracing.moment()
         if not claims.push_takeover(self.bus, held, mine):
             return []
+        facts: dict[str, tracing.Fact] = {"node": self.bus.name, "epoch": mine.claim.epoch, "from": held.claim.node}
+        tracing.record("mission.take_over", began, mission=name, **facts)
         taken = self._taken(ledger, mine, remark, filed, why, state)
         self.tell("took over", f"{taken.mission.title}: {remark}", mission=name, holder=held.claim.node)
         return [taken]

@@ -13,6 +13,7 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Quarantined, slug
 from missions.one_line import printable
+from orchestrator.core import tracing
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
@@ -198,7 +199,9 @@ class Fleet:
             asked = "\n\n" + "\n".join(lines) if lines else ""
             return LedgerChange(files={path: text.encode(), **(beside or {})}, message=f"Mission: {made}{asked}")
 
+        began = tracing.moment()
         commit_change(self.bus, self.reader, draft)
+        tracing.record(tracing.FILING, began, mission=made)
         return made
 
     def endorse(self, name: str) -> MissionView:

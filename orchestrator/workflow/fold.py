@@ -20,6 +20,7 @@ from missions.frontmatter import Scalar
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.merging.file_diff import overwritten_values
 from missions.mission import FINISHED, Mission, Quarantined, Status
+from orchestrator.core import tracing
 from orchestrator.core.errors import UnusableResult
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.free_space import is_full_disk_reason
@@ -118,7 +119,10 @@ def fold(
         commit = bus.commit(draft.files, _commit_message(done), onto=ledger.tip, tree=ledger.tree)
         return [RefUpdate(ref=bus.main, expect=ledger.tip, new=commit), *deletions]
 
+    began = tracing.moment()
     publish(bus.remote, plan, sleep=bus.sleep)
+    for name, status in done.items():
+        tracing.record("mission.fold", began, mission=name, node=bus.name, status=str(status), beside=len(done) - 1)
     return FoldResult(missions=dict(done), refused=odd)
 
 

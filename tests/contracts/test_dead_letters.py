@@ -191,4 +191,4 @@ def test_it_goes_back_to_its_class(server: RedisServer, priority: object, stream
     assert box.put_back(letter) is PutBack.QUEUED
     with server.client() as client:
         last = client.xrevrange(f"{prefix}:missions:delegation{stream}", count=1)
-    assert json.loads(last[0][1]["envelope"])["job_id"] == "a"  # type: ignore[index]
+    assert json.loads(last[0][1]["envelope"])["job_id"] == "a"

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from orchestrator.app import wiring
+from orchestrator.app.factories.tracer_factory import open_tracing
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.mission.name import full_name, mission_argument, remember
@@ -69,6 +70,7 @@ def new(
     if not body.strip() and not run_line and not of:
         raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
     chosen = load_settings()
+    stop_tracing = open_tracing(chosen.node, _tell_trouble)
     fleet = wiring.fleet(chosen)
     if of:
         from orchestrator.workflow.recurring.by_hand import mission_of_template
@@ -83,12 +85,17 @@ def new(
         given["attachments"] = attached.words
     made = fleet.new(body, given, name=name, beside=attached.beside if attached else {})  # type: ignore[arg-type]  # click gives scalars
     remember(chosen, made)
+    stop_tracing()
     if as_json:
         terminal.print_json({"name": made, "path": f"missions/{made}.md"})
     else:
         terminal.say(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
         if why := fleet.mission(made).view.reason:
             terminal.say(f"it waits: {why}")
+
+
+def _tell_trouble(_event: str, sentence: str, **_facts: object) -> None:
+    terminal.say(sentence, err=True)
 
 
 def _attached(fleet: Fleet, paths: tuple[Path, ...]) -> AttachedFiles:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from orchestrator.core import tracing
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.mission_bus import Delivery, GivenUp, MissionBus, Requeued
@@ -192,7 +193,9 @@ class BusWorker:
                 attempt=work.held.attempt,
                 stopped=work.stopped.is_set,
             )
-            return print_result(envelope.job_id, result=handler(job)), None, ""
+            facts: dict[str, tracing.Fact] = {"node": self.name, "task_type": kind, "epoch": work.held.epoch}
+            with tracing.span("mission.task", mission=envelope.mission, attempt=work.held.attempt, **facts):
+                return print_result(envelope.job_id, result=handler(job)), None, ""
         except (TaskImpossible, WrongSetting) as error:
             return "", GivenUp.FINAL, str(error)
         except TaskInterrupted as error:

@@ -15,6 +15,7 @@ from datetime import datetime
 from missions import document
 from missions.mission import Quarantined
 from missions.plain_data import read_json
+from orchestrator.core import tracing
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.mission_bus import FilingRequest
 from orchestrator.core.ports.stores import Cursors
@@ -80,12 +81,14 @@ class BusFiling:
                 wanted[number] = envelope, mission_text(envelope)
             except WrongSetting as error:
                 verdicts[number] = str(error)
-        moved = None
+        moved, began = None, tracing.moment()
         if wanted:
             moved = commit_change(self.transport, self.reader, lambda ledger: self._draft(ledger, wanted, verdicts))
         for number, (envelope, _) in wanted.items():
             if not verdicts[number]:
                 self._note(envelope)
+                if moved is not None:
+                    tracing.record(tracing.FILING, began, mission=envelope.mission, over="redis")
         return [(request, verdicts[number]) for number, request in enumerate(requests)], moved is not None
 
     def _note(self, envelope: DelegationEnvelope) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from missions.mission import OPEN, Mission
+from orchestrator.core import tracing
 from orchestrator.core.errors import BusUnavailable, OrchestratorError, WrongSetting
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.mission_bus import (
@@ -184,9 +185,11 @@ class MissionRecorder:
         Returns the missions whose turn has not come."""
 
         def push(part: Sequence[str]) -> bool:
-            some = {mission: told[mission] for mission in part}
+            some, began = {mission: told[mission] for mission in part}, tracing.moment()
             named = close_unclaimed(self.transport, lambda refs: self._endings(refs, some, verdicts))
             self.recorded += len(named)
+            for mission in named:
+                tracing.record("mission.record", began, mission=mission, node=self.transport.name)
             if named:
                 self.wake()
             return bool(named)

@@ -107,7 +107,7 @@ def test_entries_that_were_deleted_out_of_the_middle_make_no_error(server: Redis
     for job in ("a", "b", "c", "d"):
         bus.publish(envelope(job), 5)
     with server.client() as client:
-        entries = [entry for entry, _ in client.xrange("t:missions:delegation")]  # type: ignore[union-attr]
+        entries = [entry for entry, _ in client.xrange("t:missions:delegation")]
         client.xdel("t:missions:delegation", entries[2])
     assert look(server).waiting == 3
 
