@@ -10,6 +10,7 @@ Whoever knows only the name asks the index: a file of that name, whose one line 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 ARCHIVE_FOLDER = "missions/archive"
@@ -58,5 +59,6 @@ def archived_files(name: str, day: str, data: bytes) -> dict[str, bytes]:
     return {archive_path(name, day): data, index_path(name): index_entry(day)}
 
 
+@lru_cache(maxsize=4096)
 def _buckets(name: str, levels: int) -> str:
     return "/".join(sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:levels])

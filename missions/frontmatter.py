@@ -149,7 +149,16 @@ def _escaped(char: str) -> str:
     return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
 
 
+_SURELY_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*+(?: [A-Za-z0-9_./][A-Za-z0-9_./-]*+)*+")
+_SURELY_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_WORDS_FOR_OTHER_VALUES = frozenset({"yes", "no", "true", "false", "on", "off", "null"})
+
+
 def _round_trips(value: str) -> bool:
+    if _SURELY_TIME.fullmatch(value):
+        return False
+    if _SURELY_TEXT.fullmatch(value) and value.lower() not in _WORDS_FOR_OTHER_VALUES:
+        return True
     import yaml
 
     try:

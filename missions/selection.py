@@ -107,8 +107,8 @@ def choose(
 def dependency_cycles(missions: Mapping[str, Mission]) -> dict[str, tuple[str, ...]]:
     """Missions that wait for themselves, each with the way round: {a: (a, b, a)}. A finished one breaks a cycle."""
     found: dict[str, tuple[str, ...]] = {}
-    for start in missions:
-        way = _cycle_through(start, missions)
+    for start, mission in missions.items():
+        way = _cycle_through(start, missions) if mission.depends_on else None
         if way:
             found[start] = way
     return found

@@ -54,7 +54,7 @@ _NEAR = 512
 """Bytes within which a place in a large tree is looked for entry by entry."""
 _HUGE = 1024 * 1024
 """Bytes of a tree from which on memory counts more than speed."""
-_LARGE = 4096
+_LARGE = 768
 """Bytes of a tree from which on a change is spliced in, instead of writing every entry anew."""
 
 

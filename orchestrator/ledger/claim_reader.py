@@ -64,7 +64,7 @@ class ClaimReader:
     """Reads claims for one reader of ledgers."""
 
     store: ObjectStore
-    _known: dict[Oid, Claim | str] = field(default_factory=dict)
+    _known: dict[Oid, HeldClaim | str] = field(default_factory=dict)
     _missing: MissingObjects = field(default_factory=MissingObjects)
     _seen: tuple[dict[str, Oid], dict[str, HeldClaim], dict[str, str]] | None = None
 
@@ -80,15 +80,15 @@ class ClaimReader:
         held: dict[str, HeldClaim] = {}
         junk: dict[str, str] = {}
         for name, oid in now.items():
-            claim = self._known.get(oid) or anew[oid]
-            if isinstance(claim, Claim) and claim.mission == name:
-                held[name] = HeldClaim(claim=claim, oid=oid)
+            found = self._known.get(oid) or anew[oid]
+            if isinstance(found, HeldClaim) and found.claim.mission == name:
+                held[name] = found
             else:
-                junk[name] = claim if isinstance(claim, str) else f"it is a claim on {claim.mission}"
+                junk[name] = found if isinstance(found, str) else f"it is a claim on {found.claim.mission}"
         self._seen = (now, held, junk)
         return held, junk
 
-    def _look(self, oid: Oid) -> Claim | str:
+    def _look(self, oid: Oid) -> HeldClaim | str:
         why = self._missing.reason(oid)
         if why:
             return why
@@ -100,11 +100,13 @@ class ClaimReader:
             self._known[oid] = str(error)  # no object can have that name
         return self._known[oid]
 
-    def _read(self, oid: Oid) -> Claim | str:
+    def _read(self, oid: Oid) -> HeldClaim | str:
         """A claim, or why it is none. Raises ObjectMissing."""
         try:
             entry = find(self.store, load_commit(self.store, oid).tree, CLAIM_FILE)
-            return read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else f"it has no {CLAIM_FILE}"
+            if entry is None:
+                return f"it has no {CLAIM_FILE}"
+            return HeldClaim(claim=read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)), oid=oid)
         except ObjectTooLarge as error:
             return str(error)
         except (BadClaim, LookupError, ValueError) as error:

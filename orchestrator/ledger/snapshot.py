@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from missions.mission import Mission, Quarantined, Status
+from missions.mission import FINISHED, Mission, Quarantined, Status
 from missions.selection import dependency_cycles
 from missions.template_fields import TEMPLATES_FOLDER
 from orchestrator.ledger.archive import (
@@ -80,6 +81,16 @@ class LedgerSnapshot:
     unreadable_claims: Mapping[str, str]
     """Claim refs that cannot be read, with the reason."""
     archive: Archive
+
+    @cached_property
+    def ended_claims(self) -> tuple[HeldClaim, ...]:
+        """The claims on attempts that are over, which wait for a fold."""
+        return tuple(held for held in self.claims.values() if held.claim.closed)
+
+    @cached_property
+    def open_and_over(self) -> tuple[MissionFile, ...]:
+        """Files among the open ones that say that their mission is over."""
+        return tuple(filed for filed in self.open.values() if filed.mission.status in FINISHED)
 
     @property
     def beats(self) -> dict[str, Oid]:
@@ -174,11 +185,14 @@ class SnapshotReader:
     store: ObjectStore
     constitution: TrustRoot
     branch: str = "main"
-    _files: dict[tuple[str, TreeEntry], Mission | Quarantined | None] = field(default_factory=dict)
-    """What each entry of `missions/` is."""
+    _entries: dict[str, TreeEntry] = field(default_factory=dict)
+    """What stood in `missions/`."""
     _found: tuple[Oid, list[Found]] = ("", [])
     """What there was in a folder `missions/`, the plainest spelling of a name first."""
-    _own: dict[tuple[str, Oid], OwnFields] = field(default_factory=dict)
+    _twin_paths: dict[str, list[str]] = field(default_factory=dict)
+    """The names under which several of these stand, each with their paths."""
+    _own: dict[str, OwnFields] = field(default_factory=dict)
+    """By path, what of each mission's fields is its own."""
     _last: LedgerSnapshot | None = None
 
     def __post_init__(self) -> None:
@@ -221,32 +235,32 @@ class SnapshotReader:
     def _claims_decide(self, last: LedgerSnapshot, held: Mapping[str, HeldClaim]) -> bool:
         """Whether other claims than those of the last look may say which of two files is read: where both came at once,
         it is the one that was claimed."""
-        return any(last.claims.get(name) != held.get(name) for name in _alike(self._found[1]))
+        return any(last.claims.get(name) != held.get(name) for name in self._twin_paths)
 
     def _with_missions(self, ledger: LedgerSnapshot) -> LedgerSnapshot:
         entry = find(self.store, ledger.tree, MISSIONS)
         recent = RecentChanges(self.store, ledger.tip)
         if entry is None or entry.oid != self._found[0]:
             self._read_folder(entry, recent)
-        before = self._twins.files_before(recent, self._found[0], _alike(self._found[1]).values())
+        before = self._twins.files_before(recent, self._found[0], self._twin_paths.values())
         return _sort_missions(ledger, self._found[1], self._own, before)
 
     def _read_folder(self, folder: TreeEntry | None, recent: RecentChanges) -> None:
+        """Reads what is new in it: of a busy folder of hundreds each commit changes one or two files."""
         entries = folder_entries(self.store, folder)
-        self.store.warm(entry.oid for name, entry in entries.items() if (name, entry) not in self._files)
-        self._files = {
-            (name, entry): self._files[name, entry] if (name, entry) in self._files else self._file(name, entry)
-            for name, entry in entries.items()
-        }
-        read = [(name, entry.oid, each) for (name, entry), each in self._files.items() if each is not None]
-        read.sort(key=lambda file: (file[0] != file[0].lower(), file[0]))
-        found = [(f"{MISSIONS}/{name}", oid, each) for name, oid, each in read]
-        self._own = {
-            (path, oid): self._own.get((path, oid)) or self._owners.own_fields(path, each, recent)
-            for path, oid, each in found
-            if isinstance(each, Mission)
-        }
+        fresh = {name: entry for name, entry in entries.items() if self._entries.get(name) != entry}
+        gone = {f"{MISSIONS}/{name}" for name in self._entries.keys() - entries.keys() | fresh.keys()}
+        self.store.warm(entry.oid for entry in fresh.values())
+        read = [(f"{MISSIONS}/{name}", entry.oid, self._file(name, entry)) for name, entry in fresh.items()]
+        new = [(path, oid, each) for path, oid, each in read if each is not None]
+        found = [file for file in self._found[1] if file[0] not in gone]
+        self._own = {path: self._own[path] for path, _, _ in found if path in self._own}
+        for path, _, each in new:
+            if isinstance(each, Mission):
+                self._own[path] = self._owners.own_fields(path, each, recent)
+        found = sorted([*found, *new], key=_plainest_first)
         self._owners.keep(path for path, _, _ in found)
+        self._entries, self._twin_paths = entries, _alike(found)
         self._found = (folder.oid if folder else "", found)
 
     def _file(self, name: str, entry: TreeEntry) -> Mission | Quarantined | None:
@@ -270,6 +284,10 @@ class SnapshotReader:
         return any(name.endswith(".md") for name in folder_entries(self.store, folder))
 
 
+def _plainest_first(file: Found) -> tuple[bool, str]:
+    return file[0] != file[0].lower(), file[0]
+
+
 def _alike(found: Iterable[Found]) -> dict[str, list[str]]:
     """The names under which several files stand, each with their paths."""
     paths: dict[str, list[str]] = defaultdict(list)
@@ -280,7 +298,7 @@ def _alike(found: Iterable[Found]) -> dict[str, list[str]]:
 
 
 def _sort_missions(
-    ledger: LedgerSnapshot, found: list[Found], own: Mapping[tuple[str, Oid], OwnFields], before: Mapping[str, int]
+    ledger: LedgerSnapshot, found: list[Found], own: Mapping[str, OwnFields], before: Mapping[str, int]
 ) -> LedgerSnapshot:
     """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view. `before` tells
     of each file of several that are one mission how many of them were there already."""
@@ -289,7 +307,7 @@ def _sort_missions(
     for path, blob, read in _earliest_first(ledger, found, before):
         if not isinstance(read, Mission):
             continue
-        told = own[path, blob]
+        told = own[path]
         wrong = _quarantine_reason(told.mission, ledger, opened)
         if told.wrong or wrong:
             reason, hint = wrong or (told.wrong, "or take the file away: what is over needs none")

@@ -8,7 +8,7 @@ because of it: what several do at once is done once all the same, and only costs
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import PAGES_FOLDER, STALE_AFTER, Presence, announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.policy.turn_order import Pace, acting_order, pace_of, places
+from orchestrator.policy.turn_order import Pace, acting_places, leaders_of, pace_of, places
 from sync.latency import LatencyMeter
 from sync.objects import find
 from sync.remote import Oid
@@ -61,22 +61,25 @@ class Precedence:
         known = max(known or 0.0, 60 / allowed) if allowed else known
         return pace_of(known, 0.0 if self.nudged else ledger.charter.bus.poll_seconds[0])
 
-    def place(self, subject: str, able: Iterable[str]) -> int:
+    def place(self, subject: str, able: frozenset[str]) -> int:
         """This node's place among those that could do a thing. 0: nobody is before it."""
-        return 0 if self.at_once else places(subject, frozenset(able) | {self.me})[self.me]
+        return 0 if self.at_once else places(subject, self._with_me(able))[self.me]
 
     def wait(self, ledger: LedgerSnapshot, subject: str) -> float:
         """Seconds after which this node does for all what nobody before it has done; headquarters is the first."""
         if self.at_once:
             return 0.0
-        roles = self._roles(ledger) | {self.me: self.role.value}
-        order = acting_order(subject, roles)
-        first, step = order[0], self.pace(ledger).step
-        if first == self.me:
+        nodes, leaders = self._with_me(self.living(ledger)), self._leaders(ledger)
+        order = acting_places(subject, nodes, leaders)
+        if order[self.me] == 0:
             return 0.0
-        head = roles[first] == Role.HEADQUARTERS.value
+        head = (next(iter(order)), Role.HEADQUARTERS.value) in leaders
         patience = hq_patience(ledger.charter.bus) if head else 0.0
-        return patience + Pace(step=step).wait(order.index(self.me))
+        return patience + Pace(step=self.pace(ledger).step).wait(order[self.me])
+
+    def _with_me(self, nodes: frozenset[str]) -> frozenset[str]:
+        """The very same set where this node is in it: so its order is worked out once, however many are asked for."""
+        return nodes if self.me in nodes else nodes | {self.me}
 
     def living(self, ledger: LedgerSnapshot) -> frozenset[str]:
         """The nodes that have a beat which is not known to stand still."""
@@ -93,7 +96,8 @@ class Precedence:
     def able(self, ledger: LedgerSnapshot, fits: Callable[[NodeCapabilities], bool]) -> frozenset[str]:
         """Those that live, have a free slot and whose page does not say that they cannot do it."""
         free = self._free(ledger)
-        return free.difference(node for node, offer in self.offers(ledger).items() if node in free and not fits(offer))
+        unfit = [node for node, offer in self.offers(ledger).items() if node in free and not fits(offer)]
+        return free.difference(unfit) if unfit else free
 
     def _free(self, ledger: LedgerSnapshot) -> frozenset[str]:
         """Those that live and work on fewer missions than they could; without a page that is one."""
@@ -113,9 +117,13 @@ class Precedence:
             self._offers = (oid, {name: _offer(page) for name, page in announced_nodes(ledger).items()})
         return self._offers[1]
 
-    def _roles(self, ledger: LedgerSnapshot) -> dict[str, str]:
-        offers = self.offers(ledger)
-        return {node: offers[node].role if node in offers else "" for node in self.living(ledger)}
+    def _leaders(self, ledger: LedgerSnapshot) -> frozenset[tuple[str, str]]:
+        living, roles = self.living(ledger), {node: offer.role for node, offer in self.offers(ledger).items()}
+        return leaders_of(
+            (node, role)
+            for node, role in (roles | {self.me: self.role.value}).items()
+            if node in living or node == self.me
+        )
 
 
 def hq_look(bus: BusPart) -> float:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # a list of missions judges no result
 
 MAX_KNOWN_FILES = 10_000
 """Files of which it is remembered on whose word they stood."""
+MAX_KNOWN_FOLDERS = 4
+"""Folders of missions that are kept as they were read."""
 FILING_ROLES = frozenset({"author", "admin"})
 
 
@@ -50,6 +52,7 @@ class Trust:
     _tip: Oid | None = None
     _charter: FleetConfig | None = None
     _recent: RecentChanges | None = None
+    _folders: dict[Oid, frozenset[tuple[str, Oid]]] = field(default_factory=dict)
     _versions: FileVersions = field(init=False)
     _stood: dict[str, tuple[Oid, list[Oid]]] = field(default_factory=dict)
     """By path: the newest commit that had changed a file when it was judged, and on whose word it stood."""
@@ -136,15 +139,27 @@ class Trust:
             parents = load_commit(self.store, tip).parents
             if len(parents) != 1:
                 return None
-            touched |= {f"{MISSIONS}/{name}" for name, _ in self._entries(tip) ^ self._entries(parents[0])}
+            now, before = self._folder(tip), self._folder(parents[0])
+            if now != before:
+                touched |= {f"{MISSIONS}/{name}" for name, _ in self._entries(now) ^ self._entries(before)}
             tip = parents[0]
         return None
 
-    def _entries(self, commit: Oid) -> set[tuple[str, Oid]]:
+    def _folder(self, commit: Oid) -> Oid:
+        """A commit's folder of missions; empty where it has none."""
         folder = find(self.store, load_commit(self.store, commit).tree, MISSIONS)
-        if folder is None or folder.mode != FOLDER:
-            return set()
-        return {(name, entry.oid) for name, entry in load_tree(self.store, folder.oid).items()}
+        return folder.oid if folder is not None and folder.mode == FOLDER else ""
+
+    def _entries(self, folder: Oid) -> frozenset[tuple[str, Oid]]:
+        """What is in it. The last ones are kept: each commit's folder is the next one's before."""
+        known = self._folders.pop(folder, None)
+        if known is None:
+            read = load_tree(self.store, folder) if folder else {}
+            known = frozenset((name, entry.oid) for name, entry in read.items())
+            for old in list(self._folders)[: -MAX_KNOWN_FOLDERS + 1]:
+                del self._folders[old]
+        self._folders[folder] = known
+        return known
 
     def _judge(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         if self._recent is None or self._recent.tip != ledger.tip:

@@ -7,9 +7,9 @@ Nothing is safe because of it: whoever asks out of turn loses a race of compare-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
 
@@ -19,6 +19,8 @@ ROLE_RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}
 LAST_RANK = 2
 MAX_TURNS = 20
 """Turns that a node waits at most: so many who say that they live and never ask can delay a mission by no more."""
+MANY_GONE = 4
+"""So many times as many nodes as there are may be remembered with their weights."""
 RACE_SHARE = 0.05
 """The chance of a race that is taken, so that nodes which seldom look need not wait for as many turns as there are
 nodes."""
@@ -41,20 +43,55 @@ def _key(subject: str) -> bytes:
     return blake2b(subject.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
 
+class _Weights(dict[str, bytes]):
+    """What nodes weigh for one thing, each worked out once: who is free changes with every claim, a weight never."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__()
+        self._subject = _key(subject)
+        self._order: list[str] = []
+
+    def heaviest_first(self, nodes: frozenset[str]) -> list[str]:
+        """These nodes in their order."""
+        if not nodes <= self.keys():
+            if len(self) > MANY_GONE * len(nodes):
+                self.clear()
+            self.update((node, _weight(self._subject, node)) for node in nodes - self.keys())
+            self._order = sorted(self, key=self.__getitem__, reverse=True)
+        return [node for node in self._order if node in nodes]
+
+
+@lru_cache(maxsize=64)
+def _weights(subject: str) -> _Weights:
+    return _Weights(subject)
+
+
 @lru_cache(maxsize=64)
 def places(subject: str, nodes: frozenset[str]) -> Mapping[str, int]:
     """The place of each node for a thing: 0 is the first."""
-    order = sorted(nodes, key=partial(_weight, _key(subject)), reverse=True)
+    order = _weights(subject).heaviest_first(nodes)
     return MappingProxyType({node: place for place, node in enumerate(order)})
 
 
 def acting_order(subject: str, roles: Mapping[str, str]) -> tuple[str, ...]:
-    """The nodes in the order in which they do what one of them does for all, from the role of each.
+    """The nodes in the order in which they do what one of them does for all, from the role of each."""
+    return tuple(acting_places(subject, frozenset(roles), leaders_of(roles.items())))
+
+
+def leaders_of(roles: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Of nodes and their roles those whose role says that they go before others."""
+    return frozenset((node, role) for node, role in roles if role in ROLE_RANKS)
+
+
+@lru_cache(maxsize=16)
+def acting_places(subject: str, nodes: frozenset[str], leaders: frozenset[tuple[str, str]]) -> Mapping[str, int]:
+    """The place of each node for what one of them does for all; the first is the first that is named.
 
     Headquarters, then standalone nodes, then all others; among equals by weight.
     """
-    place = places(subject, frozenset(roles))
-    return tuple(sorted(roles, key=lambda node: (ROLE_RANKS.get(roles[node], LAST_RANK), place[node])))
+    place, ranks = places(subject, nodes), {node: ROLE_RANKS[role] for node, role in leaders}
+    order = sorted(nodes, key=lambda node: (ranks.get(node, LAST_RANK), place[node]))
+    return MappingProxyType({node: at for at, node in enumerate(order)})
 
 
 def mission_subject(mission: str, epoch: int) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from handoff import log
-from handoff.entry import parse_log
+from handoff.entry import most_entries, parse_log
 from missions import document, lifecycle
 from missions.archive_path import ARCHIVE_FOLDER, archive_path, archived_files, index_entry, index_path
 from missions.frontmatter import Scalar
@@ -63,12 +63,12 @@ class FoldResult:
 
 def has_work(ledger: LedgerSnapshot) -> bool:
     """Whether there is anything to fold, or to refuse."""
-    return any(held.claim.closed for held in ledger.claims.values()) or bool(settled_by_hand(ledger))
+    return bool(ledger.ended_claims or settled_by_hand(ledger))
 
 
 def settled_by_hand(ledger: LedgerSnapshot) -> list[MissionFile]:
     """Open files that a person marked done or cancelled, that nobody works on, and whose branch goes nowhere."""
-    over = (f for f in ledger.open.values() if f.mission.status in FINISHED and f.mission.name not in ledger.claims)
+    over = (filed for filed in ledger.open_and_over if filed.mission.name not in ledger.claims)
     return [filed for filed in over if not pending_delivery(ledger.charter, filed.mission)]
 
 
@@ -312,7 +312,8 @@ class FoldPlan:
     def _write_log(self, path: str, text: str) -> None:
         """A running log that has grown long leaves its older entries to their days, so that no fold writes a month."""
         days: dict[str, str] = {}
-        if len(parse_log(text).entries) > session_logs.MAX_RUNNING_ENTRIES:
+        roof = session_logs.MAX_RUNNING_ENTRIES
+        if most_entries(text) > roof and len(parse_log(text).entries) > roof:
             text, days = log.rotate_days(text, session_logs.MIN_RECENT_ENTRIES)
         self.files[path] = encode_text(text)
         found = parse_log_path(path)

@@ -28,7 +28,7 @@ class RefusedResults:
 
         Ask once a round.
         """
-        ended = [held for held in ledger.claims.values() if held.claim.closed]
+        ended = ledger.ended_claims
         stand = {held.oid for held in ended}
         self._known = {oid: known for oid, known in self._known.items() if oid in stand}
         self._missing.keep(stand)

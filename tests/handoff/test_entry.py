@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handoff.entry import SECTIONS, Entry, ParsedLog, parse_log, render_entry
+from handoff.entry import SECTIONS, Entry, ParsedLog, most_entries, parse_log, render_entry
 from handoff.errors import BadId, BadTime
 from handoff.markdown import tidy
 
@@ -223,3 +223,33 @@ def test_real_entries_survive_our_shape() -> None:
     """An entry from another team's log, written in our shape, still says all it said."""
     for entry in parse_log((REAL / "SESSION_LOG.md").read_text(encoding="utf-8")).entries:
         assert parse_log(render_entry(entry)).entries == (entry,)
+
+
+BEGINNINGS = [
+    "## 2026-11-30T10:00:00Z · n1 · command · m",
+    "## undated",
+    " ##  undated · x",
+    "### Session: 2026-11-30",
+    "## Session: 2026-11-30 - Instance 3 (words)",
+    "## Coding Session (Instance 4 - 2026-11-30)",
+    "#### Session: November 30, 2026",
+    "# undated",
+    "###### Session: 2026-11-30",
+]
+
+
+@given(st.text(max_size=20), st.sampled_from(BEGINNINGS), st.text(max_size=20))
+@example("", "##\t\u00a02026-11-30T10:00:00Z · n1", "")
+@example("", "   ####  Session: 2026-11-30 - Instance 3 (x)", "")
+def test_a_log_has_no_more_entries_than_its_beginnings(before: str, line: str, after: str) -> None:
+    """Told without reading it: what is no entry may be counted, what is one must be."""
+    text = f"{before}\n{line}{after}\n\nwords\n{line}\n"
+    assert most_entries(text) >= len(parse_log(text).entries)
+
+
+def test_what_is_below_an_entry_begins_none() -> None:
+    """A running log of 120 entries with sections is known to be no longer, so that no fold reads it for that."""
+    one = render_entry(
+        Entry(entry_id="a", when="2026-11-30T10:00:00Z", sections=(("Work Accomplished", "x"), ("Lessons", "y")))
+    )
+    assert (most_entries(one * 120), most_entries("no entry at all, nor ## one")) == (120, 0)

@@ -210,3 +210,19 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
         return
     if not text.startswith(BYTE_ORDER_MARK):
         assert frontmatter.split(write(text, {"status": "done"})).fields["status"] == "done"
+
+
+WORDS = st.sampled_from(
+    ["yes", "No", "TRUE", "on", "null", "Null", "done", "n1", "a b", "2026-11-30T10:00:00Z", "2026-11-30"]
+)
+
+
+@given(st.one_of(WORDS, st.from_regex(r"[A-Za-z0-9_./-][A-Za-z0-9 _./:-]{0,12}", fullmatch=True)))
+def test_a_text_stands_bare_exactly_where_yaml_reads_it_back(value: str) -> None:
+    """Also where that is told without asking a YAML parser: for words, and for times, which YAML takes for dates."""
+    try:
+        same = yaml.safe_load(f"key: {value}") == {"key": value}
+    except (yaml.YAMLError, ValueError):
+        same = False
+    plain = value == value.strip() and not value.endswith(":") and ": " not in value
+    assert (print_scalar(value) == value) is (same and plain)

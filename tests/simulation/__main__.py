@@ -139,7 +139,8 @@ def _said(line: str) -> None:
 def _simulate(plan: Scenario, plot_to: Path | None, *, as_json: bool) -> None:
     run = Simulation(plan=plan, say=_said)
     run.run()
-    found, wrong = report.figures(run), check.problems(run)
+    wrong = check.problems(run)
+    found = report.figures(run, wrong)
     if plot_to is not None:
         _write(plot_to, chart.svg(run))
     if as_json:

@@ -94,6 +94,12 @@ class Queue:
         return self._free[at]
 
 
+class View(dict[str, Oid]):
+    """What a fetch shows, and which of it are claims, so that nobody looks for them among a thousand logs."""
+
+    claims: Refs
+
+
 @dataclass
 class Server(MemoryServer):
     """The shared refs, and what became of them; `now` is when. `version` counts changes of all refs but the beats."""
@@ -114,12 +120,14 @@ class Server(MemoryServer):
     """How long each mission's ended attempts waited for the branch."""
     _closed: dict[str, float] = field(default_factory=dict)
     _plain: dict[str, Oid] = field(default_factory=dict)
-    _view: tuple[int, Refs] = (-1, {})
+    _claims: dict[str, Oid] = field(default_factory=dict)
+    _view: tuple[int, View] = field(default_factory=lambda: (-1, View()))
 
-    def view(self) -> Refs:
+    def view(self) -> View:
         """All refs but the beats as they are now: the same object as long as nothing moves."""
         if self._view[0] != self.version:
-            self._view = (self.version, dict(self._plain))
+            self._view = (self.version, View(self._plain))
+            self._view[1].claims = dict(self._claims)
         return self._view[1]
 
     def move(self, updates: Sequence[RefUpdate], *, atomic: bool) -> dict[str, PushVerdict]:
@@ -140,10 +148,11 @@ class Server(MemoryServer):
 
     def _note(self, update: RefUpdate, *, ended: bool) -> None:
         self.version += 1
-        if update.new is None:
-            del self._plain[update.ref]
-        else:
-            self._plain[update.ref] = update.new
+        for refs in (self._plain, self._claims) if update.ref.startswith(CLAIM) else (self._plain,):
+            if update.new is None:
+                del refs[update.ref]
+            else:
+                refs[update.ref] = update.new
         if not update.ref.startswith(CLAIM):
             return
         name = update.ref.removeprefix(CLAIM)

@@ -19,6 +19,7 @@ from orchestrator.core.ports.agent import Outcome
 from orchestrator.core.roles import Role
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger import result_report
+from orchestrator.ledger.claim_reader import ClaimReader
 from orchestrator.ledger.claims import RewriteDetector
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, SnapshotReader
@@ -43,13 +44,15 @@ from sync.latency import LatencyMeter
 from sync.memory_remote import MemoryRemote
 from sync.remote import Refs
 from tests.ledgers import Unbooked
-from tests.simulation.host import Link, Server
+from tests.simulation.host import Link, Server, View
 from tests.simulation.scenario import Scenario
 
 HQ_OFFER = {"node-0": NodeCapabilities(node="node-0", role=Role.HEADQUARTERS.value, agents=frozenset({"builtin"}))}
 BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 AGENTS = frozenset({"builtin"})
 VIEWS = 8
+Idle = Callable[[LedgerSnapshot, Callable[[LedgerSnapshot], frozenset[str]]], frozenset[str]]
+"""Of a ledger and of how it is found: the nodes that live and have a free slot."""
 Overdue = Mapping[str, tuple[HeldClaim, float]]
 """Running claims whose holders have been silent for a lease, each with the last moment at which one of them moved."""
 
@@ -72,11 +75,23 @@ class Pocket(Outbox):
         return iter(list(self.letters.values()))
 
 
+class SharedClaims(ClaimReader):
+    """A reader of claims that is told which refs are claims."""
+
+    def read(self, refs: Refs) -> tuple[dict[str, HeldClaim], dict[str, str]]:
+        """The claims among these refs."""
+        return super().read(refs.claims if isinstance(refs, View) else refs)
+
+
 @dataclass
 class SharedReader(SnapshotReader):
     """One reader for all: what a view says is the same for everybody, so it is read once and not a thousand times."""
 
     _views: OrderedDict[int, LedgerSnapshot] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._claims = SharedClaims(self.store)
 
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs; the last few are kept."""
@@ -216,11 +231,12 @@ class VirtualFoldDuty(FoldDuty):
         self._due = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class VirtualPrecedence(Precedence):
     """A place among those of whom the server heard lately, which all nodes know alike: beats are not in their view."""
 
     roll: Callable[[], frozenset[str]] = frozenset
+    idle: Idle
 
     def living(self, ledger: LedgerSnapshot) -> frozenset[str]:
         """Those that live."""
@@ -229,6 +245,9 @@ class VirtualPrecedence(Precedence):
     def offers(self, ledger: LedgerSnapshot) -> Mapping[str, NodeCapabilities]:
         """Headquarters' page: the others' are not simulated."""
         return HQ_OFFER
+
+    def _free(self, ledger: LedgerSnapshot) -> frozenset[str]:
+        return self.idle(ledger, super()._free)
 
 
 @dataclass(kw_only=True)
@@ -297,6 +316,7 @@ class Surroundings:
     """Told the number of the node that begins some work."""
     roll: Callable[[], frozenset[str]]
     """The nodes that live."""
+    idle: Idle
     tell: Callable[[str], Tell]
     """Gives each node, by name, somebody to whom it tells its shift."""
 
@@ -330,6 +350,7 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
         pushes=LatencyMeter(clock=clock),
         nudged=number == 0 and plan.hq_on_host,
         roll=around.roll,
+        idle=around.idle,
     )
     heart = Heart(Beat(MemoryRemote(around.server), link.store, BEAT + name), clock=clock, work=jobs, tell=tell)
     executor = Executor(agents={}, folders=AttemptDirs(Path("/nonexistent")), now=bus.now)

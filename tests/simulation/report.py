@@ -61,8 +61,9 @@ def waits(run: Simulation) -> tuple[list[float], list[float]]:
     return claimed, sorted(seconds for each in run.server.folded.values() for seconds in each)
 
 
-def figures(run: Simulation) -> Figures:
-    """The figures of a run that is over."""
+def figures(run: Simulation, wrong: Sequence[str] | None = None) -> Figures:
+    """The figures of a run that is over. `wrong` is what `check.problems` says of it, where that was asked before: it
+    reads every mission."""
     claimed, folded = waits(run)
     plan, counts, minutes = run.plan, run.counts, run.now / 60
     kinds = {name.removesuffix(" pushes"): n for name, n in sorted(counts.items()) if name.endswith(" pushes")}
@@ -75,7 +76,7 @@ def figures(run: Simulation) -> Figures:
         beat_seconds=plan.beat_seconds,
         fetch_seconds=plan.fetch_seconds,
         pushes_allowed=plan.host.pushes_a_minute,
-        problems=len(check.problems(run)),
+        problems=len(check.problems(run) if wrong is None else wrong),
         unclaimed=len(run.filed) - len(claimed),
         claimed=spread(claimed),
         folded=spread(folded),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import random
@@ -25,6 +26,8 @@ from tests.simulation.shared_view import Outlook
 PATIENCE = 0.5 * DAY
 """Virtual seconds after the last mission was filed in which the rest must come to an end: a fleet that cannot keep up
 never does."""
+RARE_COLLECTIONS = (100_000, 20, 50)
+"""Almost nothing here is a circle of references, and millions of objects stay until the end (gc.set_threshold)."""
 SPOKEN = DAY / 4
 """Virtual seconds between two words on how far it has got."""
 
@@ -66,6 +69,7 @@ class Simulation:
             overdue=self.outlook.overdue,
             begin=self._begin,
             roll=self.outlook.living,
+            idle=self.outlook.idle,
             tell=self._listener,
         )
         self.crew += [self._crewman(number) for number in range(self.plan.nodes)]
@@ -86,14 +90,16 @@ class Simulation:
 
     def run(self) -> None:
         """Plays everything until nothing is left to do."""
-        before = random.getstate()
+        before, collects = random.getstate(), gc.get_threshold()
         random.seed(self.plan.seed)  # the product spreads racers with it
+        gc.set_threshold(*RARE_COLLECTIONS)
         try:
             self._begin_all()
             self._play()
         finally:
             self.agenda.fibers.close()
             random.setstate(before)
+            gc.set_threshold(*collects)
 
     def _begin_all(self) -> None:
         for member in self.crew:

@@ -39,6 +39,7 @@ class Outlook:
     lease: float
     _roll: tuple[float, frozenset[str]] = (0.0, frozenset())
     _known: tuple[int, Facts] | None = None
+    _idle: tuple[tuple[LedgerSnapshot, frozenset[str]], frozenset[str]] | None = None
 
     def ledger(self) -> LedgerSnapshot:
         """What the repository says now."""
@@ -76,9 +77,22 @@ class Outlook:
         if now >= self._roll[0]:
             longer = self.server.stretches
             beats = self.server.beats.items()
-            living = (node for node, beat in beats if now - beat < self.lease * longer.get(node, 1))
-            self._roll = (now + ROLL_SECONDS, frozenset(living))
+            silent = set[str]()
+            for node, beat in beats:
+                if now - beat < self.lease:
+                    break  # whoever follows has moved later
+                if now - beat >= self.lease * longer.get(node, 1):
+                    silent.add(node)
+            living = frozenset(self.server.beats.keys() - silent)
+            self._roll = (now + ROLL_SECONDS, self._roll[1] if living == self._roll[1] else living)
         return self._roll[1]
+
+    def idle(self, ledger: LedgerSnapshot, find: Callable[[LedgerSnapshot], frozenset[str]]) -> frozenset[str]:
+        """Those of the living that have a free slot, found as a node finds it, once for all that look at a ledger."""
+        key = (ledger, self.living())
+        if self._idle is None or self._idle[0][0] is not key[0] or self._idle[0][1] is not key[1]:
+            self._idle = (key, find(ledger))
+        return self._idle[1]
 
     def nothing_open(self) -> bool:
         """Whether all missions that were filed have ended."""

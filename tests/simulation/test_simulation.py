@@ -76,6 +76,22 @@ def test_power_cuts_and_broken_lines_lead_to_takeovers_and_nothing_is_lost(rough
     assert rough.counts["fenced"] > 0
 
 
+def test_what_is_worked_out_once_for_all_is_what_each_would_find(rough: Simulation) -> None:
+    """Who lives, who is free, which refs are claims: shared as a thousand nodes ask, and not because it differs."""
+    outlook, server, lease = rough.outlook, rough.server, rough.plan.lease
+    for clock in (0.0, lease, 3 * lease):
+        late = replace(outlook, clock=lambda clock=clock: rough.now + clock, _roll=(0.0, frozenset()))
+        beats = {node: rough.now + clock - beat for node, beat in server.beats.items()}
+        expected = {node for node, silent in beats.items() if silent < lease * server.stretches.get(node, 1)}
+        assert late.living() == expected
+        assert late.living() is late.living()
+    view = server.view()
+    assert view.claims == {ref: oid for ref, oid in view.items() if ref.startswith("refs/shiftbook/claim/")}
+    ledger, member = rough.ledger(), rough.crew[1].scheduler.precedence
+    assert outlook.idle(ledger, lambda _: frozenset("a")) is outlook.idle(ledger, lambda _: frozenset("b"))
+    assert member._free(replace(ledger)) == member.living(ledger) - {held.claim.node for held in ledger.claims.values()}
+
+
 def test_a_result_that_comes_too_late_is_kept_and_not_accepted() -> None:
     """A node that is cut off for longer than a lease comes back: what it did stands under refs/shiftbook/late."""
     run = played(replace(ROUGH, crash_days=0, cut_seconds=3600, work_seconds=900))

@@ -18,9 +18,11 @@ from orchestrator.bench import chat_stub, history, result
 from orchestrator.bench.chat_listeners import StreamListeners
 from orchestrator.bench.chat_stub import SlowStubBackend
 from orchestrator.core.ports.model import Prompt, PromptMessage
+from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import SnapshotReader
 from orchestrator.ledger.trust.root import TrustRoot
 from sync.git_remote import GitRemote
+from sync.objects import load_commit
 from tests.orchestrator.repositories import Server, git
 
 
@@ -82,6 +84,39 @@ def test_a_large_ledger_is_as_large_as_it_says(grown: tuple[Server, Path]) -> No
             assert ledger.read(index_path(f"old-{number}")) is not None
     finally:
         remote.close()
+
+
+def test_its_journal_lies_by_days(grown: tuple[Server, Path]) -> None:
+    """Every mission has its entry once, with its own id: the newest in the running log, the others in days' files."""
+    server, folder = grown
+    remote = GitRemote(str(server.folder), folder / "journal.git")
+    try:
+        refs = remote.fetch()
+        tree = load_commit(remote.store, refs["refs/heads/main"]).tree
+        found = [(file, entry) for file, entry in session_logs.entries(remote.store, tree)]
+        assert sorted(entry.entry_id for _, entry in found) == sorted(f"old-{number}-1" for number in range(30))
+        assert all(entry.when[:10] == file.month[:10] for file, entry in found if file.month)
+        assert any(not file.month for file, _ in found)
+        assert all(remote.store.size(file.oid) <= session_logs.MAX_DAY_BYTES + 1024 for file, _ in found)
+    finally:
+        remote.close()
+
+
+def test_a_very_long_history_has_a_fold_for_each_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its folders are written once a day and not once for ten missions; a busy day's journal has parts."""
+    monkeypatch.setattr(history, "VERY_LONG", 700)
+    monkeypatch.setattr(history, "MAX_DAY_BYTES", 200)
+    server = Server.make(tmp_path)
+    server.push({"fleet.toml": "[bus]\n"})
+    history.import_finished(server.folder, 700)
+    commits = git(server.folder, "rev-list", "--count", "main")
+    assert int(commits) <= 1 + history.MONTHS * (2 * history.DAYS + 1)
+    paths = git(server.folder, "ls-tree", "-r", "--name-only", "main").splitlines()
+    assert len([path for path in paths if "/names/" in path]) == 700
+    assert [path for path in paths if path.startswith("log/") and path.endswith("/002.md")]
+    texts = [git(server.folder, "show", f"main:{path}") for path in paths if path.startswith("log/")]
+    texts.append(git(server.folder, "show", "main:SESSION_LOG.md"))
+    assert sum(text.count("<!-- entry: old-") for text in texts) == 700
 
 
 def test_an_older_ledger_lies_by_months(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from missions.lease import ClaimState
 from missions.mission import MAX_NAME_CHARS, Status
@@ -17,6 +19,7 @@ from sync.objects import (
     TreeEntry,
     edit_tree,
     find,
+    folder_entries,
     print_tree,
     read_commit,
     read_tree,
@@ -425,3 +428,27 @@ def test_a_claim_with_an_endless_file_is_unreadable_and_not_read() -> None:
     ledger = node.ledger()
     assert ledger.claims == {}
     assert "at most 65,536" in ledger.unreadable_claims["m"]
+
+
+NAMES = st.sampled_from(["a.md", "A.md", "b.md", "b.MD", "c d.md", "notes.txt", "README.md", ".hidden.md"])
+TEXTS = st.sampled_from([None, "do it", "do that", "---\nstatus: done\n---\nx", "---\ndepends_on: [b]\n---\nx", ""])
+
+
+@settings(max_examples=40)
+@given(st.lists(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=3), max_size=6))
+def test_looking_on_shows_what_a_first_look_shows(steps: list[dict[str, str | None]]) -> None:
+    """Whatever is added, changed and taken away from commit to commit: only what is new is read, and nothing is missed
+    or kept that is gone."""
+    town = Town({"missions/z.md": "z"})
+    follower = town.peer("n1")
+    follower.ledger()
+    for number, step in enumerate(steps):
+        ada = town.peer(f"p{number}")
+        there = find(ada.bus.store, ada.ledger().tree, "missions")
+        names = folder_entries(ada.bus.store, there)
+        ada.push({f"missions/{name}": text for name, text in step.items() if text is not None or name in names})
+        now, fresh = follower.ledger(), town.peer(f"q{number}").ledger()
+        assert dict(now.open) == dict(fresh.open)
+        assert list(now.open) == list(fresh.open)
+        assert now.quarantined == fresh.quarantined
+        assert now.open_and_over == fresh.open_and_over

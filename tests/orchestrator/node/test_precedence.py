@@ -11,7 +11,7 @@ from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.elected_node import TELLING, notifier_order
 from orchestrator.node.precedence import Precedence, hq_patience
-from orchestrator.policy.turn_order import acting_order
+from orchestrator.policy.turn_order import acting_order, places
 from sync.latency import LatencyMeter
 from sync.remote import RefUpdate
 from tests.ledgers import Town
@@ -102,3 +102,27 @@ def test_who_tells_people_is_chosen_by_the_same_order(ledger: LedgerSnapshot) ->
     """Of those who can; alive or not, because a speaker that is down stays the speaker."""
     assert notifier_order(ledger) == ("hq", "amy")
     assert notifier_order(ledger, "ben") == acting_order(TELLING, ROLES)
+
+
+def test_the_order_of_a_thousand_is_worked_out_once(ledger: LedgerSnapshot) -> None:
+    """Whoever asks for the same thing among the same nodes finds it worked out: who is able is the very set of those
+    that are free where nobody's page says otherwise, and who is in a set adds nothing to it."""
+    ben = place("ben", Role.LOCAL_WORKER, Liveness())
+    free = ben.able(ledger, lambda offer: True)
+    assert ben.able(ledger, lambda offer: True) is free
+    assert ben.able(ledger, lambda offer: offer.node != "amy") == free - {"amy"}
+    crowd = frozenset(f"node-{number}" for number in range(1000))
+    before = places.cache_info().misses
+    found = [place(node, Role.LOCAL_WORKER, Liveness()).place("m 1", crowd) for node in sorted(crowd)[:50]]
+    assert places.cache_info().misses == before + 1
+    assert len(set(found)) == 50
+
+
+def test_whose_page_says_another_role_goes_by_its_own(ledger: LedgerSnapshot) -> None:
+    """A machine that became headquarters does not wait for its page to say so; one without any page is a worker."""
+    patience = hq_patience(ledger.charter.bus)
+    amy = place("amy", Role.HEADQUARTERS, Liveness())
+    first = acting_order("fold", {**ROLES, "amy": Role.HEADQUARTERS.value})[0]
+    assert amy.wait(ledger, "fold") == (0.0 if first == "amy" else pytest.approx(patience + STEP))
+    assert place("hq", Role.LOCAL_WORKER, Liveness()).wait(ledger, "fold") <= 2 * STEP + 1e-9
+    assert place("new", Role.LOCAL_WORKER, Liveness()).wait(ledger, "fold") > patience

@@ -9,7 +9,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orchestrator.core.roles import Role
-from orchestrator.policy.turn_order import MAX_STEP_SECONDS, MAX_TURNS, MIN_STEP_SECONDS, acting_order, pace_of, places
+from orchestrator.policy.turn_order import (
+    MANY_GONE,
+    MAX_STEP_SECONDS,
+    MAX_TURNS,
+    MIN_STEP_SECONDS,
+    _weights,
+    acting_order,
+    leaders_of,
+    pace_of,
+    places,
+    weight,
+)
 
 NAMES = st.text("abcdefgh-", min_size=1, max_size=6)
 SUBJECTS = st.text(min_size=1, max_size=12)
@@ -93,3 +104,32 @@ def test_those_who_seldom_look_share_a_turn_and_those_who_are_told_do_not() -> N
     assert pace_of(0.5, 300.0).crowd == 30
     assert pace_of(0.5, 5.0).crowd == 1
     assert pace_of(0.5, 0.0).crowd == 1
+
+
+SOME = st.frozensets(st.integers(0, 60).map(lambda number: f"node-{number}"), min_size=1)
+
+
+@given(st.lists(SOME, min_size=1, max_size=6), st.sampled_from(["m 1", "m 2", "fold"]))
+def test_the_place_is_that_by_weight_whoever_was_asked_about_before(sets: list[frozenset[str]], subject: str) -> None:
+    """Weights are kept from one question to the next; the order is that of sorting anew, for more and fewer nodes."""
+    for nodes in sets:
+        order = sorted(nodes, key=lambda node: weight(subject, node), reverse=True)
+        assert list(places(subject, nodes)) == order
+        assert list(places(subject, nodes).values()) == list(range(len(order)))
+
+
+def test_nodes_that_are_gone_are_forgotten() -> None:
+    """A fleet whose machines are new every day does not fill the memory of those that stay."""
+    for day in range(20):
+        crowd = frozenset(f"day-{day}-{number}" for number in range(50))
+        assert len(places("forget 1", crowd)) == 50
+        assert len(_weights("forget 1")) <= (MANY_GONE + 1) * 50
+
+
+def test_who_leads_goes_before_all_others() -> None:
+    """Headquarters, standalone nodes, the rest: whatever they weigh."""
+    roles = {"a": "", "b": "HEADQUARTERS", "c": "STANDALONE_NODE", "d": "LOCAL_WORKER", "e": "HEADQUARTERS"}
+    order = acting_order("fold", roles)
+    assert set(order[:2]) == {"b", "e"}
+    assert order[2] == "c"
+    assert leaders_of(roles.items()) == {("b", "HEADQUARTERS"), ("c", "STANDALONE_NODE"), ("e", "HEADQUARTERS")}
