@@ -26,6 +26,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from handoff.secrets.assignments import find_assigned_secrets
@@ -81,9 +82,15 @@ def redact_values(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value).text
     if isinstance(value, Mapping):
-        clean = {redact(str(key)).text: redact_values(each) for key, each in value.items()}
+        clean = {_without_secrets(str(key)): redact_values(each) for key, each in value.items()}
         return {key: _under_its_name(key, each, clean) for key, each in clean.items()}
     return [redact_values(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+@lru_cache(maxsize=256)
+def _without_secrets(name: str) -> str:
+    """A field's name, of which there are few."""
+    return redact(name).text
 
 
 def _under_its_name(key: str, value: Any, beside: Mapping[str, Any]) -> Any:

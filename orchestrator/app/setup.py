@@ -14,6 +14,8 @@ from pathlib import Path
 from orchestrator.app import ledger_templates
 from orchestrator.app.clone_setup import configure_clone
 from orchestrator.app.identity import ensure_keys, person_name
+from orchestrator.app.mirror_seed import seed_mirror
+from orchestrator.app.sparse_files import leave_out_finished
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
@@ -109,7 +111,7 @@ def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
         _clone(url, folder, shown)
         done.append(f"cloned {url} into {folder}")
     git = Git(folder)
-    _complete_clone(git, folder)
+    done += _complete_clone(git, folder)
     if not _committed(git, "fleet.toml"):
         raise NotFound(f"{url} is not a ledger: it has no fleet.toml. Make one with `shiftbook init {folder}`")
     branch = git.text("symbolic-ref", "--short", "HEAD")
@@ -119,6 +121,7 @@ def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
     done += configure_clone(git, folder, settings, person, branch)
     works = f"this machine's node works for {origin}"
     done += _write_environment_file(settings, _ledger_variables(origin, branch), works)
+    done += _share_objects(folder, settings, origin, branch)
     settings, renamed = _with_free_name(git, settings)
     done += renamed
     TrustPins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
@@ -146,13 +149,24 @@ def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
         raise
 
 
-def _complete_clone(git: Git, folder: Path) -> None:
-    """Brings a fresh clone's files, again if that was broken off."""
-    mark = folder / ".git" / INCOMPLETE
+def _complete_clone(git: Git, folder: Path) -> list[str]:
+    """Brings a fresh clone's files, again if that was broken off. Returns which it left out, in words."""
+    mark, left_out = folder / ".git" / INCOMPLETE, list[str]()
     if mark.exists():
         if git.text("rev-parse", "--verify", "--quiet", "HEAD", codes=(0, 1)):
+            left_out = leave_out_finished(git)
             git.run("reset", "--quiet", "--hard", timeout=CLONE_SECONDS)
         mark.unlink()
+    return left_out
+
+
+def _share_objects(folder: Path, settings: Settings, url: str, branch: str) -> list[str]:
+    """Gives this machine's node what the clone has brought, where it works for this ledger and has nothing of it."""
+    works = load_settings(home=settings.home)
+    if works.ledger != url or works.branch != branch:
+        return []
+    shared = seed_mirror(folder, settings.ledger_clone, branch)
+    return ["its node has what was brought already"] if shared else []
 
 
 def _remove(folder: Path) -> None:

@@ -76,7 +76,7 @@ def remote(settings: Settings) -> GitRemote:
     token = settings.git_token.get_secret_value()
     return GitRemote(
         settings.ledger,
-        settings.ledger_home / "ledger.git",
+        settings.ledger_clone,
         branch=settings.branch,
         token=token,
         moved=standing.branch_moved,

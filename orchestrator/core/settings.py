@@ -311,6 +311,11 @@ class Settings(BaseModel):
         return self.home / "fleets" / self._apart if self._apart else self.home
 
     @property
+    def ledger_clone(self) -> Path:
+        """The clone itself, which is bare."""
+        return self.ledger_home / "ledger.git"
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of this node's own database."""
         return self.database_url or f"sqlite:///{self.home / 'shiftbook.db'}"

@@ -56,7 +56,11 @@ class _Weights(dict[str, bytes]):
         if not nodes <= self.keys():
             if len(self) > MANY_GONE * len(nodes):
                 self.clear()
-            self.update((node, _weight(self._subject, node)) for node in nodes - self.keys())
+            begun = blake2b(digest_size=8, key=self._subject)  # `_weight`, with what is common to all of them done once
+            for node in nodes - self.keys():
+                mine, name = begun.copy(), node.encode("utf-8", "surrogatepass")
+                mine.update(name)
+                self[node] = mine.digest() + name
             self._order = sorted(self, key=self.__getitem__, reverse=True)
         return [node for node in self._order if node in nodes]
 

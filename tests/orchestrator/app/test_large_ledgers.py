@@ -1,0 +1,160 @@
+"""Does joining a ledger of many years write and bring no more than it must, and is nothing missing for all that?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.app import mirror_seed, setup, sparse_files, wiring
+from orchestrator.bench import history
+from orchestrator.core.settings import Settings
+from orchestrator.ledger.snapshot import SnapshotReader
+from orchestrator.ledger.trust.root import TrustRoot
+from sync.git import Git
+from tests.templates import Template
+
+pytestmark = pytest.mark.usefixtures("closing")
+FINISHED = 60
+
+
+def _grown(folder: Path) -> None:
+    made = setup.init(folder / "clone", Settings(home=folder / "a", node_id="vm"))
+    history.import_finished(Path(made.remote), FINISHED)
+
+
+@pytest.fixture(scope="module")
+def grown() -> Template:
+    """A ledger in which some missions have ended."""
+    return Template.of(_grown)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound that it is past."""
+    monkeypatch.setattr(sparse_files, "MAX_WRITTEN_FILES", 2 * FINISHED - 1)
+
+
+def join(grown: Template, folder: Path) -> tuple[setup.LedgerSetup, Settings]:
+    """Another machine that joins a copy of it."""
+    grown.copy(folder)
+    settings = Settings(home=folder / "b", node_id="vps")
+    return setup.join(str(folder / "clone.git"), folder / "other", settings), settings
+
+
+def files_in(folder: Path) -> list[str]:
+    """Paths of all files but git's own."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if path.parts[0] != ".git")
+
+
+def test_a_small_ledger_is_written_whole(grown: Template, tmp_path: Path) -> None:
+    """Each file of the branch, and nothing is said of any that would be left out."""
+    made, _ = join(grown, tmp_path)
+    listed = Git(made.folder).text("ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    assert files_in(made.folder) == sorted(listed)
+    assert not any("left" in said for said in made.done)
+
+
+@pytest.mark.usefixtures("few")
+def test_of_a_large_one_what_is_over_is_left_out(grown: Template, tmp_path: Path) -> None:
+    """Files and entries that git looks at for a status do not grow with what has ended; all that a person writes is
+    there, and what is left out is in the clone."""
+    made, _ = join(grown, tmp_path)
+    git = Git(made.folder)
+    assert any("sparse-checkout disable" in said for said in made.done)
+    written = files_in(made.folder)
+    assert not [path for path in written if path.startswith(("missions/archive/", "memos/", "log/"))]
+    assert {"fleet.toml", "allowed_signers", "SESSION_LOG.md", "missions/README.md"} <= set(written)
+    assert len(git.text("ls-files", "--sparse").splitlines()) < len(written) + 10
+    assert git.text("status", "--porcelain") == ""
+    assert "status: done" in git.text(
+        "show", f"HEAD:{git.text('ls-tree', '-r', '--name-only', 'HEAD', 'missions/archive').splitlines()[0]}"
+    )
+
+
+@pytest.mark.usefixtures("few")
+def test_a_person_works_in_such_a_clone_as_in_any(grown: Template, tmp_path: Path) -> None:
+    """A mission that is written there is pushed; what others have filed and finished meanwhile comes by a pull; all
+    files are there once they are asked for."""
+    made, _ = join(grown, tmp_path)
+    git = Git(made.folder, as_person=True)
+    (made.folder / "missions" / "mine.md").write_text("Do it.\n")
+    git.run("add", "missions/mine.md")
+    git.run("commit", "--quiet", "-m", "A mission")
+    git.run("push", "--quiet", "--no-verify")
+    theirs = tmp_path / "clone"
+    other = Git(theirs, as_person=True)
+    other.run("pull", "--quiet")
+    ended = theirs / "missions" / "archive" / "2026" / "11" / "30"
+    ended.mkdir(parents=True, exist_ok=True)
+    (theirs / "missions" / "mine.md").rename(ended / "mine.md")
+    (theirs / "missions" / "next.md").write_text("And that.\n")
+    other.run("add", "--all")
+    other.run("commit", "--quiet", "-m", "Ended, and another")
+    other.run("push", "--quiet", "--no-verify")
+    git.run("pull", "--quiet")
+    assert (made.folder / "missions" / "next.md").exists()
+    assert not (made.folder / "missions" / "mine.md").exists()
+    assert not (made.folder / "missions" / "archive").exists()
+    assert git.text("status", "--porcelain") == ""
+    git.run("sparse-checkout", "disable")
+    assert (made.folder / "missions" / "archive" / "2026" / "11" / "30" / "mine.md").exists()
+    assert files_in(made.folder) == sorted(git.text("ls-tree", "-r", "--name-only", "HEAD").splitlines())
+
+
+def test_the_node_brings_nothing_again(grown: Template, tmp_path: Path) -> None:
+    """Its clone has every object of the person's, as the same files; its first fetch brings no pack and no object, and
+    what it shows is the ledger."""
+    made, settings = join(grown, tmp_path)
+    before = Git(settings.ledger_clone).counted()
+    ours = {path.name: path.stat().st_ino for path in (made.folder / ".git" / "objects").rglob("*") if path.is_file()}
+    theirs = {
+        path.name: path.stat().st_ino for path in (settings.ledger_clone / "objects").rglob("*") if path.is_file()
+    }
+    assert ours.items() <= theirs.items()
+    link = wiring.remote(settings.model_copy(update={"ledger": made.remote}))
+    try:
+        refs = link.fetch()
+        ledger = SnapshotReader(link.store, TrustRoot(link.store, lambda tip: tip)).read(refs)
+        assert len(list(ledger.every_archived())) == FINISHED
+        assert Git(settings.ledger_clone).counted() == before
+    finally:
+        link.close()
+
+
+def test_a_clone_that_goes_takes_nothing_with_it(grown: Template, tmp_path: Path) -> None:
+    """Packed anew or deleted, the person's clone leaves the node's whole."""
+    made, settings = join(grown, tmp_path)
+    Git(made.folder).run("gc", "--quiet", "--prune=now")
+    assert Git(settings.ledger_clone).text("fsck", "--connectivity-only", "--no-dangling") == ""
+    for path in sorted((made.folder / ".git" / "objects").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert Git(settings.ledger_clone).text("rev-list", "--count", "--all") != "0"
+
+
+def test_what_has_not_all_objects_itself_is_no_seed(grown: Template, tmp_path: Path) -> None:
+    """A shallow or partial clone, one with borrowed objects, a branch that was not fetched, and a clone that is there
+    already: the node's first fetch brings the ledger as it always did."""
+    made, settings = join(grown, tmp_path)
+    url, mirror = str(tmp_path / "clone.git"), tmp_path / "mirror.git"
+    for number, words in enumerate((["--depth=1"], ["--filter=blob:none"], ["--shared"])):
+        server = Git(tmp_path / "clone.git")
+        server.run("config", "uploadpack.allowFilter", "true")
+        where = f"file://{url}" if "--shared" not in words else url
+        Git(tmp_path).run("clone", "--quiet", "--no-checkout", *words, "--", where, f"odd-{number}")
+        assert not mirror_seed.seed_mirror(tmp_path / f"odd-{number}", mirror, "main")
+        assert not mirror.exists()
+    assert not mirror_seed.seed_mirror(made.folder, mirror, "other")
+    assert not mirror_seed.seed_mirror(made.folder, settings.ledger_clone, "main")
+    assert list(tmp_path.glob("*.shiftbook-seed")) == []
+    assert mirror_seed.seed_mirror(made.folder, mirror, "main")
+
+
+def test_a_machine_that_works_for_another_ledger_keeps_what_it_has(grown: Template, tmp_path: Path) -> None:
+    """A person may join a second ledger on it: its node's clone is of the first."""
+    grown.copy(tmp_path)
+    settings = Settings(home=tmp_path / "a", node_id="vm")
+    second = setup.init(tmp_path / "second", Settings(home=tmp_path / "c", node_id="far"))
+    setup.join(second.remote, tmp_path / "again", settings)
+    assert not settings.ledger_clone.exists()
