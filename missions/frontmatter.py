@@ -23,6 +23,13 @@ MAX_KNOWN_HEADS = 64
 BYTE_ORDER_MARK = "\ufeff"
 """The byte-order mark that some editors put before a text. It stays where it is."""
 
+_NO_TEXT = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
+"""What begins with a letter and is no text to YAML 1.1 (https://yaml.org/type/): numbers and days begin otherwise."""
+_SURE_TEXT = re.compile(r"[A-Za-z].*|[0-9].*[g-su-wyG-SU-WY].*|[0-9]+\.[0-9]+\.[0-9A-Za-z.]*")
+"""A word, or what begins with a digit and has a letter that no number and no day has, or as a version does."""
+_SURE_OTHER = re.compile(r"0|[1-9][0-9]*|[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?")
+"""A whole number, a day or a moment."""
+
 _FENCE = re.compile(r"^-{3,}\s*$", re.MULTILINE)
 """What python-frontmatter, as most tools, takes for the start and the end of front matter."""
 
@@ -149,15 +156,11 @@ def _escaped(char: str) -> str:
     return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
 
 
-_SURELY_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*+(?: [A-Za-z0-9_./][A-Za-z0-9_./-]*+)*+")
-_SURELY_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_WORDS_FOR_OTHER_VALUES = frozenset({"yes", "no", "true", "false", "on", "off", "null"})
-
-
 def _round_trips(value: str) -> bool:
-    if _SURELY_TIME.fullmatch(value):
+    """Whether YAML takes ASCII words with nothing but ` _./:-` between them for the text that they are."""
+    if _SURE_OTHER.fullmatch(value) or value.lower() in _NO_TEXT:
         return False
-    if _SURELY_TEXT.fullmatch(value) and value.lower() not in _WORDS_FOR_OTHER_VALUES:
+    if _SURE_TEXT.fullmatch(value):
         return True
     import yaml
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sync.errors import GitError, SyncError
 from sync.git import Git, GitStore
-from sync.objects import FOLDER, SUBMODULE, load_commit, load_tree, object_id
+from sync.objects import FOLDER, MAX_COMMIT_BYTES, SUBMODULE, load_commit, load_tree, object_id
 from sync.pack_file import write_objects
 from sync.refs.ref_writer import RefWriter
 from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
@@ -146,10 +146,13 @@ def _new_objects(store: ObjectStore, new: Iterable[Oid], known: Iterable[Oid]) -
     """What the other side may not have, with its kind: all that `new` leads to and `known` does not.
 
     What `known` leads to is there, because refs name it; of anything else only git itself could be sure. Raises
-    LookupError for more than belongs here, and for what is no commit.
+    LookupError for more than belongs here, and for what is neither a blob, as each beat is, nor a commit.
     """
     known = set(known)
-    waiting, seen = list(new), set[Oid]()
+    fresh = [oid for oid in dict.fromkeys(new) if oid not in known]
+    beats = {oid for oid in fresh if object_id("blob", store.get(oid, MAX_COMMIT_BYTES)) == oid}
+    yield from ((oid, "blob") for oid in fresh if oid in beats)
+    waiting, seen = [oid for oid in fresh if oid not in beats], set[Oid]()
     while waiting:
         oid = waiting.pop()
         if oid in seen or oid in known:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import selectors
@@ -332,6 +333,7 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
             "loglevel": "warning",
             "proc_name": "shiftbook",
             "when_ready": self._ready,
+            "pre_fork": lambda arbiter, worker: _share_memory(),
             "worker_exit": lambda arbiter, worker: self.served.close() if self.served else None,
             "on_exit": lambda arbiter: self.plan.record.unlink(missing_ok=True),
         }.items():
@@ -361,6 +363,13 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
 def _place(listener: Any) -> tuple[str, int]:
     host, port = listener.sock.getsockname()[:2]
     return host, port
+
+
+def _share_memory() -> None:
+    """Before the fork: what is loaded is left alone by the collector, which would write into each page of it, so that
+    both processes had one of their own."""
+    gc.collect()
+    gc.freeze()
 
 
 def _lean_memory() -> None:

@@ -51,6 +51,7 @@ def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
         with lock.acquire(timeout=0):
             own = running_version()
             write_pid(settings.home, own[0] if own else None)
+            wiring.bring_up_database(settings)
             told_to_end = _run(settings, tell, supervisor, own, once=once)
     except Timeout as error:
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"

@@ -212,6 +212,13 @@ def stores(settings: Settings) -> Stores:
     return open_stores(settings.store_url, now=now, new_id=lambda: os.urandom(16).hex(), node=settings.node, user=user)
 
 
+def bring_up_database(settings: Settings) -> None:
+    """Makes this node's database, or brings it up to date, in a process that ends. What is wrong `stores` says."""
+    from orchestrator.adapters.database.bring_up import bring_up_apart
+
+    bring_up_apart(settings.store_url)
+
+
 def router(settings: Settings) -> Router:
     """What chooses who answers on this machine. Looks for nobody yet."""
     from orchestrator.adapters.models.configured import configured_candidates

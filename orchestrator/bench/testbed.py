@@ -224,17 +224,19 @@ def _reader(root: Path, node: str) -> SnapshotReader:
     return SnapshotReader(store, TrustRoot(store, lambda tip: tip))
 
 
-def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0, slots: int = 0) -> BenchSetup:
+def make_testbed(
+    root: Path, *, missions: int, finished: int = 0, beat: float = 1.0, slots: int = 0, nodes: int = 8
+) -> BenchSetup:
     """Makes a ledger with so many open and so many finished missions (over the last twelve months).
 
-    With `slots`, eight nodes have pages, and work on so many missions at a time.
+    `nodes` may work on it. With `slots`, eight have pages, and work on so many missions at a time.
     """
     ground = BenchSetup(root)
     root.mkdir(parents=True)
     Git(root).run("init", "--quiet", "--bare", "--initial-branch=main", str(ground.bare))
     person = make_key(root / "keys" / "person", "person")
     lines = [Principal(name="person", roles=frozenset({"admin", "author"}), key=person.public).line]
-    for node in [f"n{number}" for number in range(8)]:
+    for node in [f"n{number}" for number in range(nodes)]:
         key = make_key(root / "keys" / node, node)
         lines.append(Principal(name=node, roles=frozenset({"node"}), key=key.public).line)
     charter = ledger_templates.FLEET.format(name="bench").replace('sandbox = "required"', 'sandbox = "optional"')

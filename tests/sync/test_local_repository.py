@@ -14,6 +14,7 @@ from sync.errors import HistoryRewritten
 from sync.gathered_objects import GatheredObjects
 from sync.git import Git
 from sync.git_remote import MAX_SHORT_FETCHES, GitRemote
+from sync.heartbeat import Beat
 from sync.local_repository import LocalRepository, local_path
 from sync.objects import edit_tree, load_commit, write_commit
 from sync.pack_file import write_objects
@@ -191,6 +192,45 @@ def test_what_went_the_short_way_is_noted_until_it_is_seen(remote: GitRemote, mo
     assert remote.held() == {MAIN: root, CLAIM: new}
     assert remote.fetch()[CLAIM] == new
     assert remote.held() == {MAIN: root, CLAIM: new, beat: new}
+
+
+def test_a_beat_moves_and_is_seen_without_a_process_for_it(
+    remote: GitRemote, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no commit but a blob behind which nothing stands; of two who beat under one name the later one loses."""
+    no_push(monkeypatch)
+    monkeypatch.setattr(GitRemote, "_bring", lambda *_: pytest.fail("git fetch was started"))
+    ref = "refs/shiftbook/beat/desk"
+    other = GitRemote(str(bare), tmp_path / "other.git")
+    other_seen = remote.seen()
+    git(tmp_path / "other.git", "fetch", "--quiet", str(bare), f"{MAIN}:refs/seen/heads/main")
+    beat = Beat(remote, remote.store, ref)
+    beat.start()
+    for step in range(1, 4):
+        assert beat.move()
+        seen = other.fetch()
+        assert seen.keys() == {*other_seen, ref}
+        assert other.store.get(seen[ref]) == b"shiftbook beat %d\n" % step
+        assert remote.fetch() == seen
+    git(tmp_path / "other.git", "fsck", "--strict")
+    monkeypatch.undo()
+    double = Beat(other, other.store, ref)
+    double.start()
+    assert double.move()
+    assert not beat.move()
+    other.close()
+
+
+def test_what_a_commit_names_as_its_parent_is_a_commit(remote: GitRemote, bare: Path) -> None:
+    """A blob counts where a ref names it, and nowhere behind one: that is for git to refuse."""
+    blob = remote.store.put("blob", b"no commit")
+    odd = commit(remote.store, {"x": b"y"}, remote.seen()[MAIN])
+    data = remote.store.get(odd)
+    broken = remote.store.put(
+        "commit", data.replace(b"parent " + remote.seen()[MAIN].encode(), b"parent " + blob.encode())
+    )
+    assert not LocalRepository(bare, timeout=30).push(remote.store, [RefUpdate(ref=CLAIM, expect=None, new=broken)])
+    assert CLAIM not in Git(bare).refs("refs/shiftbook/")
 
 
 def test_what_others_moved_is_fetched_without_git_fetch(

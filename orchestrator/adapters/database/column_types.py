@@ -1,34 +1,28 @@
-"""How do ids, texts, documents and moments look in a column, so that every database gives back what it was given?
-
-PostgreSQL holds neither U+0000 nor half a surrogate pair, SQLite heeds no length, and neither knows JSON as Python
-writes it; here all that is settled before a database sees it. A value that cannot be kept raises Unfit.
-"""
+"""Which column types do the tables have? Each writes and reads its values as `plain/column_values` says."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from orchestrator.adapters.database.plain.column_values import (
+    json_value,
+    moment_value,
+    name_value,
+    read_document,
+    read_moment,
+    read_text,
+    text_value,
+)
 from orchestrator.core.json_object import Json
 from orchestrator.core.ports.stores import MAX_STORED_NAME_CHARS
 
-ESCAPE_PREFIX = "\x1b"
-"""What a text begins with that is kept as JSON because a database could not hold it, or because it begins like that."""
-
-
 BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")
 """A number that counts up by itself on both databases."""
-MAX_INTEGER = 2**31 - 1
-"""The highest number that an INTEGER column holds, and the most rows that are asked for."""
-
-
-class UnstorableValue(ValueError):
-    """A value that no database can hold."""
 
 
 class NameColumn(TypeDecorator[str]):
@@ -42,12 +36,8 @@ class NameColumn(TypeDecorator[str]):
         super().__init__(length)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """The value itself. Raises Unfit."""
-        if value is not None and len(value) > self.roof:
-            raise UnstorableValue(f"at most {self.roof} characters, not {len(value)}")
-        if value is not None and not _is_plain_text(value):
-            raise UnstorableValue("without U+0000 and halves of surrogate pairs")
-        return value
+        """The value itself. Raises UnstorableValue."""
+        return name_value(value, self.roof) if value is not None else None
 
 
 class TextColumn(TypeDecorator[str]):
@@ -58,13 +48,11 @@ class TextColumn(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The text itself where every database can hold it, else escaped."""
-        if value is None or (_is_plain_text(value) and not value.startswith(ESCAPE_PREFIX)):
-            return value
-        return ESCAPE_PREFIX + json.dumps(value)
+        return text_value(value) if value is not None else None
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """The text that was given."""
-        return json.loads(value[1:]) if value and value.startswith(ESCAPE_PREFIX) else value
+        return read_text(value) if value is not None else None
 
 
 class JsonColumn(TypeDecorator[Json]):
@@ -74,17 +62,12 @@ class JsonColumn(TypeDecorator[Json]):
     cache_ok = True
 
     def process_bind_param(self, value: Json | None, dialect: Dialect) -> str | None:
-        """The object as text. Raises Unfit."""
-        if value is None:
-            return None
-        try:
-            return json.dumps(dict(value), allow_nan=False, separators=(",", ":"))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise UnstorableValue(f"a JSON object with finite numbers ({error})") from error
+        """The object as text. Raises UnstorableValue."""
+        return json_value(value) if value is not None else None
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Json | None:
         """The object."""
-        return json.loads(value) if value is not None else None
+        return read_document(value) if value is not None else None
 
 
 class UtcColumn(TypeDecorator[datetime]):
@@ -97,22 +80,9 @@ class UtcColumn(TypeDecorator[datetime]):
         super().__init__(32)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """The text. Raises Unfit for a moment without its time zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise UnstorableValue("a moment with its time zone")
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        """The text. Raises UnstorableValue for a moment without its time zone."""
+        return moment_value(value) if value is not None else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """The moment, in UTC."""
-        return datetime.fromisoformat(value) if value is not None else None
-
-
-def clamp_integer(number: int) -> int:
-    """The number, or the nearest one to it that a database takes where rows are counted, compared and limited."""
-    return max(0, min(number, MAX_INTEGER))
-
-
-def _is_plain_text(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+        return read_moment(value) if value is not None else None

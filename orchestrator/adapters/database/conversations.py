@@ -19,10 +19,10 @@ from orchestrator.adapters.database.column_types import (
     NameColumn,
     TextColumn,
     UtcColumn,
-    clamp_integer,
 )
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.adapters.database.operations import SqlSyncOps
+from orchestrator.adapters.database.plain.column_values import clamp_integer
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.json_object import Json
 from orchestrator.core.ports.conversations import Conversation, ConversationTurn, ToolCall

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy import Table as Definition
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator.adapters.database import errors, migration
+from orchestrator.adapters.database import errors
 from orchestrator.adapters.database.engine import WRITES_OPTION, Database, open_database
 from orchestrator.adapters.database.outbox_and_marks import FactRow, renew
+from orchestrator.adapters.database.plain.schema_version import HEAD_REVISION, VERSION_TABLE
 from orchestrator.adapters.database.schema import DEFINITIONS
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
@@ -38,7 +39,7 @@ class DatabaseCopies:
     @property
     def schema(self) -> str:
         """The schema's revision."""
-        return migration.HEAD_REVISION
+        return HEAD_REVISION
 
     @property
     def place(self) -> str:
@@ -124,7 +125,7 @@ def _check(path: Path) -> None:
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
             found = copy.execute("PRAGMA integrity_check").fetchone()[0]
-            ours = copy.execute("SELECT name FROM sqlite_master WHERE name = ?", (migration.VERSION_TABLE,)).fetchone()
+            ours = copy.execute("SELECT name FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchone()
     except sqlite3.Error as error:
         raise WrongSetting(path.name, f"it is damaged: {error}") from error
     if found != "ok" or ours is None:

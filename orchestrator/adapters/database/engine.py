@@ -24,13 +24,10 @@ from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from orchestrator.adapters.database import errors, migration
+from orchestrator.adapters.database.plain.schema_version import BUSY_MS, PRAGMAS
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
 VARIABLE = "SHIFTBOOK_DATABASE_URL"
-BUSY_MS = 30_000
-"""How long a writer waits for another one, in milliseconds, on either database."""
-PRAGMAS = (f"busy_timeout={BUSY_MS}", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
-"""FULL: with less, the last turns of a conversation would be gone after a power cut (https://sqlite.org/wal.html)."""
 LOCK_TIMEOUT = f"SET LOCAL lock_timeout = {BUSY_MS}"
 """For this transaction alone. A pooler that lends a connection out for a transaction (PgBouncer) would give what is set
 for a session to whoever comes next, and not to us the next time."""

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from orchestrator.adapters.database.column_types import UnstorableValue
+from orchestrator.adapters.database.plain.column_values import UnstorableValue
+from orchestrator.adapters.database.plain.failures import driver_failure, translate_driver_errors
 from orchestrator.core.errors import StoreFailed, WrongSetting
-
-DISK_FULL = "the disk is full: free some space, then do it again; nothing was half written"
-LOCKED = "another process holds it for too long: try again"
-FORBIDDEN = "this user may not do that there: grant it ALL on the database and its schema"
-TEXT_BY_SQLITE_CODE = {
-    sqlite3.SQLITE_FULL: DISK_FULL,
-    sqlite3.SQLITE_BUSY: LOCKED,
-    sqlite3.SQLITE_LOCKED: LOCKED,
-    sqlite3.SQLITE_READONLY: "it may not be written: look at who owns the file and its folder",
-    sqlite3.SQLITE_PERM: "it may not be written: look at who owns the file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: look at whether it is a file, and at who may read it and its folder",
-    sqlite3.SQLITE_NOTADB: "it is not an SQLite database",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: `shiftbook restore FILE` brings a backup back",
-}
-"""By SQLite's primary result code (https://www.sqlite.org/rescode.html)."""
-TEXT_BY_SQLSTATE = {
-    "53100": DISK_FULL,
-    "53300": "it has no connection free: raise max_connections there, or try again",
-    "55P03": LOCKED,
-    "40P01": LOCKED,
-    "42501": FORBIDDEN,
-    "3F000": FORBIDDEN,  # no schema that this user may see
-}
-"""By PostgreSQL's SQLSTATE (appendix A of its manual)."""
-TRANSIENT = {DISK_FULL, LOCKED, TEXT_BY_SQLSTATE["53300"]}
-"""What has nothing to do with the setting: it may be well in a minute."""
 
 
 @contextmanager
@@ -47,7 +20,8 @@ def translate_errors(place: str) -> Iterator[None]:
     Raises StoreFailed, and WrongSetting for a value that no database can hold.
     """
     try:
-        yield
+        with translate_driver_errors(place):
+            yield
     except IntegrityError:
         raise
     except StatementError as error:
@@ -56,23 +30,10 @@ def translate_errors(place: str) -> Iterator[None]:
         raise store_failure(place, error) from error
     except NoConnectionFree as error:
         raise StoreFailed(place, "every connection is busy: try again", passing=True) from error
-    except sqlite3.Error as error:
-        raise store_failure(place, error) from error
-    except OSError as error:
-        full = error.errno == errno.ENOSPC
-        raise StoreFailed(place, DISK_FULL if full else str(error.strerror or error), passing=full) from error
 
 
 def store_failure(place: str, error: Exception) -> StoreFailed:
     """The error in words, without values: those of a statement may be secret."""
     cause = (error.orig if isinstance(error, StatementError) else None) or error
-    code = getattr(cause, "sqlite_errorcode", None)
-    words = (
-        TEXT_BY_SQLITE_CODE.get(code & 0xFF)
-        if isinstance(code, int)
-        else TEXT_BY_SQLSTATE.get(str(getattr(cause, "sqlstate", None)))
-    )
-    if words is None:
-        words = " ".join(str(cause).split("\n")[0].split()) or type(cause).__name__
     gone = isinstance(error, DBAPIError) and error.connection_invalidated
-    return StoreFailed(place, words, passing=words in TRANSIENT or gone)
+    return driver_failure(place, cause, gone=gone)

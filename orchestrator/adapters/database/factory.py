@@ -1,25 +1,25 @@
-"""The factory of a node's stores: how are they opened?"""
+"""The factory of a node's stores: how are they opened?
+
+A plain SQLite file that is up to date is used as it is. Whatever else there is, and all that an idle node never asks
+for, is SQLAlchemy's, which is loaded when the first of that is needed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from orchestrator.adapters.database.conversations import SqlConversations, SqlToolCalls
-from orchestrator.adapters.database.copy import DatabaseCopies
-from orchestrator.adapters.database.engine import open_database
-from orchestrator.adapters.database.operations import SqlSyncOps
-from orchestrator.adapters.database.outbox_and_marks import SqlCursors, SqlOutgoing
-from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
-from orchestrator.adapters.database.push_subscriptions import SqlPushSubscriptions
-from orchestrator.adapters.database.registrations import SqlRegistrations
-from orchestrator.adapters.database.signals import SqlSignals
-from orchestrator.adapters.database.state_guard import admit
-from orchestrator.adapters.database.synced_chats import SqlSyncedChats
-from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
-from orchestrator.adapters.database.usage import SqlUsageBook
+from orchestrator.adapters.database.late_stores import LateStores
+from orchestrator.adapters.database.plain.outgoing import SqlCursors, SqlOutgoing
+from orchestrator.adapters.database.plain.ownership import admit
+from orchestrator.adapters.database.plain.sqlite_file import SqliteFile, file_of, is_up_to_date
+from orchestrator.adapters.database.plain.usage_book import SqlUsageBook
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.state_scope import DatabaseUser
+
+if TYPE_CHECKING:
+    from orchestrator.adapters.database.engine_stores import EngineStores
 
 
 def open_stores(
@@ -34,25 +34,44 @@ def open_stores(
 
     Raises WrongSetting, StoreFailed, and GlobalStateRefused where the database is headquarters' and the user is not.
     """
-    database = open_database(url)
-    if user is not None:
-        admit(database, user)
-    operations = SqlSyncOps(database=database, node=node)
+
+    def make() -> EngineStores:
+        from orchestrator.adapters.database.engine_stores import open_engine_stores
+
+        return open_engine_stores(url, now=now, new_id=new_id, node=node, user=user)
+
+    late, path = LateStores(make), file_of(url)
+    if path is None or not is_up_to_date(path):
+        late.opened()  # makes it, brings it up to date, or says what is wrong with it
+    file = SqliteFile(path=path) if path is not None else None
+    direct = file or late.opened().transactions
+
+    def close() -> None:
+        late.close()
+        if file is not None:
+            file.close()
+
+    try:
+        if user is not None:
+            admit(direct, user)
+    except BaseException:
+        close()
+        raise
     return Stores(
-        synced_chats=SqlSyncedChats(database=database, now=now),
-        conversations=SqlConversations(database=database, operations=operations, now=now, new_id=new_id),
-        tool_calls=SqlToolCalls(database=database, now=now),
-        tokens=SqlTokens(database=database, now=now),
-        devices=SqlDevices(database=database),
-        paired=SqlPairedDevices(database=database, now=now),
-        pairings=SqlPairings(database=database, now=now),
-        sync_ops=operations,
-        outgoing=SqlOutgoing(database=database),
-        push=SqlPushSubscriptions(database=database),
-        registrations=SqlRegistrations(database=database),
-        signals=SqlSignals(database=database),
-        marks=SqlCursors(database=database),
-        usage=SqlUsageBook(database=database),
-        copies=DatabaseCopies(database=database),
-        close=database.close,
+        synced_chats=late.store("synced_chats"),
+        conversations=late.store("conversations"),
+        tool_calls=late.store("tool_calls"),
+        tokens=late.store("tokens"),
+        devices=late.store("devices"),
+        paired=late.store("paired"),
+        pairings=late.store("pairings"),
+        sync_ops=late.store("sync_ops"),
+        outgoing=SqlOutgoing(database=direct),
+        push=late.store("push"),
+        registrations=late.store("registrations"),
+        signals=late.store("signals"),
+        marks=SqlCursors(database=direct),
+        usage=SqlUsageBook(database=direct),
+        copies=late.store("copies"),
+        close=close,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from orchestrator.adapters.database.plain.schema_version import HEAD_REVISION, VERSION_TABLE
 from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "migrations"
 FIRST_REVISION = "0001"
-HEAD_REVISION = "0010"
-"""The newest step; here so that a database that is up to date is opened without loading Alembic."""
-VERSION_TABLE = "alembic_version"
 FIRST_COLUMNS = frozenset({"when", "node", "mission", "project", "attempt", "epoch", "agent", "cost_usd"})
 """What tells the first version's `usage` from another program's."""
 

@@ -25,10 +25,11 @@ from mobile_bridge.operations import (
 from sqlalchemy import Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from orchestrator.adapters.database.column_types import BIG_INTEGER, NameColumn, TextColumn, clamp_integer
+from orchestrator.adapters.database.column_types import BIG_INTEGER, NameColumn, TextColumn
 from orchestrator.adapters.database.device_use import charge_devices
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.adapters.database.outbox_and_marks import GENERATION_FACT, FactRow
+from orchestrator.adapters.database.plain.column_values import clamp_integer
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.sync_ops import SyncPullResult, SyncPushResult, SyncStanding
 from sync.hybrid_clock import HybridClock

@@ -1,4 +1,4 @@
-"""How is it held that a worker writes none of the fleet's state? By what every statement passes, and by whose it is."""
+"""The guard of the fleet's state: how is it held that a worker writes none of it? By what every statement passes."""
 
 from __future__ import annotations
 
@@ -7,30 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, UpdateBase, event
 
 from orchestrator.adapters.database.engine import Database
-from orchestrator.adapters.database.outbox_and_marks import FactRow
-from orchestrator.core.state_scope import DatabaseUser, new_owner
-
-OWNER_FACT = "owner"
-"""The name of the headquarters to which this database belongs."""
-
-
-def admit(database: Database, user: DatabaseUser) -> None:
-    """Lets a node use a database that was just opened, as its role may. Closes it and raises GlobalStateRefused, or
-    StoreFailed, where it may not.
-    """
-    try:
-        with database.reading() as session:
-            fact = session.get(FactRow, OWNER_FACT)
-            recorded = fact.value if fact is not None else ""
-        owner = new_owner(recorded, user, database.place)
-        if owner != recorded:
-            with database.writing() as session:
-                session.merge(FactRow(name=OWNER_FACT, value=owner))
-    except Exception:
-        database.close()
-        raise
-    if not user.writes_global:
-        guard(database, user)
+from orchestrator.core.state_scope import DatabaseUser
 
 
 def guard(database: Database, user: DatabaseUser) -> None:

@@ -16,9 +16,9 @@ from orchestrator.adapters.database.column_types import (
     NameColumn,
     TextColumn,
     UtcColumn,
-    clamp_integer,
 )
 from orchestrator.adapters.database.engine import Database, Table
+from orchestrator.adapters.database.plain.column_values import clamp_integer
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.json_object import Json
 from orchestrator.core.ports.devices import DeviceState

@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
-
-import httpx
 
 from missions.plain_data import read_json
 from orchestrator.core.ports.feeds import FeedEntry, FeedFailed, FetchedFeed
 from orchestrator.core.public_address import Resolve, is_public, resolve
+
+if TYPE_CHECKING:
+    import httpx  # loaded where it is used: a fleet without feeds saves its 7 MiB
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 STEP_SECONDS, WHOLE_SECONDS, PARSE_SECONDS = 10.0, 30.0, 20.0
@@ -87,6 +88,8 @@ class HttpFeedReader:
 
     @contextmanager
     def _asked(self, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        import httpx
+
         parts, address = urlsplit(url), self._address(url)
         try:
             where = httpx.URL(url).copy_with(host=address)

@@ -6,7 +6,6 @@ event loop of its own, in the caller's thread: cancelling its task closes the co
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,8 @@ def run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]], stop: Stop)
     """
     if stop.is_set():
         return False
+    import asyncio  # with `ssl`, 2 MiB that a node whose model is not asked saves
+
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(_watched(work(), stop))
@@ -39,6 +40,8 @@ def run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]], stop: Stop)
 
 
 async def _watched(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
+    import asyncio
+
     task = asyncio.ensure_future(work)
     while not (await asyncio.wait({task}, timeout=POLL_SECONDS))[0]:
         if stop.is_set():

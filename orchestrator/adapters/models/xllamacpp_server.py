@@ -6,7 +6,6 @@ beats, pages and prompts stood still for as long. Its port on loopback is shut b
 
 from __future__ import annotations
 
-import http.client
 import json
 import secrets
 import subprocess
@@ -17,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from missions.plain_data import read_json
@@ -27,6 +26,9 @@ from orchestrator.adapters.models.http import chat_completion_body
 from orchestrator.adapters.models.model_file import SAMPLING
 from orchestrator.core.errors import ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.model import Prompt
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 
 def request_body(prompt: Prompt) -> dict[str, Any]:
@@ -137,15 +139,17 @@ class Engine:
             raise ModelUnavailable("{} does not answer on its own port: {}", self.path.stem, error) from error
 
     @contextmanager
-    def _answer(self, path: str, body: Mapping[str, Any], seconds: float) -> Iterator[http.client.HTTPResponse]:
+    def _answer(self, path: str, body: Mapping[str, Any], seconds: float) -> Iterator[HTTPResponse]:
         """What is said to one call. Leaving early hangs up, which ends the call. Raises OSError, RuntimeError."""
+        from http.client import HTTPConnection, HTTPException  # with `ssl`: a model that is not asked needs neither
+
         place = urlsplit(self.address)
-        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=seconds)
+        connection = HTTPConnection(str(place.hostname), place.port, timeout=seconds)
         try:
             headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(body), headers)
             yield connection.getresponse()
-        except http.client.HTTPException as error:
+        except HTTPException as error:
             raise RuntimeError(f"its process hung up ({error!r})") from error
         finally:
             connection.close()

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import jwt
-
 from orchestrator.api.auth.tokens import Caller, CallerKind
 from orchestrator.core.errors import Refused, WrongSetting
 from sync import files
 
+DOTS = 2
+"""Of a JSON Web Token (RFC 7519, section 3): between its three parts."""
 LIFETIME = timedelta(hours=1)
 AUDIENCE = "shiftbook-ops"
 ALGORITHM = "HS256"
@@ -43,6 +43,8 @@ class JwtOpsTokens:
             raise Refused("an ops token cannot ask for another: that would never end")
         if caller.kind is CallerKind.DEVICE:
             raise Refused("a paired device with the scope ops needs no ops token: its own session may do the same")
+        import jwt  # with cryptography, 10 MiB: who never asks for such a token has neither loaded
+
         begun = self.now().astimezone(UTC).replace(microsecond=0)
         claims = {
             "iss": self.node,
@@ -57,8 +59,10 @@ class JwtOpsTokens:
 
     def read(self, text: str) -> Caller | None:
         """Whom a token of ours names; None for any other, and for one that has ended."""
-        if not self.issues:
+        if not self.issues or text.count(".") != DOTS:
             return None
+        import jwt
+
         try:
             claims = jwt.decode(
                 text,

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.notifiers.late_push import LatePushCarrier
-from orchestrator.app import wiring
 from orchestrator.bench.testbed import make_testbed
-from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import NotDelivered
 from orchestrator.core.ports.push import PushCarrier, PushMessage, PushSubscription
@@ -25,8 +23,10 @@ DEVICES = {"cryptography", "jwt", "zeroconf", "segno", "apprise"}
 PEOPLE = {"rich", "pygments"}
 """What colours lines for people; a service writes JSON."""
 MODELS = {"xllamacpp", "llama_cpp", "numpy", "genai_prices"}
-MIGRATION = {"alembic", "mako"}
-"""A database that is up to date needs none."""
+DATABASE = {"sqlalchemy", "alembic", "mako"}
+"""An SQLite file that is up to date is read in plain SQL; what needs more is opened when it is asked for something."""
+SLOW = {"asyncio", "ssl", "yaml"}
+"""Nobody waits for many at once, speaks TLS, or reads what a node did not write."""
 
 
 def _run(script: str, env: dict[str, str]) -> set[str]:
@@ -48,21 +48,40 @@ def env(tmp_path: Path) -> dict[str, str]:
     return kept | home | {"SHIFTBOOK_HTTP": "off"}
 
 
-def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: dict[str, str]) -> None:
-    """Built as `node run --json` builds it, with the database open and its ledger fetched. The very first start, which
-    makes the database, has Alembic beside that."""
-    wiring.stores(load_settings(home=env["SHIFTBOOK_HOME"])).close()
+@pytest.mark.parametrize("role", ["LOCAL_WORKER", "HEADQUARTERS", "STANDALONE"])
+def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: dict[str, str], role: str) -> None:
+    """Built as `node run --json` builds it, from its very first start on, with the database open, its ledger fetched,
+    and what it looks at without anything to do looked at."""
     loaded = _run(
-        "from orchestrator.app import node_process\n"
+        "from datetime import UTC, datetime\n"
+        "from orchestrator.app import node_process, wiring\n"
         "from orchestrator.app.factories.node_factory import build_node\n"
         "from orchestrator.cli.live.event_lines import JsonLines\n"
         "from orchestrator.core.environment import load_settings\n"
-        "node = build_node(load_settings(), JsonLines())\n"
+        "settings = load_settings()\n"
+        "wiring.bring_up_database(settings)\n"
+        "node = build_node(settings, JsonLines())\n"
+        "node.page.text(node.feed.look())\n"
+        "stores = wiring.stores(settings)\n"
+        "stores.outgoing.take(datetime.now(UTC), hold_seconds=1)\n"
+        "stores.marks.get('x')\n"
+        "stores.close()\n"
         "node.close()\n",
+        env | {"FACTORY_ROLE": role},
+    )
+    assert {"pydantic", "sqlite3", "watchdog"} <= loaded  # it is a whole node
+    assert loaded & (HTTP | DEVICES | PEOPLE | MODELS | DATABASE | SLOW) == set()
+
+
+def test_what_makes_the_database_is_loaded_where_it_was_not_made_before(env: dict[str, str]) -> None:
+    """In a process that ended, or else here."""
+    loaded = _run(
+        "from orchestrator.app import wiring\n"
+        "from orchestrator.core.environment import load_settings\n"
+        "wiring.stores(load_settings()).close()\n",
         env,
     )
-    assert "sqlalchemy" in loaded  # it is a whole node
-    assert loaded & (HTTP | DEVICES | PEOPLE | MODELS | MIGRATION) == set()
+    assert loaded >= DATABASE
 
 
 @pytest.mark.parametrize("words", [["mission", "list"], ["mission", "show", "job-1", "--json"]])

@@ -11,8 +11,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from orchestrator.adapters.database.column_types import UnstorableValue
-from orchestrator.adapters.database.errors import DISK_FULL, FORBIDDEN, LOCKED, store_failure, translate_errors
+from orchestrator.adapters.database.errors import store_failure, translate_errors
+from orchestrator.adapters.database.plain.column_values import UnstorableValue
+from orchestrator.adapters.database.plain.failures import DISK_FULL, FORBIDDEN, LOCKED
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
 SECRET = "zebra"

@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, inspect, text
 from orchestrator.adapters.database import migration
 from orchestrator.adapters.database.engine import WRITES_OPTION, Database, open_database, read_url
 from orchestrator.adapters.database.factory import open_stores
+from orchestrator.adapters.database.plain.schema_version import HEAD_REVISION
 from orchestrator.adapters.database.schema import METADATA
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.model import Usage
@@ -76,7 +77,7 @@ def differences(database: Database) -> list[object]:
 def test_the_steps_make_what_the_models_say(database: Database) -> None:
     """From an empty database, the steps leave no difference to the models."""
     assert differences(database) == []
-    assert revision(database) == [migration.HEAD_REVISION]
+    assert revision(database) == [HEAD_REVISION]
 
 
 def test_a_difference_would_be_seen(database: Database) -> None:
@@ -90,7 +91,7 @@ def test_a_difference_would_be_seen(database: Database) -> None:
 def test_the_newest_step_is_known_without_alembic() -> None:
     """HEAD and FIRST are the ends of the one line of steps."""
     script = ScriptDirectory(str(migration.FOLDER))
-    assert script.get_heads() == [migration.HEAD_REVISION]
+    assert script.get_heads() == [HEAD_REVISION]
     assert script.get_bases() == [migration.FIRST_REVISION]
 
 
@@ -107,7 +108,7 @@ def test_a_database_of_the_first_version_is_taken_on(url: str, backend: str, clo
     stores.close()
     database = open_database(url)
     assert differences(database) == []
-    assert revision(database) == [migration.HEAD_REVISION]
+    assert revision(database) == [HEAD_REVISION]
     database.close()
 
 
@@ -124,7 +125,7 @@ def test_every_step_goes_on_to_the_newest(url: str, step: str, monkeypatch: pyte
         assert revision(before) == [step]
         before.close()
     database = open_database(url)
-    assert revision(database) == [migration.HEAD_REVISION]
+    assert revision(database) == [HEAD_REVISION]
     assert differences(database) == []
     database.close()
 

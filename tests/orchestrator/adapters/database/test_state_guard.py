@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +18,13 @@ from orchestrator.adapters.database.factory import open_stores
 from orchestrator.adapters.database.registrations import RegistrationRow
 from orchestrator.adapters.database.schema import DEFINITIONS
 from orchestrator.adapters.database.signals import SignalRow
-from orchestrator.adapters.database.state_guard import admit
+from orchestrator.adapters.database.state_guard import guard
 from orchestrator.core.errors import GlobalStateRefused
 from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.core.ports.signals import Signal
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
-from orchestrator.core.state_scope import TABLE_SCOPES, DatabaseUser
+from orchestrator.core.state_scope import TABLE_SCOPES, DatabaseUser, StateScope
 from tests.orchestrator.adapters.database.conftest import NOON
 
 HQ = DatabaseUser(node="hq", role=Role.HEADQUARTERS)
@@ -72,7 +73,7 @@ def test_no_form_of_statement_goes_around(url: str) -> None:
     """Rows of the ORM, bulk statements and the database's own INSERT … ON CONFLICT are judged alike."""
     database = open_database(url)
     try:
-        admit(database, WORKER)
+        guard(database, WORKER)
         row = {"node": "n", "number": 1, "report": "", "first": NOON, "received": NOON}
         tries: list[Callable[[Database], object]] = [
             lambda it: _run(it, lambda session: session.add(RegistrationRow(**row))),
@@ -144,16 +145,28 @@ def test_a_backup_of_a_worker_is_no_headquarters(url: str, new_url: Callable[[],
 
 
 def test_no_store_writes_by_text() -> None:
-    """A statement as text would pass unseen: only copies of the whole database and the schema have such."""
+    """A statement as text would pass unseen: only copies of the whole database and the schema have such, and what a
+    node says of its own (`plain`)."""
     folder = Path(engine_module.__file__).parent
     found = set()
     for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 words = node.value.lstrip().upper()
-                if words.startswith(("INSERT INTO", "DELETE FROM", "UPDATE ")) and path.name != "state_guard.py":
+                if words.startswith(("INSERT INTO", "DELETE FROM", "UPDATE ")):
                     found.add(path.name)
     assert found == {"copy.py"}
+
+
+def test_what_is_written_by_text_is_the_nodes_own() -> None:
+    """Each table that the plain statements name."""
+    folder = Path(engine_module.__file__).parent / "plain"
+    written = [
+        re.findall(r"(?:INSERT INTO|DELETE FROM|UPDATE) (\w+)", path.read_text()) for path in folder.glob("*.py")
+    ]
+    tables = {table for found in written for table in found if table.lower() == table}
+    assert {"outbox", "store_facts", "usage"} <= tables
+    assert {TABLE_SCOPES[table] for table in tables} == {StateScope.LOCAL}
 
 
 def test_moments(url: str) -> None:

@@ -1,0 +1,122 @@
+"""What does headquarters cost while nothing is to be done, with its web server and fifty registered nodes?
+
+Its own node, its server and their git processes are measured. The nodes are this process: each reports over HTTP once a
+minute, signed as a node signs, and moves its beat in the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+
+from orchestrator import __version__
+from orchestrator.app import wiring
+from orchestrator.bench.result import Measurement, at_most
+from orchestrator.bench.testbed import BenchSetup, RunningNode, make_testbed
+from orchestrator.core.roles import Role
+from orchestrator.ledger.transport import BEAT
+from orchestrator.node.headquarters.registrar import INTERVAL_SECONDS, Registrar
+from orchestrator.workflow.delegation.node_status import NodeStatus
+from sync.heartbeat import Beat
+from sync.signatures import make_key
+
+REGISTERED = 50
+SETTLE_SECONDS = 5.0
+KIB = 1024
+_PSS = re.compile(r"^Pss:\s+([0-9]+) kB", re.MULTILINE)
+
+
+def measure(root: Path, seconds: float = INTERVAL_SECONDS, nodes: int = REGISTERED) -> list[Measurement]:
+    """Percent of one core and MiB over a minute, in which each node reports and beats once."""
+    ground = make_testbed(root, missions=0, beat=INTERVAL_SECONDS, nodes=nodes + 1)
+    with ground.serving(git=True) as node, httpx.Client(timeout=30.0) as client:
+        others = [_RegisteredNode(ground, f"n{number}", node.listening()) for number in range(1, nodes + 1)]
+        node.calm()
+        for other in others:
+            other.report(client)
+        time.sleep(SETTLE_SECONDS)
+        before, began = cpu_seconds(node.pid), time.monotonic()
+        for turn, other in enumerate(others):
+            time.sleep(max(0.0, began + turn * seconds / nodes - time.monotonic()))
+            other.report(client)
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+        used = (cpu_seconds(node.pid) - before) / (time.monotonic() - began) * 100
+        memory = proportional_mib(node)
+    return [
+        at_most(f"headquarters, idle, its server included, {nodes} registered nodes", used, "% of a core", 1.0),
+        at_most("the same, memory of all its processes", memory, "MiB", 150.0),
+    ]
+
+
+class _RegisteredNode:
+    """One of the nodes: what it says, and its beat."""
+
+    def __init__(self, ground: BenchSetup, name: str, url: str) -> None:
+        bus = ground.bus("n1")  # one clone is enough to move the beats of all
+        self._beat = Beat(bus.remote, bus.store, BEAT + name)
+        self._beat.start()
+        self._registrar = Registrar(
+            url=url,
+            token="",
+            status=lambda number, latency: _status(name, number, latency),
+            sign=make_key(ground.root / "keys" / name, name).sign,
+            tell=lambda *_said, **_facts: None,
+            now_ms=lambda: int(wiring.now().timestamp() * 1000),
+        )
+
+    def report(self, client: httpx.Client) -> None:
+        """Reports and beats once. Raises TimeoutError where headquarters does not take the report."""
+        self._registrar.report(client)
+        if self._registrar.failures:
+            raise TimeoutError("headquarters took no report")
+        assert self._beat.move()
+
+
+def _status(node: str, number: int, latency: float | None) -> NodeStatus:
+    return NodeStatus(
+        node=node,
+        number=number,
+        role=Role.LOCAL_WORKER.value,
+        version=__version__,
+        capabilities=[],
+        agents=["command"],
+        tasks=[],
+        works_on=[],
+        slots=1,
+        load=0.1,
+        cores=4,
+        disk_free=1e10,
+        disk_total=1e11,
+        latency_ms=latency,
+        today_usd=0.0,
+        today_tokens=0,
+    )
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process and all below it have used, also those that have ended and were waited for."""
+    times = [each.cpu_times() for each in _family(pid)]
+    return sum(each.user + each.system + each.children_user + each.children_system for each in times)
+
+
+def proportional_mib(node: RunningNode) -> float:
+    """Resident memory of a process and all below it; what several share counts once (Linux: proc_pid_smaps(5))."""
+    return sum(_pss(each.pid) for each in _family(node.pid)) / KIB
+
+
+def _family(pid: int) -> Iterator[psutil.Process]:
+    first = psutil.Process(pid)
+    yield from (first, *first.children(recursive=True))
+
+
+def _pss(pid: int) -> int:
+    try:
+        found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"))
+    except OSError:  # it has just ended
+        return 0
+    return int(found[1]) if found else 0
