@@ -32,7 +32,7 @@ from orchestrator.api.routes.delegation import (
 )
 from orchestrator.api.routes.devices import device_model, paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
-from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
+from orchestrator.api.routes.fleet import conflicts, heartbeat, me, nodes, usage
 from orchestrator.api.routes.missions import decisions, filing, handover, listing, orders, steering
 from orchestrator.api.routes.openai import endpoints
 from orchestrator.api.web import (
@@ -72,6 +72,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     operations.blueprint,
     signals.blueprint,
     nodes.blueprint,
+    heartbeat.blueprint,
     conflicts.blueprint,
     sync_conflicts.blueprint,
     usage.blueprint,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge", "brave-browser")
 """Programs that open an address in a window without tabs (`--app`)."""
 EXTRA = "pip install 'shiftbook[desktop]'"
-WIDTH, HEIGHT = 1360, 860
+WIDTH, HEIGHT = 1440, 900
 START_SECONDS = 60.0
 
 
@@ -35,11 +35,14 @@ START_SECONDS = 60.0
     "--browser", is_flag=True, help="In a window of Chromium, Chrome, Edge or Brave, else in a browser's tab."
 )
 def desktop(browser: bool) -> None:
-    """Opens this node's page in a window of its own, and serves it meanwhile if nothing does yet."""
+    """Opens the desk of this node's page in a window of its own, and serves it meanwhile if nothing does yet.
+
+    The desk has the chat with its tools, the output of what runs, and the log of one workspace side by side.
+    """
     settings = load_settings()
     view = None if browser else _pywebview()
     with _served(settings) as (url, ours):
-        page = f"{url}/app/"
+        page = f"{url}/app/desk"
         if view is not None:
             _show(view, page, settings.home / "desktop")
         elif not _open_app_window(page, settings.home / "desktop-browser"):

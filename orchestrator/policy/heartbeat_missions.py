@@ -116,6 +116,12 @@ def is_heartbeat_mission(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def mission_line(name: str) -> str:
+    """The `ident` of the line from which a mission of that name follows; empty if it is none of those."""
+    found = _NAME.fullmatch(name)
+    return found["ident"] if found else ""
+
+
 def mission_budget(line: ChecklistLine, part: HeartbeatPart) -> float:
     """What the line's mission may cost, in USD."""
     return min(part.mission_usd if line.budget_usd is None else line.budget_usd, part.usd_per_day)

@@ -28,6 +28,7 @@ export const routes: readonly Route[] = [
   { path: '/memos/:memo', screen: () => import('./screens/memos/MemoPage.svelte'), title: ({ memo }) => t.memos.title(memo ?? '') },
   { path: '/fleet', screen: () => import('./screens/fleet/Fleet.svelte'), title: () => t.nav.fleet, nav: { icon: 'fleet', label: t.nav.fleet, key: 'f' } },
   { path: '/fleet/:node', screen: () => import('./screens/fleet/NodePage.svelte'), title: ({ node }) => node ?? t.nav.fleet },
+  { path: '/heartbeat', screen: () => import('./screens/heartbeat/Heartbeat.svelte'), title: () => t.nav.heartbeat },
   { path: '/devices', screen: () => import('./screens/devices/Devices.svelte'), title: () => t.nav.devices, nav: { icon: 'device', label: t.nav.devices, key: 'd' } },
   { path: '/pair', screen: () => import('./screens/pair/Pair.svelte'), title: () => t.pair.title },
   { path: '/conflicts', screen: () => import('./screens/conflicts/Conflicts.svelte'), title: () => t.nav.conflicts },

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from orchestrator.ledger.heartbeat.checklist import ChecklistLine
-from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN
+from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, TurnRecord
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import TURN
 from orchestrator.policy.due_missions import Signer
-from orchestrator.policy.heartbeat_missions import followed_checklist, followed_record
+from orchestrator.policy.heartbeat_missions import (
+    followed_checklist,
+    followed_record,
+    is_heartbeat_mission,
+    mission_line,
+)
 from orchestrator.workflow.heartbeat.turn import problem_lines
 
 
@@ -33,7 +39,7 @@ def checked_line(line: ChecklistLine) -> dict[str, Any]:
 
 
 def heartbeat_overview(ledger: LedgerSnapshot, signer: Signer, now: datetime) -> dict[str, Any]:
-    """Lines with their times, findings that stand, and what is not followed."""
+    """Lines with their times, findings that stand, missions of it that wait, what is not followed, and the budgets."""
     part, followed = ledger.charter.heartbeat, followed_checklist(ledger, signer)
     fleet, why = followed_record(ledger, signer)
     lines = []
@@ -48,8 +54,30 @@ def heartbeat_overview(ledger: LedgerSnapshot, signer: Signer, now: datetime) ->
         "lines": lines,
         "findings": list(_findings(ledger, signer)),
         "problems": [*filter(None, [followed.why, why]), *problem_lines(followed.checklist, ledger)],
-        "today": {"notices": fleet.notices, "missions": fleet.missions, "usd": fleet.usd},
+        "waiting": list(_waiting(ledger)),
+        "every_minutes": part.every_minutes,
+        "today": _spent_today(fleet, now.astimezone(ZoneInfo(part.timezone)).date()),
+        "budget": {
+            "notices": part.notices_per_day,
+            "missions": part.missions_per_day,
+            "usd": part.usd_per_day,
+            "mission_usd": part.mission_usd,
+        },
     }
+
+
+def _spent_today(fleet: TurnRecord, day: date) -> dict[str, Any]:
+    """What the fleet's record says of this day; one of an earlier day says nothing of it."""
+    today = fleet.on(day)
+    return {"notices": today.notices, "missions": today.missions, "usd": today.usd}
+
+
+def _waiting(ledger: LedgerSnapshot) -> Iterator[dict[str, Any]]:
+    """The missions that followed from a line and are not over: while one waits, its line files no other."""
+    for name, filed in sorted(ledger.open.items()):
+        if is_heartbeat_mission(name):
+            mission = filed.mission
+            yield {"mission": name, "title": mission.title, "status": mission.status.value, "line": mission_line(name)}
 
 
 def _findings(ledger: LedgerSnapshot, signer: Signer) -> Iterator[dict[str, Any]]:

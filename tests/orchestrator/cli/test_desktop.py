@@ -62,7 +62,7 @@ def test_a_window_of_its_own_shows_the_page_and_keeps_what_it_stores(
     )
     monkeypatch.setitem(sys.modules, "webview", view)
     assert call().exit_code == 0
-    assert (seen["title"], seen["url"]) == ("Shiftbook", f"{URL}/app/")
+    assert (seen["title"], seen["url"]) == ("Shiftbook", f"{URL}/app/desk")
     assert (seen["private_mode"], seen["storage_path"]) == (False, str(home / "desktop"))
 
 
@@ -84,7 +84,7 @@ def test_a_browser_opens_a_window_without_tabs(home: Path) -> None:
     browser(home, "google-chrome", f'printf "%s\\n" "$@" > {home}/said')
     assert call("--browser").exit_code == 0
     said = (home / "said").read_text(encoding="utf-8").splitlines()
-    assert f"--app={URL}/app/" in said
+    assert f"--app={URL}/app/desk" in said
     assert f"--user-data-dir={home / 'desktop-browser'}" in said
 
 
@@ -101,8 +101,8 @@ def test_without_such_a_browser_a_tab_is_opened(home: Path, monkeypatch: pytest.
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
     answer = call("--browser")
-    assert (answer.exit_code, opened) == (0, [f"{URL}/app/"])
-    assert f"{URL}/app/" in answer.output
+    assert (answer.exit_code, opened) == (0, [f"{URL}/app/desk"])
+    assert f"{URL}/app/desk" in answer.output
     assert home.is_dir()
 
 
@@ -114,7 +114,7 @@ def test_where_nothing_serves_it_serves_while_the_window_is_open(home: Path, mon
     seen: list[int] = []
 
     def create(_title: str, page: str, **_: Any) -> None:
-        seen.append(httpx.get(page.replace("/app/", "/health"), timeout=60, trust_env=False).status_code)
+        seen.append(httpx.get(page.replace("/app/desk", "/health"), timeout=60, trust_env=False).status_code)
 
     view = SimpleNamespace(create_window=create, start=lambda **_: None)
     monkeypatch.setitem(sys.modules, "webview", view)

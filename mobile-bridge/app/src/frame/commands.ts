@@ -22,6 +22,7 @@ export function commands(missions: readonly Mission[]): Command[] {
   }) satisfies Command);
   const more: Command[] = [
     { id: 'conflicts', label: t.nav.conflicts, hint: '', icon: 'alert', run: () => go('/conflicts') },
+    { id: 'heartbeat', label: t.nav.heartbeat, hint: '', icon: 'now', run: () => go('/heartbeat') },
     { id: 'desk', label: t.nav.desk, hint: '', icon: 'command', run: () => go('/desk') },
     { id: 'new', label: t.keys.create, hint: 'c', icon: 'plus', run: () => go('/missions/new') },
     { id: 'light', label: `${t.theme.label}: ${t.theme.light}`, hint: '', icon: 'sun', run: () => setTheme('light') },

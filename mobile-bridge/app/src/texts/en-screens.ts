@@ -25,7 +25,16 @@ export const screens = {
     what: { filed: 'Filed', edited: 'Changed', review: 'Waits for review', running: 'Started', claimed: 'Claimed', done: 'Done', failed: 'Failed', parked: 'Parked', dead: 'Gave up', approved: 'Approved', rejected: 'Rejected', cancelled: 'Called off', taken: 'Taken over', queued: 'Queued again', 'taken over': 'Taken over', 'handed back': 'Handed back', merged: 'Merged', deleted: 'Deleted', unreadable: 'Cannot be read' } as Record<string, string>,
     budgetTo: 'Budget in dollars', budgetSet: (amount: string) => `Budget is ${amount} now.`, steer: 'Steer',
   },
-  desk: { beside: 'What runs, and the log', which: 'Whose output', nothing: 'Nothing runs now. What an attempt says stands here while it runs.' },
+  desk: {
+    sub: 'Talk, tools, output and log of one workspace, side by side.', beside: 'Tools, output and log', workspace: 'Workspace', which: 'Whose output', nothing: 'Nothing runs now. What an attempt says stands here while it runs.',
+    tools: 'Tools', noTools: 'No tool was used in this chat. “May use tools” below the message lets it read, search, write and run.',
+  },
+  heartbeat: {
+    sub: (minutes: number, active: boolean, who: string) => [minutes ? `Nodes look every ${minutes} minutes` : 'Turns are switched off', minutes && !active ? 'now they rest' : '', who ? `on the word of ${who}` : ''].filter(Boolean).join(' · '),
+    empty: 'Nothing is looked at yet.', emptyStep: 'Write `HEARTBEAT.md` into the ledger: `- disk below 5 GB` below `## Every beat` is a line. `shiftbook heartbeat check` reads along before you push.', found: 'Found', calm: 'Nothing is amiss.', calmStep: (n: number) => `${some(n, 'line is', 'lines are')} looked at; what is found stands here until it is gone.`,
+    says: (by: string, told: boolean) => `${by} found it${told ? '' : '; nobody was rung, the notices of today are spent'}`, waits: 'Missions of it that wait', waitsSays: (line: string) => line || 'its line is not in the file any more', lines: 'What is looked at', next: 'next', never: 'never due', looked: 'looked at', notYet: 'not looked at yet',
+    problems: 'Not followed', today: 'Today’s budget', notices: 'Notices', missions: 'Missions', money: 'Money', of: (spent: string, budget: string) => `${spent} of ${budget}`, used: (what: string) => `${what}, of today’s budget`, each: (usd: string) => `At most ${usd} for each mission, where its line does not say.`, becomes: 'becomes a mission',
+  },
   evidence: { pictures: (n: number) => some(n, 'picture', 'pictures'), alt: (path: string) => `What ${path} shows`, broken: 'The browser cannot show it.' },
   attach: {
     label: 'Attach files', list: 'Files beside it', remove: (name: string) => `Leave ${name} out`, beside: (name: string) => `${name} goes beside it`, needsNode: 'Files go to a node that answers, and none does now. Your draft is kept; the files stay here until you leave the page.',

@@ -8,7 +8,7 @@ export const en = {
   skip: 'Skip to the content',
   nav: {
     label: 'Screens', now: 'Now', missions: 'Missions', review: 'Review', chat: 'Chat', handoff: 'Handoff', log: 'Log and memos', fleet: 'Fleet',
-    devices: 'Devices', conflicts: 'Conflicts', desk: 'Desk', settings: 'Settings', more: 'More', waits: (n: number) => some(n, 'waits for you', 'wait for you'),
+    devices: 'Devices', conflicts: 'Conflicts', desk: 'Desk', heartbeat: 'Heartbeat', settings: 'Settings', more: 'More', waits: (n: number) => some(n, 'waits for you', 'wait for you'),
   },
   status: {
     queued: 'queued', running: 'running', review: 'waits for you', approved: 'approved', rejected: 'rejected', done: 'done', failed: 'failed, tries again',
@@ -74,7 +74,7 @@ export const en = {
   },
   review: {
     title: (name: string) => `Review ${name}`, list: 'Review', listSub: (n: number) => (n ? some(n, 'result waits for your word', 'results wait for your word') : 'Nothing waits for your word'), empty: 'Nothing to review.', emptyStep: 'Results that need a person stand here. What the rules let pass is in Missions.',
-    files: 'Files', filesCount: (n: number) => some(n, 'file', 'files'), approve: 'Approve', approveMerge: 'Approve and merge', reject: 'Reject', rejectDots: 'Reject…', approved: 'Approved.', approvedUndo: 'Approving…', rejected: 'Sent back to the agent.', comment: 'Comment', commentLine: (path: string, line: number) => `Comment on ${path}, line ${line}`,
+    files: 'Files', filesCount: (n: number) => some(n, 'file', 'files'), approve: 'Approve', approveMerge: 'Approve and merge', reject: 'Reject', rejectDots: 'Reject…', approved: 'Approved.', approvedUndo: 'Approving…', rejected: 'Sent back to the agent.', comment: 'Comment', commentLine: (path: string, line: number) => `Comment on ${path}, line ${line}`, lineKinds: { '+': ', added', '-': ', taken out', ' ': '' },
     commentAdd: 'Add', commentRemove: 'Remove this comment', commentPlaceholder: 'What should be otherwise?', rejectTitle: 'Send it back', rejectHelp: 'The next attempt reads this. Your line comments stand below it.', rejectPlaceholder: 'What is wrong as a whole? (needed where there are no line comments)', rejectSend: 'Send it back', rejectNeeds: 'Say what is wrong: the next attempt has nothing else to go by.',
     onApproval: 'What happens on approval', as: { '': 'As the project says', merge: 'Merge', push: 'Push the branch', nothing: 'Nothing' } as Record<string, string>, evidence: 'Evidence', binary: 'A binary file; its content is not shown.', truncated: (bytes: string) => `The diff is larger than is sent here (${bytes}). What is below is its beginning; look at the branch itself before you approve.`,
     emptyFile: 'No line of it changed.', lineCut: (n: string) => `… ${n} more characters`,

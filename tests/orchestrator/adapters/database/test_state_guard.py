@@ -155,7 +155,7 @@ def test_no_store_writes_by_text() -> None:
                 words = node.value.lstrip().upper()
                 if words.startswith(("INSERT INTO", "DELETE FROM", "UPDATE ")):
                     found.add(path.name)
-    assert found == {"copy.py"}
+    assert found == {"copy.py", "operations.py"}
 
 
 def test_what_is_written_by_text_is_the_nodes_own() -> None:
@@ -165,7 +165,7 @@ def test_what_is_written_by_text_is_the_nodes_own() -> None:
         re.findall(r"(?:INSERT INTO|DELETE FROM|UPDATE) (\w+)", path.read_text()) for path in folder.glob("*.py")
     ]
     tables = {table for found in written for table in found if table.lower() == table}
-    assert {"outbox", "store_facts", "usage"} <= tables
+    assert {"outbox", "store_facts", "usage", "operations"} <= tables
     assert {TABLE_SCOPES[table] for table in tables} == {StateScope.LOCAL}
 
 
