@@ -16,10 +16,13 @@ from tests.conftest import lacking, require_program
 from tests.orchestrator.repositories import Server
 from tests.page.chat_model import ChatModel, chat_model
 from tests.page.desk import Desk, founded
+from tests.page.nodes import FAR, PLAIN, free_port
 from tests.page.profile import Profile
+from tests.page.qr_film import seen_by
 from tests.page.tab import Tab
 from tests.waiting import PATIENCE
 
+ELSEWHERE = (FAR, PLAIN)
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "mobile-bridge"))
 
@@ -44,11 +47,22 @@ def driver() -> Iterator[Playwright]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the film lies that Chromium's camera plays; a test writes it before the page looks."""
+    return tmp_path_factory.mktemp("camera") / "film.y4m"
+
+
 @pytest.fixture(scope="package")
-def chromium(driver: Playwright) -> Iterator[Browser]:
-    """The system's Chromium, headless."""
+def chromium(driver: Playwright, camera: Path) -> Iterator[Browser]:
+    """The system's Chromium, headless: with a camera that plays a film, and names of other machines that are this one.
+
+    Its WebAssembly is compiled when it is called: the store and the engine of the model are large, and used little.
+    """
     path = require_program("chromium")
-    browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    words = ["--no-sandbox", "--disable-gpu", "--js-flags=--wasm-lazy-compilation", *seen_by(camera)]
+    words.append("--host-resolver-rules=" + ",".join(f"MAP {name} 127.0.0.1" for name in ELSEWHERE))
+    browser = driver.chromium.launch(executable_path=path, args=words)
     yield browser
     browser.close()
 
@@ -89,7 +103,7 @@ def desk(
     """The node that all tests of a worker share. What a test changes there is named by no other."""
     assert built_page.is_dir()
     made = first_desk.copied(tmp_path_factory.mktemp("shared") / "desk")
-    made.model_url = model.url
+    made.model_url, made.port = model.url, free_port()
     with made.serving():
         yield made
 
@@ -128,6 +142,12 @@ def wide(profiles: Callable[[str], Profile]) -> Iterator[Tab]:
 
 
 @pytest.fixture
+def visitor(profiles: Callable[[str], Profile]) -> Iterator[Tab]:
+    """A phone that has never been here, and that nobody takes after the test."""
+    yield from _opened(profiles("phone"), fresh=True)
+
+
+@pytest.fixture
 def open_tab(chromium: Browser) -> Iterator[Callable[[Desk, str], Tab]]:
     """Opens tabs on any desk, each in a profile of its own; all are closed, and their faults told, at the end."""
     opened: list[Tab] = []
@@ -141,6 +161,6 @@ def open_tab(chromium: Browser) -> Iterator[Callable[[Desk, str], Tab]]:
         one.close()
 
 
-def _opened(profile: Profile) -> Iterator[Tab]:
-    yield profile.open()
+def _opened(profile: Profile, *, fresh: bool = False) -> Iterator[Tab]:
+    yield profile.open(fresh=fresh)
     profile.leave()

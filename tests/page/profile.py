@@ -1,7 +1,9 @@
-"""How do many tests look at one node without a browser profile each? One of a size is kept, as new for each of them.
+"""How do many tests look at one node without a browser profile each? One of a size is kept, with one tab.
 
 A new profile costs more than most tests do with it: its first page brings a process of its own, which compiles the
-page's scripts anew. A kept one has a page of the node open all the time, and with it that process.
+page's scripts anew, fetches the page for when there is no network, and makes its store. So the tab stays, on an address
+without a script between two tests, and with it the service worker and the store; what a person chose or typed does not.
+Who needs a browser that has never been here, or leaves something in it, says so.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from tests.waiting import PATIENCE
 
 STILL = "/health"
 """An address of the node that is no screen: no script runs there, and no service worker answers for it."""
+CHOSEN = "cookies,local_storage,indexeddb"
+"""What is cleared after each test: choices, drafts, tokens, keys. Session storage goes by the page itself."""
 
 
 @dataclass
@@ -24,40 +28,65 @@ class Profile:
 
     context: BrowserContext
     url: str
-    held: Page
-    tab: Tab | None = None
-    """The one that is open."""
+    size: str
+    kept: Tab
+    busy: bool = False
 
     @classmethod
     def of(cls, browser: Browser, url: str, size: str) -> Profile:
-        """A new one, without a tab that a test could see."""
+        """A new one."""
         context = browser.new_context(base_url=url, reduced_motion="reduce", **SIZES[size])
         context.set_default_timeout(PATIENCE * 1000)
         context.add_init_script(WATCH)
-        held = context.new_page()
-        held.goto(f"{url}{STILL}")
-        made = cls(context=context, url=url, held=held)
+        made = cls(context=context, url=url, size=size, kept=Tab.on(context, url))
+        made.kept.page.goto(f"{url}{STILL}")
         context.expose_binding("brokenPolicy", made._broken)
         return made
 
-    def _broken(self, _source: object, said: str) -> None:
-        if self.tab is not None:
-            self.tab.faults.append(f"policy: {said}")
+    def _broken(self, source: dict[str, Any], said: str) -> None:
+        if self.busy and source["page"] == self.kept.page:
+            self.kept.faults.append(f"policy: {said}")
 
-    def open(self) -> Tab:
-        """A tab that finds nothing of those before it: no store, no worker, no permission. One at a time."""
-        assert self.tab is None
-        wire = self.context.new_cdp_session(self.held)
-        told: dict[str, Any] = {"origin": self.url, "storageTypes": "all"}
-        wire.send("Storage.clearDataForOrigin", told)
-        wire.detach()
-        self.context.clear_permissions()
-        self.tab = Tab.on(self.context, self.url)
-        return self.tab
+    def open(self, *, fresh: bool = False) -> Tab:
+        """The tab, in which nobody has chosen or typed anything. `fresh`: no store, no worker either. One at a time."""
+        assert not self.busy
+        self.busy = True
+        if fresh:
+            self._renew()
+        self.kept.spoiled = fresh
+        return self.kept
 
     def leave(self) -> None:
-        """Closes the tab; a fault that the page made is the test's."""
-        tab, self.tab = self.tab, None
-        assert tab is not None
-        tab.page.close()
-        tab.check()
+        """Ends a test's time with it; a fault that the page made is the test's."""
+        tab = self.kept
+        self.busy = False
+        try:
+            tab.check()
+        finally:
+            self._renew() if tab.spoiled else self._tidy()
+
+    def _tidy(self) -> None:
+        """Leaves the page, and takes out what the test chose and typed."""
+        tab, page = self.kept, self.kept.page
+        page.unroute_all(behavior="ignoreErrors")
+        page.goto(f"{self.url}{STILL}")
+        page.evaluate("sessionStorage.clear()")
+        _clear(page, self.url, CHOSEN)
+        self.context.clear_permissions()
+        page.set_viewport_size(SIZES[self.size]["viewport"])
+        tab.faults.clear()
+        tab.forgiven = tab.spoiled = False
+
+    def _renew(self) -> None:
+        """Another tab, in a profile that is as new. The old one's process stays for it."""
+        old, self.kept = self.kept, Tab.on(self.context, self.url)
+        self.kept.page.goto(f"{self.url}{STILL}")
+        old.page.close()
+        _clear(self.kept.page, self.url, "all")
+        self.context.clear_permissions()
+
+
+def _clear(page: Page, url: str, kinds: str) -> None:
+    wire = page.context.new_cdp_session(page)
+    wire.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": kinds})
+    wire.detach()

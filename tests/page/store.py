@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 from playwright.sync_api import Page
+
+from tests.page.desk import Desk
+from tests.page.tab import Tab
+from tests.waiting import PATIENCE, until
+
+CONTROLLED = "navigator.serviceWorker.controller !== null"
 
 CALL = """
 async ([method, args]) => {
@@ -31,3 +38,21 @@ async ([method, args]) => {
 def call(page: Page, method: str, *args: object) -> Any:
     """Asks the store."""
     return page.evaluate(CALL, [method, list(args)])
+
+
+def turn(text: str) -> dict[str, Any]:
+    """A turn of a chat, to be said."""
+    return {"kind": "append", "entity": "chat/c1", "field": "turn", "value": {"role": "user", "text": text}}
+
+
+def held(desk: Desk) -> list[dict[str, Any]]:
+    """What devices said, as the node holds it."""
+    ops = httpx.get(f"{desk.url}/sync/pull?limit=1000", timeout=PATIENCE, trust_env=False).json()["ops"]
+    return [op for op in ops if not op["device"].startswith("@")]
+
+
+def opened(tab: Tab) -> None:
+    """Opens the page and waits until its store is there, and is there again without a network."""
+    tab.go("/settings")
+    until(lambda: bool(tab.page.evaluate(CONTROLLED)), "the service worker controls the page")
+    tab.page.get_by_role("button", name="Export what is kept").wait_for()

@@ -28,6 +28,11 @@ document.addEventListener('securitypolicyviolation', (event) => {
   window.brokenPolicy(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
 });
 """
+STEP = """(path) => {
+  document.querySelector('main h1')?.setAttribute('data-left', '');
+  history.pushState({}, '', path);
+  dispatchEvent(new PopStateEvent('popstate'));
+}"""
 POLICY_WORDS = ("Content Security Policy", "Content-Security-Policy", "TrustedScript", "TrustedHTML", "Refused to")
 
 
@@ -40,6 +45,8 @@ class Tab:
     url: str
     faults: list[str] = field(default_factory=list)
     forgiven: bool = False
+    spoiled: bool = False
+    """Whether what the test did stays in the page, or in what the browser keeps: neither is given to another test."""
 
     @classmethod
     def open(cls, browser: Browser, url: str, size: str, **more: Any) -> Tab:
@@ -63,10 +70,32 @@ class Tab:
         if any(word in message.text for word in POLICY_WORDS):
             self.faults.append(message.text)
 
-    def go(self, path: str = "/") -> None:
-        """Opens a screen and waits until its heading is there."""
+    def load(self, path: str = "/") -> None:
+        """Loads the page at a screen, as who types its address, and waits until its heading is there."""
         self.page.goto(f"{self.url}/app{path}")
         self.page.wait_for_selector("main h1")
+
+    def go(self, path: str = "/") -> None:
+        """Goes to another screen within the page, as Back and Forward do; loads it where it is not there yet.
+
+        A load takes five times as much as a step: a process, its scripts, the store, the stream of events.
+        """
+        here = self.page.url.removeprefix(f"{self.url}/app")
+        if here == self.page.url or here.partition("?")[0] == path.partition("?")[0]:
+            self.load(path)
+            return
+        self.page.evaluate(STEP, f"/app{path}")
+        self.page.wait_for_selector("main h1:not([data-left])")
+
+    def freeze(self) -> None:
+        """Has the page's clock stand until it is told to run on."""
+        self.spoiled = True
+        self.page.clock.install()
+
+    def begin_with(self, script: str) -> None:
+        """Has each page begin with a script of the test's."""
+        self.spoiled = True
+        self.page.add_init_script(script)
 
     def settled(self) -> None:
         """Waits until the screen shows what it loaded, or why it could not."""

@@ -24,10 +24,10 @@ def say(tab: Tab, text: str) -> None:
     tab.page.get_by_role("button", name="Send", exact=True).click()
 
 
-@pytest.mark.parametrize("size", [pytest.param("phone", marks=pytest.mark.nightly), "desktop"])
-def test_an_answer_is_text_and_says_who_gave_it(open_tab: OpenTab, desk: Desk, size: str) -> None:
+@pytest.mark.parametrize("size", [pytest.param("phone", marks=pytest.mark.nightly), "wide"])
+def test_an_answer_is_text_and_says_who_gave_it(request: pytest.FixtureRequest, size: str) -> None:
     """What the model says is shown as nodes and marks; below stand node, model, tokens and the first word."""
-    tab = open_tab(desk, size)
+    tab: Tab = request.getfixturevalue(size)
     tab.go("/chat?project=shop")
     say(tab, "What is the <b>limit</b>?")
     tab.page.wait_for_url("**/app/chat?c=*")
@@ -51,18 +51,16 @@ def test_an_answer_is_text_and_says_who_gave_it(open_tab: OpenTab, desk: Desk, s
     assert tab.shift() < 0.1
 
 
-def test_a_call_waits_for_a_word_and_is_kept(open_tab: OpenTab, desk: Desk) -> None:
+def test_a_call_waits_for_a_word_and_is_kept(wide: Tab, phone: Tab) -> None:
     """What a tool is to do is shown as it is and done after a yes; the trace stays, also for who comes later."""
-    tab = open_tab(desk, "desktop")
+    tab, other = wide, phone
     tab.go("/chat")
     tab.page.get_by_label("May use tools").check()
     say(tab, "Write my notes down.")
     question = tab.page.get_by_role("region", name="It asks to use write.")
     expect(question).to_contain_text("<b>bold</b>")
     expect(question.locator(".mark")).to_have_count(1)
-    other = open_tab(desk, "phone")
-    other.go("/chat")
-    other.page.goto(tab.page.url)
+    other.load(tab.page.url.removeprefix(f"{tab.url}/app"))
     expect(other.page.get_by_role("region", name="It asks to use write.")).to_be_visible()
     question.get_by_role("button", name="Allow").click()
     expect(tab.page.locator("main article strong")).to_have_text("written")
@@ -92,9 +90,9 @@ def test_an_answer_is_stopped_and_what_came_stays(wide: Tab, model: ChatModel) -
     model.go_on.set()
 
 
-def test_what_was_typed_outlives_a_line_that_is_cut(open_tab: OpenTab, desk: Desk) -> None:
+def test_what_was_typed_outlives_a_line_that_is_cut(wide: Tab) -> None:
     """Nobody answers: the words wait, through a reload; they can be had back, and are heard once at the second try."""
-    tab = open_tab(desk, "desktop")
+    tab = wide
     tab.go("/chat")
     tab.page.route("**/chat/stream", lambda route: route.abort())
     say(tab, "Does this arrive?")
@@ -186,23 +184,28 @@ def test_speech_is_hidden_where_there_is_none(open_tab: OpenTab, desk: Desk) -> 
     expect(able.page.get_by_label("Message")).to_have_value("said aloud")
 
 
-def test_the_desk_has_chat_output_and_log_side_by_side(open_tab: OpenTab, desk: Desk) -> None:
-    """On a wide window two columns, nothing wider than it; a chat that is begun or chosen there stays there; on a
-    narrow one all stands below the other."""
-    tab = open_tab(desk, "desktop")
+def test_the_desk_has_chat_tools_output_and_log_side_by_side(wide: Tab) -> None:
+    """On a wide window three columns, nothing wider than it; the workspace is chosen for all of them; a chat that is
+    begun or chosen there stays there, with what its tools did; on a narrow window all stands below the other."""
+    tab = wide
     tab.page.set_viewport_size({"width": 1440, "height": 900})
     tab.go("/desk")
-    beside = tab.page.get_by_role("complementary", name="What runs, and the log")
+    beside = tab.page.get_by_role("complementary", name="Tools, output and log")
     expect(beside).to_contain_text("Nothing runs now")
-    expect(beside.get_by_role("link").first).to_be_visible()
+    expect(beside).to_contain_text("No tool was used in this chat")
+    tab.page.get_by_label("Workspace").select_option("shop")
+    tab.page.wait_for_url("**/app/desk?project=shop")
+    expect(beside.get_by_role("link", name="The limit of a parcel is inclusive")).to_be_visible()
+    tab.page.get_by_label("May use tools").check()
     say(tab, "Said at the desk")
+    tab.page.get_by_role("button", name="Allow").click()
     tab.page.wait_for_url("**/app/desk?c=*")
-    expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
-    box, talk = beside.bounding_box(), tab.page.get_by_role("log", name="What was said").bounding_box()
-    assert box
-    assert talk
-    assert talk["x"] + talk["width"] <= box["x"]
-    assert box["x"] + box["width"] <= 1440
+    expect(tab.page.locator("main article footer")).to_be_visible()
+    expect(beside.get_by_text("write notes.txt")).to_be_visible()
+    places = [tab.page.get_by_role("log", name="What was said"), *(beside.locator("section").nth(n) for n in (0, 2))]
+    boxes = [each.bounding_box() for each in places]
+    ends = [(box["x"], box["x"] + box["width"]) for box in boxes if box]
+    assert [end <= begin for (_, end), (begin, _) in zip(ends, [*ends[1:], (1440, 0)], strict=True)] == [True] * 3
     assert tab.axe() == []
     tab.page.get_by_role("button", name="New", exact=True).click()
     tab.page.get_by_role("button", name="Conversations").click()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +10,14 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.page.desk import Desk
-from tests.page.store import call
+from tests.page.offered_model import NAME, offer, sent
+from tests.page.store import CONTROLLED, call
 from tests.page.tab import NARROW, Tab
 from tests.page.test_chat import say
-from tests.page.test_offline import CONTROLLED, said_at
+from tests.page.test_offline import said_at
 from tests.page.tiny_model import ANSWER, write_tiny_model
 from tests.waiting import PATIENCE, until
 
-NAME = "smollm2-135m-instruct"
 KEPT = re.compile(f"{NAME} is kept here")
 OpenTab = Callable[..., Tab]
 
@@ -85,19 +84,6 @@ def test_the_nodes_own_model_answers(own: Desk, open_tab: OpenTab) -> None:
     expect(tab.page.locator("main article footer")).to_contain_text("This device", timeout=240_000)
     with own.serving():
         until(lambda: [len(each) for each in said_at(own)] == [2], "it arrives once")
-
-
-def offer(*pieces: bytes, size: int = 0) -> dict[str, object]:
-    """What a node says of a model of such pieces."""
-    hashes = [hashlib.sha256(each).hexdigest() for each in pieces]
-    told = {"name": "<b>small</b>", "good_for": "toy", "says": "a toy", "size": size or sum(map(len, pieces))}
-    whole = hashlib.sha256(b"".join(pieces)).hexdigest()
-    return told | {"digest": whole, "piece": len(pieces[0]), "pieces": hashes}
-
-
-def sent(route: Route, piece: bytes) -> None:
-    """Answers a piece."""
-    route.fulfill(status=206, content_type="application/octet-stream", body=piece)
 
 
 def test_nothing_but_what_was_offered_is_kept(phone: Tab) -> None:

@@ -96,9 +96,9 @@ def test_a_conflict_of_the_ledger_is_decided_by_one_button(wide: Tab, desk: Desk
     expect(hostile).to_have_count(0)
 
 
-def test_a_conflict_of_devices_is_settled_once(open_tab: OpenTab, disputed: Desk) -> None:
+def test_a_conflict_of_devices_is_settled_once(phone: Tab, wide: Tab, disputed: Desk) -> None:
     """Each device's value has its button; one who comes later is told that it is settled."""
-    tab, late = open_tab(disputed, "phone"), open_tab(disputed, "desktop")
+    tab, late = phone, wide
     for each in (tab, late):
         each.go("/conflicts")
         expect(each.page.get_by_text("The title of a chat")).to_be_visible()

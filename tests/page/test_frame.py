@@ -37,7 +37,7 @@ def test_every_screen_is_accessible_and_narrow(tab: Tab) -> None:
         tab.page.set_viewport_size(NARROW)
     wrong: list[object] = []
     for path in SCREENS:
-        tab.go(path)
+        tab.load(path)
         tab.settled()
         wrong += [(path, said) for said in tab.axe()]
         wrong += [(path, "wider", px) for px in [tab.overflow()] if px > 0]

@@ -1,66 +1,136 @@
-"""The page without its node: it starts from what the browser keeps, and heals when the two do not belong together."""
+"""The page without its node: nothing that is done meanwhile is lost, and it heals when the two do not fit together."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.page.chat_model import ChatModel
 from tests.page.desk import Desk
-from tests.page.store import call
+from tests.page.offered_model import NAME, offer_model
+from tests.page.store import CONTROLLED, call, held, opened, turn
 from tests.page.tab import Tab
 from tests.page.test_chat import say
+from tests.page.tiny_model import ANSWER, write_tiny_model
 from tests.waiting import PATIENCE, until
 
-CONTROLLED = "navigator.serviceWorker.controller !== null"
 
-
-def test_the_page_starts_with_its_node_gone(own: Desk, open_tab: Callable[..., Tab]) -> None:
-    """Once visited, every screen opens with the server stopped, and says that no node answers."""
-    with own.serving():
-        tab = open_tab(own)
-        tab.go("/")
-        tab.until(CONTROLLED)
-    for path in ("/", "/settings", "/missions"):
-        tab.go(path)
-        tab.settled()
-        expect(tab.page.get_by_text("no node answers", exact=False).first).to_be_visible()
-
-
-def test_what_is_asked_while_the_node_is_dead_is_answered_once(
-    own: Desk, model: ChatModel, open_tab: Callable[..., Tab]
+def test_nothing_is_lost_while_the_node_is_away(
+    own: Desk, model: ChatModel, open_tab: Callable[..., Tab], tmp_path: Path
 ) -> None:
-    """The node is killed; three messages are written, in a chat that was and in a new one, and the page is loaded anew
-    from what is kept. When the node is back they come to it by themselves, in order, each once, and are answered."""
+    """Its power goes; screens are read, messages written in chats that were and that were not, things said in two tabs,
+    an order given. It is back: all of that is there once, and answered. It is stopped again, and this device's own
+    model answers; it is back, and that is there once, too. The engine is the real one; the model has four words."""
     own.model_url = model.url
     with own.serving() as process:
         own.port = int(own.url.rpartition(":")[2])
         tab = open_tab(own, "phone")
+        opened(tab)
         tab.go("/chat")
-        until(lambda: call(tab.page, "standing"), "the store is open")
-        tab.until(CONTROLLED)
         say(tab, "Before.")
         expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
         chat = tab.page.url.partition("?")[2]
         own.kill(process)
-        say(tab, "In the same chat.")
-        expect(tab.page.locator(".held")).to_have_count(1)
-        tab.go("/chat")
-        for number, text in enumerate(("In a new one.", "And more there."), 1):
-            say(tab, text)
-            expect(tab.page.locator(".held")).to_have_count(number)
-        tab.go(f"/chat?{chat}")
-        expect(tab.page.locator(".held")).to_contain_text("In the same chat.")
+    _what_was_read_is_there(tab)
+    second = _said_in_two_tabs(tab)
+    _asked_in_vain(tab, chat)
     with own.serving():
-        expect(tab.page.locator(".held")).to_have_count(0)
-        until(lambda: call(tab.page, "questions") == [], "all of them are heard")
-        until(
-            lambda: len(said_at(own)) == 2 and all(len(each) == 4 for each in said_at(own)), "all of them are answered"
-        )
-        mine = [[each["content"] for each in said if each["role"] == "user"] for said in said_at(own)]
-    assert sorted(mine) == [["Before.", "In the same chat."], ["In a new one.", "And more there."]]
+        _is_there_once(own, tab)
+        _is_answered_once(own, tab)
+        second.close()
+        _fetched(tab, tmp_path)
+    _answered_on_the_device(tab)
+    with own.serving():
+        until(lambda: call(tab.page, "standing")["pending"] == 0, "nothing is left to be sent")
+        both = [("user", "Who is <b>there</b>?"), ("assistant", ANSWER)]
+        until(lambda: both in [[(each["role"], each["content"].strip()) for each in one] for one in said_at(own)], "it")
+        assert len(said_at(own)) == 4
+
+
+def _what_was_read_is_there(tab: Tab) -> None:
+    """Every screen opens, loaded anew or gone to, and says that no node answers."""
+    tab.load("/missions")
+    for path in ("/", "/settings", "/fleet"):
+        tab.go(path)
+        tab.settled()
+        expect(tab.page.get_by_text("no node answers").locator("visible=true").first).to_be_visible()
+
+
+def _said_in_two_tabs(tab: Tab) -> Page:
+    """Three things and an order, by two tabs of one browser; the second one."""
+    second = tab.context.new_page()
+    second.goto(f"{tab.url}/app/settings")
+    call(tab.page, "say", [turn("one"), turn("two")], "n1")
+    call(second, "say", [turn("three")], "n2")
+    call(second, "say", [turn("three")], "n2")  # its answer was lost: said again, it is the same
+    order: dict[str, Any] = {"action": "cancel", "mission": "nightly-check", "digest": "", "body": {}}
+    order["expires"] = int((time.time() + 3600) * 1000)
+    call(tab.page, "say", [{"kind": "append", "entity": "intent/i1", "field": "intent", "value": order}], "n3")
+    tab.go("/settings")
+    tab.page.get_by_text("4 things not sent yet").wait_for()
+    return second
+
+
+def _asked_in_vain(tab: Tab, chat: str) -> None:
+    """Messages wait in their conversations, through a load."""
+    tab.go(f"/chat?{chat}")
+    say(tab, "In the same chat.")
+    expect(tab.page.locator(".held")).to_have_count(1)
+    tab.load("/chat")
+    for number, text in enumerate(("In a new one.", "And more there."), 1):
+        say(tab, text)
+        expect(tab.page.locator(".held")).to_have_count(number)
+    tab.load(f"/chat?{chat}")
+    expect(tab.page.locator(".held")).to_contain_text("In the same chat.")
+
+
+def _is_there_once(desk: Desk, tab: Tab) -> None:
+    until(lambda: len(held(desk)) >= 4, "everything is at the node")
+    until(lambda: call(tab.page, "standing")["pending"] == 0, "nothing is left to be sent")
+    mine = [op for op in held(desk) if op["entity"] in ("chat/c1", "intent/i1")]
+    assert [op["value"].get("text") for op in mine] == ["one", "two", "three", None]
+    assert len({op["device"] for op in mine}) == 1
+    until(lambda: len(call(tab.page, "of", "intent/i1")) == 2, "what became of the order is in the browser")
+    outcome = call(tab.page, "of", "intent/i1")[1]
+    assert (outcome["field"], outcome["value"]["state"]) == ("outcome", "done"), outcome
+
+
+def _is_answered_once(desk: Desk, tab: Tab) -> None:
+    expect(tab.page.locator(".held")).to_have_count(0)
+    until(lambda: call(tab.page, "questions") == [], "all of them are heard")
+    until(lambda: sorted(map(len, said_at(desk))) == [3, 4, 4], "all of them are answered")
+    asked = [[each["content"] for each in said if each["role"] == "user"] for said in said_at(desk)]
+    assert sorted(asked) == [
+        ["Before.", "In the same chat."],
+        ["In a new one.", "And more there."],
+        ["one", "two", "three"],
+    ]
+
+
+def _fetched(tab: Tab, folder: Path) -> None:
+    """The model is fetched and kept. The node's offer stands in: that the node makes it is shown elsewhere."""
+    write_tiny_model(folder / "tiny.gguf")
+    offer_model(tab, (folder / "tiny.gguf").read_bytes())
+    tab.go("/settings")
+    tab.page.get_by_role("button", name="Fetch it").click()
+    tab.page.get_by_text(f"{NAME} is kept here").wait_for()
+
+
+def _answered_on_the_device(tab: Tab) -> None:
+    """With the node gone: an answer that says whose it is, and is there when the page is loaded anew."""
+    tab.go("/chat")
+    say(tab, "Who is <b>there</b>?")
+    answer = tab.page.locator("main article")
+    expect(answer.locator("footer")).to_contain_text(f"This device · {NAME} (a toy)")
+    expect(answer).to_contain_text(ANSWER)
+    tab.page.wait_for_url("**/app/chat?c=*")
+    tab.page.reload()
+    expect(answer.locator("footer")).to_contain_text(f"{NAME}, on the device (a toy)")
 
 
 def said_at(desk: Desk) -> list[list[dict[str, str]]]:

@@ -25,7 +25,23 @@ FIND = """async () => {
 NOTHING = [None, None, "", False, False, False, True]
 
 
-def test_a_kept_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
+def test_a_kept_profile_has_no_choice_of_another_test(profiles: Callable[[str], Profile]) -> None:
+    """What one typed or chose is gone, and so are answers that a test put in the node's place; the store stays."""
+    profile = profiles("desktop")
+    tab = profile.open()
+    tab.answer("**/api/v1/me", {"name": "nobody"}, 401)
+    tab.go("/")
+    tab.page.evaluate(LEAVE)
+    profile.leave()
+    tab = profile.open()
+    left = tab.page.evaluate(FIND)
+    assert (left[:3], left[4]) == (NOTHING[:3], False)
+    tab.go("/")
+    tab.page.get_by_text("desk · this machine").first.wait_for()
+    profile.leave()
+
+
+def test_a_fresh_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
     """Stores, cookies, caches, files and the service worker of one tab are gone in the next."""
     profile = profiles("desktop")
     tab = profile.open()
@@ -34,8 +50,7 @@ def test_a_kept_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
     tab.page.evaluate(LEAVE)
     assert tab.page.evaluate(FIND) == ["1", "1", "left=1", True, True, True, False]
     profile.leave()
-    tab = profile.open()
-    tab.page.goto(f"{tab.url}/health")
+    tab = profile.open(fresh=True)
     assert tab.page.evaluate(FIND) == NOTHING
     profile.leave()
 

@@ -7,7 +7,7 @@ all else is real: the page, the node, the message, its encryption, the service w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -56,7 +56,7 @@ def service() -> Iterator[PushService]:
 
 def test_a_device_is_turned_on_rung_and_turned_off(wide: Tab, desk: Desk, service: PushService) -> None:
     """The kinds are chosen, the node rings it with what only that browser reads, and forgets it on a tap."""
-    wide.page.add_init_script(STAND_IN % (json.dumps(service.browser.keys()), json.dumps(f"{service.url}/1")))
+    wide.begin_with(STAND_IN % (json.dumps(service.browser.keys()), json.dumps(f"{service.url}/1")))
     wide.go("/settings")
     wide.page.locator("#main").get_by_text("This device is not rung.").wait_for()
     wide.page.get_by_label("a mission is done").check()
@@ -71,13 +71,10 @@ def test_a_device_is_turned_on_rung_and_turned_off(wide: Tab, desk: Desk, servic
     wide.page.locator("#main").get_by_text("This device is not rung.").wait_for()
 
 
-def test_a_push_is_shown_and_leads_to_its_mission(
-    open_tab: Callable[[Desk, str], Tab], desk: Desk, service: PushService
-) -> None:
+def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, service: PushService) -> None:
     """A result waits; what the node sends is delivered to the page's service worker and shown; a tap opens it."""
-    phone = open_tab(desk, "phone")
     phone.context.grant_permissions(["notifications"], origin=desk.url)
-    phone.page.add_init_script(STAND_IN % (json.dumps(service.browser.keys()), json.dumps(f"{service.url}/2")))
+    phone.begin_with(STAND_IN % (json.dumps(service.browser.keys()), json.dumps(f"{service.url}/2")))
     phone.go("/settings")
     phone.until("navigator.serviceWorker.controller !== null")
     phone.page.get_by_role("button", name="Ring this device").click()

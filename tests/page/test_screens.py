@@ -206,7 +206,7 @@ def test_line_comments_go_back_to_the_agent(phone: Tab) -> None:
 
 def test_approved_by_key_and_merged(wide: Tab, desk: Desk) -> None:
     """`a` approves this very result after a moment for second thoughts; a node merges it. Undo sends nothing."""
-    wide.page.clock.install()
+    wide.freeze()
     asked: list[str] = []
     wide.page.on("request", lambda request: asked.append(request.method) if request.url.endswith("/approval") else None)
     read(wide, "bump-the-version")
@@ -236,7 +236,7 @@ def test_a_result_that_moved_is_not_approved(wide: Tab) -> None:
             else route.continue_()
         ),
     )
-    wide.page.clock.install()
+    wide.freeze()
     read(wide, "fix-the-auth-bug")
     wide.page.keyboard.press("a")
     wide.page.get_by_role("button", name="Undo").wait_for()
@@ -252,7 +252,7 @@ def test_a_diff_of_twenty_megabytes_scrolls(wide: Tab) -> None:
     wide.page.wait_for_selector("text=src/big.txt")
     assert wide.page.locator("button.line").count() < 200
     wide.page.evaluate("document.querySelector('.pane').scrollIntoView({block: 'end'})")
-    expect(wide.page.get_by_label("Comment on src/big.txt, line 100000")).to_be_visible()
+    expect(wide.page.get_by_role("button", name="Comment on src/big.txt, line 100000, added")).to_be_visible()
     assert wide.page.locator("button.line").count() < 200
     wide.page.evaluate("scrollTo(0, 0)")
     for _ in range(3):
