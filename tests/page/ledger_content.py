@@ -49,6 +49,15 @@ BRIEFING = """# Session briefing
 
 - The table of prices is checked by hand ([fix-the-limit-1])
 """
+HEARTBEAT = """# Heartbeat
+
+## Every beat
+- broken missions
+- dsik below 5 GB
+
+## Daily at 07:30
+- results waiting longer than 2 days
+"""
 DISPUTE = """---
 mission: {mission}
 part: {part}
@@ -94,6 +103,7 @@ def lived_in(rules: str, page: str, log: str) -> dict[str, str | bytes | None]:
     return {
         **MISSIONS,
         "fleet.toml": f'{rules}\n[budget]\nday_usd = 20.0\n\n[tools]\nask = ["write"]\n',
+        "HEARTBEAT.md": HEARTBEAT,
         "heartbeats/desk.md": f"{page}\n{spent('desk')}",
         "heartbeats/vps.md": f"{page.replace('desk', 'vps')}\n{spent('vps')}",
         "conflicts/2026-11/nightly-check-00000000.md": one,

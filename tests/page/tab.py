@@ -23,6 +23,11 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 NARROW = {"width": 360, "height": 740}
 AXE = Path(__file__).resolve().parents[2] / "mobile-bridge" / "app" / "node_modules" / "axe-core" / "axe.min.js"
+LOOK = """axe.run(document, {
+  resultTypes: ['violations'],
+  rules: { 'label-content-name-mismatch': { enabled: true }, 'target-size': { enabled: true } },
+}).then((told) => told.violations)"""
+"""With two rules that are off by default: a name says what is seen, and what is tapped is large enough."""
 WATCH = """
 document.addEventListener('securitypolicyviolation', (event) => {
   window.brokenPolicy(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
@@ -123,7 +128,7 @@ class Tab:
     def axe(self) -> list[str]:
         """What axe finds that is serious or worse, each with the first element that it is about."""
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((told) => told.violations)")
+        found = self.page.evaluate(LOOK)
         bad = [one for one in found if one["impact"] in ("serious", "critical")]
         return [f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary']}" for one in bad]
 

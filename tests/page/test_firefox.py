@@ -66,6 +66,8 @@ def test_pair_talk_go_offline_write_and_come_back(program: str, served: Desk, tm
         window.resize("phone")
         with served.serving() as process:
             paired(window, served)
+            window.load("/missions")
+            window.shows("Fix the auth bug")
             window.load("/chat")
             window.until(CONTROLLED)
             say(window, "Before.")

@@ -76,6 +76,23 @@ def test_the_fleet_follows_the_ledger(wide: Tab, desk: Desk) -> None:
     desk.fleet.commit({"heartbeats/attic.md": None}, "It is gone")
 
 
+def test_the_heartbeat_says_what_was_found_and_what_is_looked_at(phone: Tab, desk: Desk) -> None:
+    """A tap away from the fleet: what a turn found, each line with its times, what is not followed, the budget."""
+    desk.fleet.shiftbook("heartbeat", "run", node="desk", FACTORY_ROLE="HEADQUARTERS")
+    phone.go("/fleet")
+    phone.page.get_by_role("link", name="Heartbeat").click()
+    phone.page.wait_for_url("**/app/heartbeat")
+    main = phone.page.locator("main")
+    expect(main.get_by_role("list", name="Found")).to_contain_text("a-typo")
+    expect(main.get_by_role("list", name="What is looked at").get_by_role("listitem")).to_have_count(2)
+    expect(main).to_contain_text("every beat · one node · next")
+    expect(main).to_contain_text("did you mean disk?")
+    expect(main).to_contain_text("1 of 20")
+    assert phone.axe() == []
+    phone.page.set_viewport_size(NARROW)
+    assert phone.overflow() <= 0
+
+
 def test_a_conflict_of_the_ledger_is_decided_by_one_button(wide: Tab, desk: Desk) -> None:
     """Both values stand side by side; the other one is taken, a third is written, and the list is shorter at once."""
     wide.go("/conflicts?id=nightly-check-00000000")

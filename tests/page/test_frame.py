@@ -22,19 +22,28 @@ SCREENS = [
     "/handoff",
     "/log",
     "/fleet",
+    "/heartbeat",
     "/devices",
     "/conflicts",
     "/settings",
+    "/missions/new",
+    "/missions/fix-the-auth-bug",
+    "/review/fix-the-auth-bug",
+    "/memos",
+    "/pair",
     "/nothing",
 ]
 SHELL_BYTES = 60_000
 
 
 @pytest.mark.nightly
-def test_every_screen_is_accessible_and_narrow(tab: Tab) -> None:
-    """axe finds nothing serious on any, none is wider than 360 px, nothing moves once it is there."""
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_screen_is_accessible_and_narrow(tab: Tab, theme: str) -> None:
+    """In both themes axe finds nothing serious on any, none is wider than 360 px, nothing moves once it is there."""
     if tab.page.viewport_size and tab.page.viewport_size["width"] < 500:
         tab.page.set_viewport_size(NARROW)
+    tab.go("/settings")
+    tab.page.get_by_text(theme.capitalize(), exact=True).click()
     wrong: list[object] = []
     for path in SCREENS:
         tab.load(path)
@@ -42,6 +51,18 @@ def test_every_screen_is_accessible_and_narrow(tab: Tab) -> None:
         wrong += [(path, said) for said in tab.axe()]
         wrong += [(path, "wider", px) for px in [tab.overflow()] if px > 0]
         wrong += [(path, "moved", sum_) for sum_ in [tab.shift()] if sum_ >= 0.1]
+    assert wrong == []
+
+
+def test_axe_finds_nothing_serious_on_the_way(phone: Tab) -> None:
+    """The short form: on a phone, in the dark, the screens that are looked at most, a diff and its lines among them."""
+    phone.go("/settings")
+    phone.page.get_by_text("Dark", exact=True).click()
+    wrong: list[object] = []
+    for path in ("/missions", "/missions/fix-the-auth-bug", "/review/fix-the-auth-bug", "/missions/new"):
+        phone.go(path)
+        phone.settled()
+        wrong += [(path, said) for said in phone.axe()]
     assert wrong == []
 
 

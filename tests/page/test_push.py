@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -107,11 +108,17 @@ def show(tab: Tab, data: str) -> None:
 def deliver(tab: Tab, data: str) -> None:
     """Has the browser take a message as if its push service had sent it."""
     wire = tab.context.new_cdp_session(tab.page)
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Any]] = []
     wire.on("ServiceWorker.workerRegistrationUpdated", lambda told: found.extend(told["registrations"]))
     wire.send("ServiceWorker.enable")
-    until(lambda: tab.page.evaluate("true") and found, "the worker is told of")  # asking hears events, too
+    until(lambda: tab.page.evaluate("true") and _living(found), "the worker is told of")  # asking hears events, too
     wire.send(
         "ServiceWorker.deliverPushMessage",
-        {"origin": tab.url, "registrationId": found[0]["registrationId"], "data": data},
+        {"origin": tab.url, "registrationId": _living(found)[-1], "data": data},
     )
+
+
+def _living(found: list[dict[str, Any]]) -> list[str]:
+    """The registrations that were not taken out again, the newest last: a kept profile tells of earlier ones, too."""
+    gone = {one["registrationId"] for one in found if one["isDeleted"]}
+    return [one["registrationId"] for one in found if one["registrationId"] not in gone]

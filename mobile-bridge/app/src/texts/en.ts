@@ -52,7 +52,7 @@ export const en = {
     unreachable: 'No address of the node answers. Is this device in its network? If your browser asked for the local network, allow it and start again.', keepsNothing: 'This browser keeps nothing (a private window?): a device needs a place for its key.',
     faults: { none: 'That is no code of `shiftbook device pair`.', version: 'That code is of another version: update Shiftbook on both sides.', damaged: 'That code is damaged: scan it again, or take a new one.' },
   },
-  notFound: { title: 'No such page', says: 'Nothing has this address.', step: 'Go to Now' },
+  notFound: { title: 'No such page', says: 'Nothing has this address.', why: 'The link may be old. Commands (`Ctrl K`, or More) find every screen and mission.', step: 'Go to Now' },
   now: {
     sub: (parts: string[]) => parts.join(' · '), waits: (n: number) => (n ? some(n, 'waits for you', 'wait for you') : 'nothing waits for you'),
     running: (n: number) => (n ? `${n} running` : 'nothing runs'), queued: (n: number) => `${n} queued`, today: (cost: string) => `${cost} today`,
