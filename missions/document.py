@@ -11,7 +11,18 @@ from missions import frontmatter
 from missions.errors import BadName, escape_surrogates
 from missions.fields import NODE_FIELDS, explain, explain_all, read_fields
 from missions.frontmatter import Malformed, Scalar
-from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, MissionFields, Quarantined, slug
+from missions.mission import (
+    AUTO,
+    FINISHED,
+    NO_PROJECT,
+    PAID_AGENTS,
+    UPDATE_AGENT,
+    UPDATE_TASK,
+    Mission,
+    MissionFields,
+    Quarantined,
+    slug,
+)
 from missions.one_line import shorten
 
 MAX_FILE_BYTES = 256 * 1024
@@ -19,8 +30,8 @@ MAX_FILE_BYTES = 256 * 1024
 
 RESULT_MARK = "<!-- shiftbook: nodes write below this line -->"
 
-_TRIED_ONCE = PAID_AGENTS | {AUTO}
-"""Agents that cost money, so that a failed attempt is not repeated unasked."""
+_TRIED_ONCE = PAID_AGENTS | {AUTO, UPDATE_AGENT}
+"""Agents that cost money, or change a node's program, so that a failed attempt is not repeated unasked."""
 
 
 def read(path: str, data: bytes) -> Mission | Quarantined:
@@ -62,6 +73,7 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     agent = fields.agent or _default_agent(fields)
     if (agent == "review") != (fields.task == "review"):
         raise Malformed("“task: review” and “agent: review” go together: nothing else reviews the logs", None)
+    _check_update(agent, fields)
     if agent == "command" and not fields.run:
         raise Malformed("“agent: command” needs “run:”, the command to run", None)
     if fields.run and agent != "command":
@@ -89,7 +101,18 @@ def _default_agent(fields: MissionFields) -> str:
     """Who works on a mission that names no agent."""
     if fields.run:
         return "command"
-    return {"review": "review", "coding_task": AUTO}.get(fields.task, "builtin")
+    return {"review": "review", "coding_task": AUTO, UPDATE_TASK: UPDATE_AGENT}.get(fields.task, "builtin")
+
+
+def _check_update(agent: str, fields: MissionFields) -> None:
+    """An update of one node names its release and nothing else. Raises Malformed."""
+    wanted = fields.task == UPDATE_TASK
+    if (agent == UPDATE_AGENT) != wanted:
+        raise Malformed(f"“task: {UPDATE_TASK}” and “agent: {UPDATE_AGENT}” go together: nothing else updates", None)
+    if wanted != (fields.release is not None):
+        raise Malformed(f"“task: {UPDATE_TASK}” needs “release:”, such as v1.2.0, and nothing else has it", None)
+    if wanted and (len(fields.to) != 1 or fields.project or fields.patch or fields.attachments):
+        raise Malformed("an update is for one node (“to: [desk]”), and has no project and no files", None)
 
 
 def _first_line(body: str) -> str:

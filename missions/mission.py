@@ -63,8 +63,11 @@ REVIEW = "review"
 """A task and its agent, who does the same whatever the file says: a node may ask for it, too."""
 CODING_TASK = "coding_task"
 """The kind of work that changes a project, and so needs one."""
+UPDATE_TASK, UPDATE_AGENT = "system:update_factory", "update"
+"""A node's program goes to another release; and who does that, which is nobody else's work. An admin alone may ask."""
 TASKS = ("general_task", CODING_TASK, REVIEW)
-AGENTS = ("builtin", "command", REVIEW, "claude", "codex", "gemini", "opencode", "aider", "auto")
+"""The kinds of work that divisions take and rules are for."""
+AGENTS = ("builtin", "command", REVIEW, UPDATE_AGENT, "claude", "codex", "gemini", "opencode", "aider", "auto")
 NO_PROJECT = "none"
 """What `project:` says of a mission that belongs to none, so that none is looked for."""
 AUTO = "auto"
@@ -79,6 +82,8 @@ MAX_COMMENT_CHARS = 8000
 """Characters of a rejection's comment."""
 
 
+RELEASE = r"^v(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})$"
+"""A release of this program, as its tag is called."""
 _SLUG = re.compile(r"[a-z0-9]++(?:-[a-z0-9]++)*+")
 
 
@@ -158,7 +163,7 @@ class MissionFields:
     ] = None
     task: Annotated[
         str,
-        one_of(TASKS, "task type"),
+        one_of((*TASKS, UPDATE_TASK), "task type"),
         PERSON,
         Help(says="general_task answers, coding_task changes files, review reviews the logs", values=TASKS),
         SHOWN,
@@ -212,6 +217,8 @@ class MissionFields:
     attachments: Annotated[StringList, AfterValidator(_attached), PERSON] = ()
     """The files in the ledger's `missions/attachments/` that the agent is shown, each as its blob and its name."""
     trusted_by: Annotated[Name | None, PERSON] = None
+    release: Annotated[str | None, Field(pattern=RELEASE, max_length=24), PERSON] = None
+    """The release that a node's program goes to, for `task: system:update_factory`."""
 
     status: Annotated[Status, BeforeValidator(_status_word), AfterValidator(_of_a_file), NODE, SHOWN] = Status.QUEUED
     node: Annotated[str | None, NODE, SHOWN] = None

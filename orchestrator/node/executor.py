@@ -15,7 +15,7 @@ from handoff.secrets.redact import redact
 from missions.divisions import Division, division_for
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.message import MessageState
-from missions.mission import Mission
+from missions.mission import UPDATE_AGENT, Mission
 from missions.one_line import shorten
 from orchestrator.core import tracing
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
@@ -37,7 +37,7 @@ from orchestrator.node.outbox import PendingResult
 from orchestrator.workflow.assignment.node_briefing import node_briefing
 from sync.errors import SyncError
 
-TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review"})
+TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review", UPDATE_AGENT})
 """Agents that keep to the tools which policy names, or have none to choose."""
 
 
@@ -200,7 +200,7 @@ class Executor:
 
     def _park_on_full_disk(self, outcome: Outcome, ledger: LedgerSnapshot, claim: Claim) -> Outcome:
         """An attempt that failed for want of space has not failed: trying it again would only do the same."""
-        if outcome.ok or outcome.cancelled or outcome.parked:
+        if outcome.ok or outcome.cancelled or outcome.parked or outcome.released:
             return outcome
         full = (
             f"the disk of {claim.node} is full"
@@ -269,6 +269,8 @@ def _message_remark(spoken: SpokenMessage) -> str:
 
 
 def _claim_state(outcome: Outcome, stop: CancelToken) -> ClaimState:
+    if outcome.released and not stop.event.is_set():
+        return ClaimState.RELEASED
     if outcome.cancelled and stop.event.is_set():
         return {StopReason.CANCELLED: ClaimState.CANCELLED, StopReason.PAUSED: ClaimState.PARKED}.get(
             stop.reason, ClaimState.RELEASED

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from missions.message import MessageAnswer, MessageState
-from missions.mission import Mission
+from missions.mission import UPDATE_AGENT, Mission
 from missions.one_line import shorten
 from orchestrator.core.events import Tell
 from orchestrator.execution.message_box import MessageBox
@@ -23,7 +23,7 @@ from orchestrator.policy.message_rules import believed_answer, counted_messages
 from sync.publish import push_and_resolve
 from sync.remote import RefUpdate
 
-DEAF_AGENTS = frozenset({"command", "review"})
+DEAF_AGENTS = frozenset({"command", "review", UPDATE_AGENT})
 """Agents that read nothing once they have begun."""
 MAX_TOLD_CHARS = 120
 """Characters of a message that the node's shift tells."""

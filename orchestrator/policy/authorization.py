@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from missions.mission import REVIEW
+from missions.mission import REVIEW, UPDATE_TASK
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.file_versions import FileVersions
 from orchestrator.ledger.recent_changes import RecentChanges
@@ -89,7 +89,7 @@ class Trust:
 
     def authorize(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         """Whether this mission may run."""
-        if ledger.charter.trust.missions == "remote":
+        if ledger.charter.trust.missions == "remote" and filed.mission.task != UPDATE_TASK:
             return TrustDecision(
                 trusted=True, who="", why="fleet.toml trusts whoever may push (trust.missions = remote)"
             )
@@ -186,6 +186,8 @@ class Trust:
         if principal is None:
             why = f"commit {commit[:10]} by {author} is not signed by a key in allowed_signers"
             return TrustDecision(trusted=False, who=author, why=why)
+        if filed.mission.task == UPDATE_TASK:
+            return _judge_update(principal, commit)
         if filed.mission.agent == REVIEW and "node" in principal.roles:
             why = f"a review asks for nothing but what every node may do; {principal.name} filed it when it was due"
             return TrustDecision(trusted=True, who=principal.name, why=why)
@@ -219,3 +221,12 @@ class Trust:
             self.signer(ledger, commit) for commit in Provenance(self.store, tip, path, None, self._versions).deciding()
         )
         return next((each.name for each in signers if each and each.roles & FILING_ROLES), "")
+
+
+def _judge_update(principal: Principal, commit: Oid) -> TrustDecision:
+    """Which program a node runs is an admin's word alone: no author's, no node's, whoever may push or file missions."""
+    known = f"signed by {principal.name} in commit {commit[:10]}"
+    if "admin" in principal.roles:
+        return TrustDecision(trusted=True, who=principal.name, why=known)
+    why = f"it is {known}, and only an admin has nodes updated (role=admin)"
+    return TrustDecision(trusted=False, who=principal.name, why=why)

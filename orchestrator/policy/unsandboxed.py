@@ -7,10 +7,10 @@ it can read and write what the node's user can.
 from __future__ import annotations
 
 from missions.agent_trust import TrustTier
-from missions.mission import Mission
+from missions.mission import UPDATE_AGENT, Mission
 
-ANSWERING_AGENTS = frozenset({"builtin", "review"})
-"""Agents that start nothing for a mission without a project: they only answer."""
+ANSWERING_AGENTS = frozenset({"builtin", "review", UPDATE_AGENT})
+"""Agents that start nothing of a mission's for one without a project: they answer, or do what its task alone says."""
 
 
 def sandbox_required_reason(mission: Mission, tier: TrustTier) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from missions import document
 from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import Quarantined, slug
+from missions.mission import UPDATE_TASK, Quarantined, slug
 from missions.one_line import printable
 from orchestrator.core import tracing
-from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.workflow.orders import Orders
     from orchestrator.workflow.spending.report import FleetSpending
     from orchestrator.workflow.steering import SteeringDesk
+    from orchestrator.workflow.update_roll import UpdateRolls
 
 
 NO_MISSION = "readme"
@@ -317,6 +318,13 @@ class Fleet:
         return migrate_archive(self.bus, self.reader, self.trust)
 
     @property
+    def rolls(self) -> UpdateRolls:
+        """How the fleet's nodes go to a release, one after the other."""
+        from orchestrator.workflow.update_roll import UpdateRolls
+
+        return UpdateRolls(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+
+    @property
     def accounts(self) -> FleetSpending:
         """What the fleet has spent, as its nodes tell it."""
         from orchestrator.workflow.spending.report import FleetSpending
@@ -363,6 +371,9 @@ class Fleet:
         read = document.read(path, text.encode())
         if isinstance(read, Quarantined):
             raise WrongSetting(path, f"line {read.line}: {read.reason}" if read.line else read.reason)
+        if read.task == UPDATE_TASK:  # whoever writes through this door is not the admin whose signature it gets
+            way = f"shiftbook update --fleet --to {read.release}"
+            raise Refused(f"an update is filed on an admin's machine: {way}; or the admin pushes the file")
         if read.project is not None and read.project not in ledger.charter.projects:
             known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
             raise WrongSetting("--project", "unknown project {!r}: fleet.toml has {}", read.project, known)

@@ -71,15 +71,17 @@ class Service:
 
     dirs: VersionDirs
     fleet: Fleet
+    node: str = "desk"
     started: int = 0
     _ending: threading.Event = field(default_factory=threading.Event)
     _process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        with (self.fleet.folder / "desk.jsonl").open("ab") as out, (self.fleet.folder / "desk.err").open("ab") as err:
+        said = self.fleet.folder / self.node
+        with said.with_suffix(".jsonl").open("ab") as out, said.with_suffix(".err").open("ab") as err:
             while not self._ending.is_set():
                 words = [str(self.dirs.start), "node", "run", "--json"]
-                env = self.fleet.environment("desk", PYTHONWARNINGS="default")
+                env = self.fleet.environment(self.node, PYTHONWARNINGS="default")
                 self._process = subprocess.Popen(words, env=env, cwd=self.fleet.folder, stdout=out, stderr=err)
                 self.started += 1
                 self._process.wait()

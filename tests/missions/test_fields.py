@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from missions.document import read
 from missions.field_types import Writer
 from missions.fields import NODE_FIELDS, RECORD_FIELDS, ROLES, SHOWN_FIELDS, read_fields
-from missions.mission import APPROVALS, DELIVERIES, PAID_AGENTS, Mission, MissionFields, Status
+from missions.mission import APPROVALS, DELIVERIES, PAID_AGENTS, UPDATE_TASK, Mission, MissionFields, Status
 from orchestrator.workflow.mission_view import MissionView
 
 WORDS = st.text(alphabet="abc xyz-äß日#:'\"", min_size=1, max_size=20).filter(
@@ -44,6 +44,7 @@ SAMPLES: dict[str, st.SearchStrategy[object]] = {
     "patch": COMMITS,
     "attachments": st.builds(lambda oid: (f"{oid} shot.png", f"{oid} log.txt"), COMMITS),
     "trusted_by": WORDS,
+    "release": st.from_regex(r"v[1-9]\.[0-9]{1,3}\.0", fullmatch=True),
     "status": st.sampled_from([each for each in Status if each not in (Status.QUARANTINED, Status.UNTRUSTED)]),
     "node": WORDS,
     "attempt": COUNTS,
@@ -72,6 +73,7 @@ SAMPLES: dict[str, st.SearchStrategy[object]] = {
     "adopted_from": WORDS,
 }
 """Values of each field; a new field needs a line here, too."""
+NOT_OF_AN_UPDATE = ("agent", "run", "project", "patch", "attachments")
 WRITTEN = st.sets(st.sampled_from(sorted(SAMPLES))).flatmap(
     lambda names: st.fixed_dictionaries({name: SAMPLES[name] for name in sorted(names)})
 )
@@ -98,6 +100,9 @@ def test_what_is_written_comes_back(values: dict[str, object]) -> None:
     """Every field, in any company, has in the mission the value that stands in the file."""
     if "run" in values:  # which is for its own agent
         values = {name: value for name, value in values.items() if name not in ("agent", "task")}
+    if "release" in values:  # which is for its own task
+        values = {name: value for name, value in values.items() if name not in NOT_OF_AN_UPDATE}
+        values |= {"task": UPDATE_TASK, "to": ("desk",)}
     front = yaml.safe_dump({name: in_yaml(value) for name, value in values.items()}, allow_unicode=True)
     found = read("missions/m.md", f"---\n{front}---\ndo it\n".encode())
     assert isinstance(found, Mission), found

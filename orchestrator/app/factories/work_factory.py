@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from missions.divisions import DEFAULT_DIVISIONS, Division
-from missions.mission import CODING_TASK, TASKS
+from missions.mission import CODING_TASK, TASKS, UPDATE_AGENT, UPDATE_TASK
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
 from orchestrator.app.factories.node_parts import NodeParts
+from orchestrator.app.updates.update_agent import build_update_agent
 from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.agent import Agent
 from orchestrator.core.ports.model_backend import competence_of
@@ -84,6 +85,8 @@ def build_agents(parts: NodeParts) -> dict[str, Agent]:
     """The agents that work here, by name; those that need a model ask the node's."""
     required, tools = _sandbox_required(parts.charter), parts.charter.tools
     agents = wiring.agents(parts.settings, parts.model, required=required, held=(*tools.ask, *tools.deny))
+    update = build_update_agent(parts.settings, parts.link)
+    agents |= {update.name: update} if update is not None else {}
     if not parts.settings.policy.takes_missions:
         return agents
     review = wiring.reviewer(parts.settings, parts.bus, parts.link, parts.model)
@@ -103,7 +106,8 @@ def build_capabilities(
         role=settings.role.value,
         capabilities=settings.capabilities,
         agents=frozenset(agents),
-        tasks=frozenset(TASKS) - (set() if settings.policy.codes else {CODING_TASK}),
+        tasks=(frozenset(TASKS) if settings.policy.codes else frozenset(TASKS) - {CODING_TASK})
+        | ({UPDATE_TASK} if UPDATE_AGENT in agents else frozenset()),
         answering=frozenset({"builtin"}) if sandbox.missing() else frozenset(),
         slots=settings.slots,
         weak=frozenset() if model.codes else frozenset({"builtin"}),

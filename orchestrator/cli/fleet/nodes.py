@@ -65,6 +65,15 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
         click.echo(f"{load.says[0].upper()}{load.says[1:]}.")
     _print_waiting(chosen, found)
     _print_bus(chosen)
+    _print_rolls(found)
+
+
+def _print_rolls(found: Fleet) -> None:
+    """Where an update of the fleet stands, if one goes on."""
+    from orchestrator.workflow.update_roll import current_rolls
+
+    for roll in current_rolls(found.last_seen()):
+        terminal.print_status(roll.says, "dead" if roll.stopped else "running")
 
 
 def node_row(node: Presence) -> terminal.Row:

@@ -35,15 +35,40 @@ NOT_ONE_OF_OURS = (
 @click.option("--from", "url", default="", help="Begin: the repository that holds the releases.")
 @click.option("--signers", type=click.Path(path_type=Path), help="Begin: whose signatures count (ALLOWED SIGNERS).")
 @click.option("--wait", default=300.0, show_default=True, help="Seconds in which a node must do a round with it.")
+@click.option("--fleet", "whole", is_flag=True, help="File an order for the nodes of the fleet instead, as an admin.")
+@click.option("--node", "nodes", multiple=True, metavar="NODE", help="With --fleet: only this node; repeatable.")
+@click.option("--to", "release", default="", metavar="TAG", help="With --fleet: the release.")
+@click.option("--call-off", is_flag=True, help="With --fleet: cancel what is left of the order that goes on.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def update(
-    tag: str, check: bool, back: bool, into: Path | None, url: str, signers: Path | None, wait: float, as_json: bool
+    tag: str,
+    check: bool,
+    back: bool,
+    into: Path | None,
+    url: str,
+    signers: Path | None,
+    wait: float,
+    whole: bool,
+    nodes: tuple[str, ...],
+    release: str,
+    call_off: bool,
+    as_json: bool,
 ) -> None:
     """Goes to the newest signed release, or to TAG (v1.2.3), and back by itself if the node does not work with it.
 
     It is installed beside the version that runs, with the packages that its lock names, by their hashes. The node
     goes over to it when its running work is done. `--into` begins: a service then starts FOLDER/start.
+
+    `--fleet --to TAG` files a mission for each node: one after the other does the same, headquarters last. `fleet`
+    shows where that stands; a node that comes back with its old version stops it.
     """
+    if whole or nodes or release or call_off:
+        if not whole or check or back or into or url or signers:
+            raise WrongSetting("--fleet", "--node, --to and --call-off go with --fleet, and nothing else does")
+        from orchestrator.cli.machine.fleet_update import call_off_roll, file_roll
+
+        call_off_roll(as_json=as_json) if call_off else file_roll(release or tag, nodes, as_json=as_json)
+        return
     dirs = _versions(into, url, signers)
     if back:
         _go_back(dirs)
@@ -56,17 +81,17 @@ def update(
             click.echo(line)
 
     updater = _updater(dirs, wait, say)
-    release = updater.wanted(tag)
+    wanted = updater.wanted(tag)
     for name, why in updater.source.refused.items():
         click.echo(f"shiftbook: {name} does not count: {why}", err=True)
-    if release is None:
+    if wanted is None:
         say(f"{dirs.current} is the newest release" if dirs.current else "there is no release that counts")
     elif check:
-        say(f"{release.tag} is newer than {dirs.current}, signed by {release.signer}: shiftbook update")
+        say(f"{wanted.tag} is newer than {dirs.current}, signed by {wanted.signer}: shiftbook update")
     else:
-        updater.update(release)
+        updater.update(wanted)
     if as_json:
-        terminal.print_json({"current": dirs.current, "newest": release.tag if release else dirs.current, "did": told})
+        terminal.print_json({"current": dirs.current, "newest": wanted.tag if wanted else dirs.current, "did": told})
 
 
 def _versions(into: Path | None, url: str, signers: Path | None) -> VersionDirs:

@@ -69,6 +69,8 @@ class Outcome:
     notes: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     parked: str = ""
+    released: bool = False
+    """Whether the mission goes back into the queue, so that this node goes on with it later; it is no failure."""
     changes: DiffStat | None = None
     tested: bool | None = None
     rounds: int = 0

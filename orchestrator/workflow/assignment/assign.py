@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from missions.mission import AUTO, CODING_TASK, Mission
+from missions.mission import AUTO, CODING_TASK, UPDATE_AGENT, Mission
 from missions.selection import NodeCapabilities, changes_project, ineligible_reason
 from orchestrator.core.model_competence import CODING_CURE
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -17,7 +17,7 @@ from orchestrator.workflow.assignment.agent_choice import choose_agent
 from orchestrator.workflow.assignment.agent_record import earlier_missions
 from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
 
-NEVER_CHOSEN = frozenset({"command", "review", AUTO})
+NEVER_CHOSEN = frozenset({"command", "review", UPDATE_AGENT, AUTO})
 """Agents that a person must ask for."""
 MAX_LISTED_PROJECTS = 6
 """Projects that are listed where nothing points at any."""
@@ -89,4 +89,4 @@ def suitable_agents(mission: Mission, offer: NodeCapabilities, agents: Collectio
 def _lacks_project(mission: Mission) -> bool:
     """Whether a project may be found for it: a command line runs where its author said, which may be nowhere."""
     said = mission.project is not None or mission.projectless or mission.run is not None
-    return not said and mission.agent not in ("command", "review")
+    return not said and mission.agent not in ("command", "review", UPDATE_AGENT)

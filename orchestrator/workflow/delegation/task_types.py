@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
+from missions.mission import UPDATE_TASK
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.workflow.delegation.envelope import LEDGER_TASKS, DelegationEnvelope
 
 GROUP = "shiftbook.task_types"
-UPDATE_FACTORY = "system:update_factory"
 TYPE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(:[a-z][a-z0-9_]{0,39})?")
 
 
@@ -56,9 +56,9 @@ class TaskHandler(Protocol):
         """The result. Raises TaskImpossible where no attempt helps; whatever else it raises is a failed attempt."""
 
 
-def not_available_yet(job: TaskJob) -> Mapping[str, Any] | None:
-    """The handler of a type that is kept for what is to come. Raises TaskImpossible."""
-    raise TaskImpossible(f"{job.task_type} is not available yet: nobody can do it")
+def admins_alone(job: TaskJob) -> Mapping[str, Any] | None:
+    """The handler of updates: which program a node runs is no bus' to say. Raises TaskImpossible."""
+    raise TaskImpossible(f"{job.task_type} comes by no bus: an admin signs it (shiftbook update --fleet --to TAG)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class TaskTypes:
     @property
     def has_own(self) -> bool:
         """Whether this machine does anything that the ledger does not do."""
-        return any(kind not in LEDGER_TASKS and kind != UPDATE_FACTORY for kind in self.handlers)
+        return any(kind not in LEDGER_TASKS and kind != UPDATE_TASK for kind in self.handlers)
 
     def find(self, task: str) -> tuple[str, str, TaskHandler]:
         """The type, the description and who does it. Raises TaskImpossible for a type that is not known."""
@@ -87,7 +87,7 @@ def load_task_types(ledger: TaskHandler | None) -> TaskTypes:
 
     Raises WrongSetting for an entry point that cannot be one.
     """
-    handlers: dict[str, TaskHandler] = {UPDATE_FACTORY: not_available_yet}
+    handlers: dict[str, TaskHandler] = {UPDATE_TASK: admins_alone}
     if ledger is not None:
         handlers |= dict.fromkeys(LEDGER_TASKS, ledger)
     for found in sorted(entry_points(group=GROUP), key=lambda each: each.name):

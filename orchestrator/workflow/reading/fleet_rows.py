@@ -19,21 +19,27 @@ from orchestrator.workflow.reading.shared_ledger import LedgerLook
 from orchestrator.workflow.reading.status_order import list_order
 from orchestrator.workflow.spending.report import read_spending
 from orchestrator.workflow.spending.totals import rows_since, sum_totals
+from orchestrator.workflow.update_roll import current_rolls
 
 TROUBLE_KINDS = frozenset({"quarantined", "dead", "failed", "ledger", "node", "bus"})
 """What went wrong; the other kinds wait for a word."""
 
 
 def node_rows(ledger: LedgerSnapshot, nodes: Sequence[Presence]) -> list[dict[str, Any]]:
-    """The nodes, as `fleet --json` prints them. `queue` is how many missions wait that this node could take."""
+    """The nodes, as `fleet --json` prints them. `queue` is how many missions wait that this node could take, `update`
+    its part in an update of the fleet that goes on."""
     offers = {offer.node: offer for offer in UnservedMissions(ledger).offers}
     waiting = [
         filed.mission
         for name, filed in ledger.open.items()
         if filed.mission.status in OPEN and name not in ledger.claims
     ]
+    updating = {step.node: {"to": roll.release} | step.json() for roll in current_rolls(ledger) for step in roll.steps}
     queue = Counter(name for name, offer in offers.items() for mission in waiting if serves(mission, offer))
-    return [asdict(node) | {"workload": len(node.works_on), "queue": queue[node.name]} for node in nodes]
+    return [
+        asdict(node) | {"workload": len(node.works_on), "queue": queue[node.name], "update": updating.get(node.name)}
+        for node in nodes
+    ]
 
 
 def project_rows(ledger: LedgerSnapshot) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from orchestrator.workflow.delegation.task_types import (
     TaskImpossible,
     TaskJob,
     TaskTypes,
+    admins_alone,
     load_task_types,
-    not_available_yet,
 )
 from tests.buses import envelope
 
@@ -43,7 +43,7 @@ def test_the_types_of_the_ledger_are_there() -> None:
     assert set(types.handlers) >= {*LEDGER_TASKS, "system:update_factory"}
     assert types.handlers["bootstrap_repo"] is make_invoice
     assert not types.has_own
-    assert types.handlers["system:update_factory"] is not_available_yet
+    assert types.handlers["system:update_factory"] is admins_alone
 
 
 def test_a_machine_that_takes_no_missions_has_none_of_them() -> None:
