@@ -39,7 +39,11 @@ CAPABILITIES_FILE = "capabilities.md"
 """In the home folder."""
 
 
-def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
+Beside = Callable[[Settings, Node, Tell], Callable[[], None]]
+"""Starts something beside a node that is ready, and returns what ends it."""
+
+
+def run_node(settings: Settings, tell: Tell, *, once: bool, beside: Beside | None = None) -> None:
     """Runs this machine's node until it is drained. Raises Refused when one runs here, and what Node.run raises.
 
     The first SIGTERM or SIGINT drains, the second cancels; SIGKILL loses nothing, the next start picks it up.
@@ -52,7 +56,7 @@ def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
             own = running_version()
             write_pid(settings.home, own[0] if own else None)
             wiring.bring_up_database(settings)
-            told_to_end = _run(settings, tell, supervisor, own, once=once)
+            told_to_end = _run(settings, tell, supervisor, own, once=once, beside=beside)
     except Timeout as error:
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"
         raise Refused(why) from error
@@ -62,7 +66,13 @@ def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
 
 
 def _run(
-    settings: Settings, tell: Tell, supervisor: Supervisor, own: tuple[VersionDirs, str] | None, *, once: bool
+    settings: Settings,
+    tell: Tell,
+    supervisor: Supervisor,
+    own: tuple[VersionDirs, str] | None,
+    *,
+    once: bool,
+    beside: Beside | None,
 ) -> bool:
     """Runs the node until it is drained; says whether somebody told it to end."""
     stop_tracing = open_tracing(settings.node, tell)
@@ -97,6 +107,8 @@ def _run(
             stops.append(registrar.start())
         if node.over_bus is not None:
             stops.append(node.over_bus.start())
+        if beside is not None and not once:
+            stops.append(beside(settings, node, tell))
         if settings.watch is not None and not once:
             stops.append(_watch_clone(settings, settings.watch, tell, node.jobs.wake.set))
 

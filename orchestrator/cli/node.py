@@ -12,7 +12,11 @@ import click
 from orchestrator.core.environment import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.core.events import Tell
+    from orchestrator.core.settings import Settings
+    from orchestrator.node.loop import Node
 
 
 @click.command("run")
@@ -34,7 +38,16 @@ def run(once: bool, watch: Path | None, as_json: bool) -> None:
 
     given = {"watch": watch} if watch else {}
     with started_again():
-        node_process.run_node(load_settings(**given), _event_printer(as_json), once=once)
+        node_process.run_node(load_settings(**given), _event_printer(as_json), once=once, beside=_open_doors)
+
+
+def _open_doors(settings: Settings, node: Node, tell: Tell) -> Callable[[], None]:
+    """The doors that are no server: a bot that is polled. Loaded only where there is one."""
+    if node.polling is None:
+        return lambda: None
+    from orchestrator.telegram.opening import open_telegram
+
+    return open_telegram(settings, node, tell)
 
 
 @click.command("watch")

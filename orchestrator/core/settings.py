@@ -50,6 +50,7 @@ UNPREFIXED = {
     "accept_delegations": "ACCEPT_DELEGATIONS",
     "enable_vp_coder": "ENABLE_VP_CODER",
     "enable_proactive_autonomy": "ENABLE_PROACTIVE_AUTONOMY",
+    "enable_telegram_poll": "ENABLE_TELEGRAM_POLL",
 }
 """Fields whose variable does not begin with SHIFTBOOK_."""
 
@@ -133,6 +134,10 @@ class Settings(BaseModel):
     redis_plain: bool = False
     stream_prefix: str = "shiftbook"
     redis_lease: float = Field(default=60.0, ge=1, le=3600)
+    enable_telegram_poll: bool = False
+    telegram_token: SecretStr = SecretStr("")
+    telegram_chats: frozenset[int] = frozenset()
+    telegram_url: str = "https://api.telegram.org"
     public_url: str = ""
     announce: bool | None = None
     infisical_url: str = ""
@@ -157,7 +162,7 @@ class Settings(BaseModel):
     def _address(cls, value: Any) -> Any:
         return listen_address.read(value) if isinstance(value, str) else value
 
-    @field_validator("hq_url", "public_url", mode="after")
+    @field_validator("hq_url", "public_url", "telegram_url", mode="after")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
@@ -233,6 +238,16 @@ class Settings(BaseModel):
     def _words(cls, value: Any) -> Any:
         return frozenset(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
+    @field_validator("telegram_chats", mode="before")
+    @classmethod
+    def _chats(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        if any(not re.fullmatch(r"-?[1-9][0-9]{0,15}", word) for word in words):
+            raise ValueError("write the numbers of chats, separated by commas, such as 123456789 or -1001234567890")
+        return frozenset(map(int, words))
+
     @field_validator("agents", mode="after")
     @classmethod
     def _programs(cls, value: frozenset[str]) -> frozenset[str]:
@@ -284,6 +299,7 @@ class Settings(BaseModel):
             accept_delegations=self.accept_delegations,
             vp_coder=self.enable_vp_coder,
             proactive_autonomy=self.enable_proactive_autonomy,
+            telegram_poll=self.enable_telegram_poll,
         )
         return role_policy(self.role, switches)
 

@@ -36,7 +36,7 @@ SLOTS = re.compile(r"[1-9][0-9]{0,3}")
 MAX_PAGE_BYTES, MAX_FIELD_CHARS = 512 * 1024, 2000
 """Bytes of a page, and characters of a field of it, that are read."""
 PAGE_FIELDS = (
-    *("role", "capabilities", "agents", "version", "weak", "slots", "tasks", "answering", "notifies"),
+    *("role", "capabilities", "agents", "version", "weak", "slots", "tasks", "answering", "notifies", "polls"),
     *(DISK_FULL_FIELD, "load", "disk", "reached"),
 )
 """What is read of a page."""
@@ -70,6 +70,8 @@ class Presence:
     """Those of its agents that change no files there, because there is no sandbox for it."""
     notifies: bool = False
     """Whether it can tell people what happens."""
+    polls: bool = False
+    """Whether it can take what people write to the fleet in a chat."""
     disk_full: bool = False
     """Whether it takes nothing on, because its disk is full."""
     load: str = ""
@@ -93,6 +95,7 @@ def render_page(
     role: Role,
     *,
     notifies: bool = False,
+    polls: bool = False,
     disk_full: bool = False,
     reached: str = "",
     state: Mapping[str, str] | None = None,
@@ -114,6 +117,7 @@ def render_page(
     fields |= {"answering": ", ".join(sorted(offer.answering))} if offer.answering else {}
     fields |= {"weak": ", ".join(sorted(offer.weak))} if offer.weak else {}
     fields |= {"notifies": "yes"} if notifies else {}
+    fields |= {"polls": "yes"} if polls else {}
     fields |= {DISK_FULL_FIELD: "yes"} if disk_full else {}
     fields |= {"reached": reached} if reached else {}
     fields |= dict(state or {})
@@ -213,6 +217,7 @@ def _presence(ledger: LedgerSnapshot, name: str, page: TreeEntry | None, seen: S
         tasks=words("tasks") or TASKS,
         answering=words("answering"),
         notifies=word("notifies") == "yes",
+        polls=word("polls") == "yes",
         disk_full=word(DISK_FULL_FIELD) == "yes",
         load=word("load"),
         disk=word("disk"),

@@ -56,6 +56,8 @@ class NodePagePublisher:
     state: Callable[[], Mapping[str, str]] = dict
     """Fields that change all the time."""
     notifies: bool = False
+    polls: bool = False
+    """Whether it can take what people write to the fleet in a chat."""
     reached: Callable[[], str] = str
     """Where it says that devices reach it, signed; "" for one that meets none."""
     disk: DiskGate | None = None
@@ -70,7 +72,15 @@ class NodePagePublisher:
         full = self.disk is not None and not self.disk.has_room(ledger)
         state = dict(self.state()) | {"reported": format_utc(self.bus.now())}
         reached, spent = self.reached(), page_table.render_table(self._rows(there))
-        text = render_page(self.offer, self.role, notifies=self.notifies, disk_full=full, reached=reached, state=state)
+        text = render_page(
+            self.offer,
+            self.role,
+            notifies=self.notifies,
+            polls=self.polls,
+            disk_full=full,
+            reached=reached,
+            state=state,
+        )
         return f"{text}\n{spent}" if spent else text
 
     def announce(self) -> None:

@@ -31,6 +31,7 @@ from orchestrator.node.rounds.fetch_pause import FetchPause
 from orchestrator.node.rounds.fold_duty import FoldDuty
 from orchestrator.node.rounds.idle_wait import wait_for_work
 from orchestrator.node.rounds.ledger_feed import LedgerFeed
+from orchestrator.node.rounds.polling_turn import PollingTurn
 from orchestrator.node.rounds.round_trouble import FINAL_ERRORS, RoundTrouble
 from orchestrator.node.scheduler import Assignment, Scheduler
 from orchestrator.node.sole_run import require_alone
@@ -76,6 +77,8 @@ class Node:
     """Ends processes and frees memory at the end."""
     over_bus: BusThreads | None = None
     """Serves a bus beside the ledger; None: there is none."""
+    polling: PollingTurn | None = None
+    """Whether it is this node's turn to take what people write in a chat; None: it never is."""
     ended: Event = field(default_factory=Event)
     """Set when the node is told to end."""
 
@@ -155,6 +158,8 @@ class Node:
     def drain(self) -> None:
         """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
         self.ended.set()
+        if self.polling is not None:
+            self.polling.end()
         if self.over_bus is not None:
             self.over_bus.drain()
         self.jobs.wake.set()
@@ -264,6 +269,8 @@ class Node:
         now, bus = self.feed.clock(), ledger.charter.bus
         self.scheduler.observe(ledger, now)
         nodes = len(self.scheduler.precedence.living(ledger) | {self.bus.name})
+        if self.polling is not None:
+            self.polling.observe(ledger)
         self.heartbeat.follow(bus, stretch=self.heartbeat.allowance.stretch(bus, nodes, now))
 
     def _take_on(self, ledger: LedgerSnapshot, busy: Collection[str]) -> bool:
@@ -304,6 +311,8 @@ class Node:
 
     def _leave(self) -> None:
         """Hands back what is left, folds it, and takes the beat down: a node that left is not a node that died."""
+        if self.polling is not None:
+            self.polling.leave()
         try:
             self.attempts.hand_back()
             self.folding.fold_now()

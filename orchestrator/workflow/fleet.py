@@ -21,6 +21,7 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.mission_detail import MissionDetail, read_detail
+from orchestrator.workflow.mission_text import first_words, mission_text
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import RemoteUnreachable
 from sync.objects import load_commit

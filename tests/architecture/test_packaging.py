@@ -35,6 +35,7 @@ EXTRA_MODULES: dict[str, frozenset[str]] = {
     "redis": frozenset(
         {"orchestrator/adapters/redis_bus/bus.py", "orchestrator/adapters/redis_bus/connection.py"},
     ),
+    "telegram": frozenset({"orchestrator/adapters/telegram/bot_api.py"}),
     "llama_cpp": frozenset(),
     "pyrage": frozenset(),
 }

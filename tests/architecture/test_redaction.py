@@ -72,6 +72,7 @@ PLACES = {
     "orchestrator/node/notifications/dispatcher.py": {"_carry"},
     "orchestrator/node/notifications/push_dispatcher.py": {"message"},
     "orchestrator/node/notifications/safe_text.py": {"plain_text"},
+    "orchestrator/node/notifications/chat_text.py": {"safe_words", "card"},
     "orchestrator/node/executor.py": {"words_of"},
     "orchestrator/execution/live_output.py": {"read_output"},
     "orchestrator/execution/live_diff.py": {"diff_so_far"},

@@ -14,6 +14,7 @@ from orchestrator.app.factories.bus_factory import build_bus
 from orchestrator.app.factories.feed_factory import build_feed_poller
 from orchestrator.app.factories.heartbeat_factory import build_turn
 from orchestrator.app.factories.node_parts import NodeParts, open_parts
+from orchestrator.app.factories.telegram_factory import require_bot
 from orchestrator.app.factories.work_factory import build_work
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.usage import Spend
@@ -26,6 +27,7 @@ from orchestrator.node.background.feed_polls import FeedPolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.gates import DiskGate
+from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.loop import Node
@@ -35,6 +37,7 @@ from orchestrator.node.notifications.push_dispatcher import PushDispatcher
 from orchestrator.node.notifications.rung_devices import RungDevices
 from orchestrator.node.rounds.fold_duty import FoldDuty
 from orchestrator.node.rounds.ledger_feed import LedgerFeed
+from orchestrator.node.rounds.polling_turn import PollingTurn
 from orchestrator.node.rounds.round_trouble import RoundTrouble
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.hand_edits import HandEdits
@@ -60,6 +63,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
         work = build_work(parts, is_brought=tasks.is_wanted if tasks is not None else lambda _mission: False)
         notifications = build_notifications(parts, opened)
         notifies = notifications is not None and notifications.tells
+        polling = None if once else build_polling(parts, work.heartbeat)
         return Node(
             feed=build_feed(parts),
             scheduler=work.scheduler,
@@ -68,12 +72,13 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             heartbeat=work.heartbeat,
             trouble=RoundTrouble(tell),
             once=once,
-            page=build_page(parts, work.offer, work.cleanup, notifies=notifies),
+            page=build_page(parts, work.offer, work.cleanup, notifies=notifies, polls=polling is not None),
             cleanup=work.cleanup,
             live=LivePublisher(bus=parts.bus, folder=AttemptDirs(settings.home / "work").of, tell=tell),
             maintenance=build_maintenance(parts, opened),
             notifications=notifications,
             over_bus=over_bus,
+            polling=polling,
             turns=None if once else build_turns(parts, opened),
             feeds=None if once else build_feed_polls(parts, opened),
             idle=build_idle_work(parts, work.attempts.jobs, opened)
@@ -222,7 +227,26 @@ def build_push(parts: NodeParts) -> PushDispatcher | None:
     )
 
 
-def build_page(parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, notifies: bool) -> NodePagePublisher:
+def build_polling(parts: NodeParts, heartbeat: Heartbeat) -> PollingTurn | None:
+    """Whether it is this node's turn to poll the bot; None where it never is. Raises WrongSetting for half of a bot."""
+    if not parts.settings.policy.telegram:
+        if parts.settings.enable_telegram_poll:
+            parts.tell("telegram", "a worker never polls (FACTORY_ROLE): ENABLE_TELEGRAM_POLL says nothing here")
+        return None
+    require_bot(parts.settings)
+    return PollingTurn(
+        me=parts.settings.node,
+        role=parts.settings.role,
+        liveness=parts.liveness,
+        fenced=lambda: heartbeat.fenced,
+        gaps=lambda: heartbeat.heartbeat_gaps,
+        clock=wiring.clock,
+    )
+
+
+def build_page(
+    parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, notifies: bool, polls: bool
+) -> NodePagePublisher:
     """What keeps this node's page true."""
     settings, usage = parts.settings, parts.stores.usage
 
@@ -239,6 +263,7 @@ def build_page(parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, not
         spent=spent,
         state=partial(volatile_state, settings.home),
         notifies=notifies,
+        polls=polls,
         reached=addresses_line(settings),
         disk=disk,
     )

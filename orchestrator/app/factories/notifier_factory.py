@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from orchestrator.app.factories.telegram_factory import telegram_notifier
 from orchestrator.app.wiring import now
 from orchestrator.core.errors import WrongSetting
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 def notifier(settings: Settings) -> Notifier | None:
     """What carries messages to people; None where no address is set. Raises WrongSetting."""
+    found = [each for each in (_apprise(settings), telegram_notifier(settings)) if each is not None]
+    if len(found) < 2:
+        return next(iter(found), None)
+    from orchestrator.adapters.notifiers.joined import JoinedNotifier
+
+    return JoinedNotifier(tuple(found))
+
+
+def _apprise(settings: Settings) -> Notifier | None:
     urls = settings.notify.get_secret_value()
     if not urls.strip():
         return None

@@ -73,11 +73,19 @@ class Approval:
     folders: AttemptDirs | None = None
 
     def approve(
-        self, name: str, *, how: str = "", comment: str = "", commit: str = "", digest: str = "", by: str = ""
+        self,
+        name: str,
+        *,
+        how: str = "",
+        comment: str = "",
+        commit: str = "",
+        digest: str = "",
+        blob: str = "",
+        by: str = "",
     ) -> DecisionResult:
-        """Accepts a result. `how` (merge, push, nothing) goes before what the project says; `commit`, or the `digest`
-        of its diff, is what was looked at: if the result is another one by now, it is refused. What was accepted
-        before and left where it is can still be merged or pushed.
+        """Accepts a result. `how` (merge, push, nothing) goes before what the project says; `commit`, the `digest` of
+        its diff, or the `blob` of the mission's file is what was looked at: if that is another one by now, it is
+        refused. What was accepted before and left where it is can still be merged or pushed.
 
         Raises NotFound, Refused, AlreadyDone and WrongSetting. A branch that cannot be merged now stays due.
         """
@@ -87,14 +95,21 @@ class Approval:
         left = how in PARTICIPLES and _left_undelivered(self.ledger(), name) is not None
 
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
-            _require_same_result(ledger, filed.mission, commit, digest)
+            _require_same_result(ledger, filed, commit, digest, blob)
             _require_deliverable(ledger, filed.mission, how)
             return {"status": "done", "decision": "approved", "on_approval": how or None}, f"### Approved by {me}"
 
         me = self._decide(name, "Approve", change, said, by, find=_undelivered if left else _mission_in_review)
         return self._finished(name, DecisionResult(mission=name, decision="approved", by=me, how=how))
 
-    def reject(self, name: str, comment: str, *, commit: str = "", digest: str = "", by: str = "") -> DecisionResult:
+    def require_waiting(self, name: str, *, blob: str = "") -> None:
+        """Returns if a result waits, and is what was looked at. Raises as `approve` does."""
+        ledger = self.ledger()
+        _require_same_result(ledger, _mission_in_review(ledger, name), "", "", blob)
+
+    def reject(
+        self, name: str, comment: str, *, commit: str = "", digest: str = "", blob: str = "", by: str = ""
+    ) -> DecisionResult:
         """Sends a result back to be done again. The next attempt reads `comment`, which must say something.
 
         Raises as `approve` does.
@@ -107,7 +122,7 @@ class Approval:
 
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
             nonlocal note
-            _require_same_result(ledger, filed.mission, commit, digest)
+            _require_same_result(ledger, filed, commit, digest, blob)
             self._must_be_trusted(ledger, filed)
             if filed.mission.run:
                 edit = f"`shiftbook mission edit {name}` changes it, `shiftbook mission cancel {name}` ends it"
@@ -284,13 +299,16 @@ def decision_comment(text: str, decision: str) -> str:
     return " ".join(last.partition("\n")[2].split())
 
 
-def _require_same_result(ledger: LedgerSnapshot, mission: Mission, commit: str, digest: str) -> None:
+def _require_same_result(ledger: LedgerSnapshot, filed: MissionFile, commit: str, digest: str, blob: str) -> None:
     """Refuses a word on another result than was looked at."""
+    mission = filed.mission
     stands = mission.commit or ""
     another = bool(digest) and diff_digest(ledger.attempt_text(mission, "diff"), stands) != digest
     if another or (commit and commit != stands):
         now = (mission.commit or "no commit")[:10]
         raise AlreadyDone("{} has another result by now ({}): look at it first", mission.name, now)
+    if blob and blob != filed.blob:
+        raise AlreadyDone("{} has changed since it was shown: look at it first", mission.name)
 
 
 def _require_deliverable(ledger: LedgerSnapshot, mission: Mission, how: str) -> None:

@@ -1,0 +1,1 @@
+"""How is Telegram's Bot API spoken, by python-telegram-bot?"""

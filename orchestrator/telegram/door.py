@@ -1,0 +1,145 @@
+"""The bot's door: how does a node take what people write? While it is its turn, each once, and never beside another.
+
+What is done is noted in the node's database before the API is told that it need not come again. So a crash in between
+brings an update a second time, to which the desk says the same; what ends its process is given up after three tries.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from missions.plain_data import read_json
+from orchestrator.core.background import run_in_background
+from orchestrator.core.errors import StoreFailed
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.chat_network import (
+    ChatNetwork,
+    ChatNetworkBusy,
+    ChatNetworkFailed,
+    ChatUpdate,
+    OutgoingText,
+    PollConflict,
+)
+from orchestrator.core.ports.stores import Cursors
+from sync.backoff import Backoff
+
+RETRY = Backoff(first=1.0, limit=60.0)
+"""Seconds between two tries where the network is not reached."""
+CONFLICT = Backoff(first=15.0, limit=600.0)
+"""Seconds for which this node keeps away where another program polls the bot: it never fights for it."""
+TURN_SECONDS = 0.5
+"""Seconds between two looks at whether it is this node's turn."""
+MAX_TRIES = 3
+OFFSET, TRYING = "telegram offset ", "telegram trying "
+WENT_WRONG = "That went wrong here; the node's log says how."
+
+
+class PollingPermit(Protocol):
+    """Whether it is this node's turn. Any thread may ask."""
+
+    @property
+    def may_poll(self) -> bool:
+        """Whether it is now."""
+
+    def answering(self) -> AbstractContextManager[None]:
+        """While something is done that another node would do again if this one left in the middle."""
+
+
+@dataclass(kw_only=True)
+class TelegramDoor:
+    """One bot, polled in a thread of its own from `start` on."""
+
+    network: ChatNetwork
+    handle: Callable[[ChatUpdate], None]
+    turn: PollingPermit
+    marks: Cursors
+    chats: Collection[int]
+    """The chats that are heard; others get silence."""
+    tell: Tell
+    _over: threading.Event = field(default_factory=threading.Event)
+    _pause: float = 0.0
+    _conflict: float = 0.0
+    _polls: bool = False
+
+    def start(self) -> Callable[[], None]:
+        """Polls until what this returns is called, which waits for what is under way."""
+        return run_in_background("telegram door", self._run, self._over, wait_seconds=10)
+
+    def goes_on(self) -> bool:
+        """Whether this node polls now."""
+        return not self._over.is_set() and self.turn.may_poll
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self.round()
+
+    def round(self) -> None:
+        """One look: at the turn, and then at what people wrote."""
+        if not self.turn.may_poll:
+            if self._polls:
+                self.tell("telegram", "another node takes what people write from here on")
+            self._polls = False
+            self._over.wait(TURN_SECONDS)
+            return
+        if not self._polls:
+            self._polls = True
+            self.tell("telegram", "this node takes what people write to the bot")
+        try:
+            self._poll()
+            self._pause = self._conflict = 0.0
+        except PollConflict as error:
+            self._conflict = CONFLICT.next(self._conflict)
+            self.tell("telegram", f"{error}: keeping away for {self._conflict:g} s; one program polls a bot", once=True)
+            self._over.wait(CONFLICT.spread(self._conflict))
+        except (ChatNetworkFailed, StoreFailed) as error:
+            self._pause = RETRY.next(self._pause)
+            self.tell("telegram", f"{error}; trying again", once=True)
+            wanted = error.seconds if isinstance(error, ChatNetworkBusy) else 0.0
+            self._over.wait(max(RETRY.spread(self._pause), wanted))
+
+    def _poll(self) -> None:
+        place = f"{OFFSET}{self.network.name}"
+        for update in self.network.updates(int(self.marks.get(place) or 0), self.goes_on):
+            with self.turn.answering():
+                if not self.goes_on():
+                    return  # the next one's turn: it gets this, and what comes after it, again
+                self._do(update)
+                self.marks.put(place, str(update.number + 1))
+
+    def _do(self, update: ChatUpdate) -> None:
+        if update.chat not in self.chats:
+            if update.chat:
+                why = f"chat {update.chat} is not in SHIFTBOOK_TELEGRAM_CHATS: it gets silence"
+                self.tell("telegram", why, once=True)
+            return
+        if not self._is_tried(update):
+            self.tell("telegram", f"update {update.number} ended this process {MAX_TRIES} times: it is given up")
+            return
+        try:
+            self.handle(update)
+        except ChatNetworkFailed as error:  # it is done, and the answer is lost: done again it would be as little heard
+            self.tell("telegram", f"an answer did not go out: {error}")
+        except StoreFailed:
+            raise
+        except Exception as error:  # whatever it is, the next one must be heard
+            self.tell("telegram", f"update {update.number}: {type(error).__name__}: {error}")
+            self._say_so(update)
+
+    def _say_so(self, update: ChatUpdate) -> None:
+        try:
+            self.network.send(update.chat, OutgoingText(text=WENT_WRONG))
+        except ChatNetworkFailed as error:
+            self.tell("telegram", f"an answer did not go out: {error}")
+
+    def _is_tried(self, update: ChatUpdate) -> bool:
+        """Counts a try; whether there is one left."""
+        place = f"{TRYING}{self.network.name}"
+        before = read_json(self.marks.get(place) or "{}")
+        tries = before.get("tries", 0) + 1 if before.get("update") == update.number else 1
+        self.marks.put(place, json.dumps({"update": update.number, "tries": tries}))
+        return bool(tries <= MAX_TRIES)
