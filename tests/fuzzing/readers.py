@@ -237,6 +237,7 @@ version: 1.0.0
 agents: builtin, command
 capabilities: docker
 notifies: yes
+polls: yes
 load: 0.5
 ---
 # n1

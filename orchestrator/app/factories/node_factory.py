@@ -245,7 +245,7 @@ def build_polling(parts: NodeParts, heartbeat: Heartbeat) -> PollingTurn | None:
 
 
 def build_page(
-    parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, notifies: bool, polls: bool
+    parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, notifies: bool, polls: bool = False
 ) -> NodePagePublisher:
     """What keeps this node's page true."""
     settings, usage = parts.settings, parts.stores.usage
