@@ -9,6 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from orchestrator.app.machine_settings import write_setting
+from orchestrator.core.settings import Settings
 from tests.acceptance.fleets import Fleet, command
 from tests.conftest import lacking
 from tests.databases import Server
@@ -33,6 +35,20 @@ def test_a_workers_home_is_disposable(tmp_path: Path, postgresql_server: Server)
             fleet.close()
 
 
+def _write_token(fleet: Fleet, token: str) -> None:
+    write_setting(Settings(home=fleet.folder / "vps"), "SHIFTBOOK_HQ_TOKEN", token)
+
+
+def _changed_token(fleet: Fleet, hq: dict[str, str]) -> None:
+    """The running worker takes up another token, names the variable, and tells the token to nobody."""
+    made = fleet.shiftbook("token", "new", "vps2", "--scope", "missions", "--json", node="hq", **hq)
+    token = json.loads(made)["token"]
+    _write_token(fleet, token)
+    told = "changed and taken up: SHIFTBOOK_HQ_TOKEN"
+    fleet.wait("the new token counts", lambda: any(event["text"] == told for event in fleet.events("vps")))
+    assert token not in fleet.words()
+
+
 def _scenario(fleet: Fleet, url: str) -> None:
     hq = {"FACTORY_ROLE": "HEADQUARTERS", "ACCEPT_DELEGATIONS": "false", "SHIFTBOOK_DATABASE_URL": url}
     made = fleet.shiftbook("token", "new", "vps", "--scope", "missions", "--json", node="hq", **hq)
@@ -41,7 +57,8 @@ def _scenario(fleet: Fleet, url: str) -> None:
     record = fleet.folder / "hq" / "http.json"
     fleet.wait("headquarters listens", record.exists)
     token, address = json.loads(made)["token"], json.loads(record.read_text(encoding="utf-8"))["url"]
-    worker = {"FACTORY_ROLE": "LOCAL_WORKER", "SHIFTBOOK_HQ_URL": address, "SHIFTBOOK_HQ_TOKEN": token}
+    worker = {"FACTORY_ROLE": "LOCAL_WORKER", "SHIFTBOOK_HQ_URL": address}
+    _write_token(fleet, token)
 
     def registered(node: str, env: dict[str, str]) -> list[str]:
         done = fleet.run("fleet", "registered", "--json", node=node, **env)
@@ -53,6 +70,8 @@ def _scenario(fleet: Fleet, url: str) -> None:
     fleet.wait("the first mission", lambda: fleet.missions().get("first", {}).get("status") == "done")
     fleet.wait("it is registered", lambda: registered("hq", hq) == ["vps"])
     fleet.wait("it has read who is", lambda: registered("vps", worker) == ["vps"])
+
+    _changed_token(fleet, hq)
 
     stranger = fleet.run("token", "list", node="vps", **worker, SHIFTBOOK_DATABASE_URL=url)
     assert stranger.returncode == 4, stranger.stderr
@@ -71,6 +90,7 @@ def _scenario(fleet: Fleet, url: str) -> None:
     fleet.shiftbook("fleet", "revoke", "vps", node="hq")
     shutil.rmtree(fleet.folder / "clone-vps", ignore_errors=True)
     fleet.shiftbook("join", str(fleet.bare), str(fleet.folder / "clone-vps"), node="vps", **worker)
+    _write_token(fleet, token)
     key = fleet.folder / "vps" / "keys" / "node.pub"
     fleet.shiftbook("fleet", "admit", "vps", "--role", "node", "--key", str(key), node="hq")
     fleet.start("vps", **worker)

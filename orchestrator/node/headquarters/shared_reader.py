@@ -1,4 +1,4 @@
-"""How does a worker come by what headquarters shares of its state? It asks at its start, and when that is past its time.
+"""How does a worker come by what headquarters shares of its state? It asks at its start, and when that is old.
 
 It asks by the line on which it registers, after a report that was taken: who is not let in is told so once, there.
 """

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.app.web_process import WebServer
+from missions.plain_data import read_json
+from orchestrator.app.web_process import RECORD_FILE, WebServer
+from tests.waiting import until
 
 
 def test_code_in_the_working_folder_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +32,29 @@ def test_code_in_the_working_folder_does_not_run(tmp_path: Path, monkeypatch: py
     server.stop()
     assert not (tmp_path / "ran").exists()
     assert "SHIFTBOOK_HTTP" in said.read_text(encoding="utf-8")
+
+
+def test_it_starts_anew_with_other_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process serves then, without a word of trouble; the node that started it lives on."""
+    home, told = tmp_path / "home", list[str]()
+    home.mkdir()
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(home))
+    monkeypatch.setenv("SHIFTBOOK_HTTP", "127.0.0.1:0")
+    monkeypatch.chdir(tmp_path)
+    server = WebServer(home, lambda _event, words, **_facts: told.append(words))
+
+    def pid() -> int:
+        try:
+            return int(read_json((home / RECORD_FILE).read_text(encoding="utf-8"))["pid"])
+        except (OSError, ValueError, KeyError):
+            return 0
+
+    server.start()
+    try:
+        until(pid)
+        first = pid()
+        server.renew()
+        until(lambda: pid() not in {0, first})
+    finally:
+        server.stop()
+    assert not [words for words in told if "ended" in words]
