@@ -22,6 +22,7 @@ from orchestrator.bench import headquarters, redis_bus, stampede
 from orchestrator.bench.growth import first_look, large_ledger
 from orchestrator.bench.result import Measurement, at_most, median
 from orchestrator.bench.testbed import BenchSetup, make_testbed
+from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.claims import claim_missions, prepare_claims, push_claims
 from orchestrator.ledger.transport import BEAT
 from sync.git import Git
@@ -35,13 +36,16 @@ WARM_UP_ROUNDS = 2
 MIB = 1024 * 1024
 
 
-def measure(finished: int = 0, over: str = "git") -> list[Measurement]:
+def measure(finished: int = 0, over: str = "git", postgres: str = "") -> list[Measurement]:
     """The promises of the bus; with `finished`, only how a ledger with so many finished missions does.
 
-    `over` is the bus that carries: git, or redis, which has a promise of its own.
+    `over` is the bus that carries: git, or redis, which has promises of its own; one of them beside `postgres`, the
+    address of a database.
     """
+    if postgres and over != "redis":
+        raise WrongSetting("--postgres", "it is compared with the Redis bus: add --bus redis")
     if over == "redis":
-        return redis_bus.measure()
+        return redis_bus.measure(postgres)
     if finished:
         with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
             return [

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from orchestrator.app.factories.bus_factory import open_mission_bus
+from orchestrator.bench import task_queue
 from orchestrator.bench.result import Measurement, median
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.ports.mission_bus import MissionBus
@@ -41,14 +42,18 @@ class BusOnServer(MissionBus, Protocol):
         """Closes its connections."""
 
 
-def measure() -> list[Measurement]:
-    """Missions a second, each published, claimed and ended by one worker. Raises WrongSetting without a server."""
+def measure(postgres: str = "") -> list[Measurement]:
+    """Missions a second, each published, claimed and ended by one worker; with the address of a database also beside a
+    task queue there. Raises WrongSetting without a server."""
     with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as name, _server(Path(name)) as bus:
         pairs = [(_timed(bus, _ours, number), _timed(bus, _bare, number)) for number in range(ROUNDS)]
-    return [
-        _result("missions published, claimed and ended over Redis", "a second", [(a[0], b[0]) for a, b in pairs]),
-        _result("the same by what it costs", "a second of processor time", [(a[1], b[1]) for a, b in pairs]),
-    ]
+        results = [
+            _result("missions published, claimed and ended over Redis", "a second", [(a[0], b[0]) for a, b in pairs]),
+            _result("the same by what it costs", "a second of processor time", [(a[1], b[1]) for a, b in pairs]),
+        ]
+        if postgres:
+            results.append(task_queue.measure(postgres, lambda number: _ours(bus, ROUNDS + number), MISSIONS))
+    return results
 
 
 def _result(name: str, unit: str, seconds: list[tuple[float, float]]) -> Measurement:

@@ -44,6 +44,12 @@ click.option(
     help="Which bus: git, or a Redis server that is started for it.",
 )(bus)
 click.option(
+    "--postgres",
+    default="",
+    metavar="URL",
+    help="With --bus redis: also beside a task queue in this database (a schema of its own, gone afterwards).",
+)(bus)
+click.option(
     "--finished",
     type=click.IntRange(0, 1_000_000),
     default=0,

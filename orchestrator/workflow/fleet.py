@@ -181,7 +181,6 @@ class Fleet:
         `beside` are files that it starts from, for the same commit.
         """
         from orchestrator.ledger.publish import LedgerChange, commit_change
-        from orchestrator.workflow.mission_text import first_words, mission_text
 
         said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))

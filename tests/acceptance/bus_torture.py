@@ -28,6 +28,7 @@ from tests.redis_server import RedisServer
 
 LEASE = 0.3
 PATIENCE = 120.0
+"""Seconds without a mission archived or a fault survived, after which a run is stuck."""
 FAULTS = ("kill", "older", "empty", "full", "disk", "failover", "pause", "worker_gone", "recorder_gone")
 
 
@@ -57,12 +58,15 @@ class BusTorture:
 
     def run(self) -> None:
         """Until every mission is archived, with all faults on the way; raises AssertionError if that never is."""
-        over = time.monotonic() + PATIENCE
+        over, before = time.monotonic() + PATIENCE, (0, 0)
         for _ in range(3):
             self._hire()
         waiting = list(self.names)
         until_fault = 3
         while not self._all_done() or sum(self.happened.values()) < self.faults:
+            stand = len(waiting), sum(self.happened.values())
+            if stand != before:
+                over, before = time.monotonic() + PATIENCE, stand
             assert time.monotonic() < over, self._state()
             waiting = self._publish(waiting)
             self._record()

@@ -33,9 +33,18 @@ EXTRA_MODULES: dict[str, frozenset[str]] = {
     "zeroconf": frozenset(),
     "psycopg": frozenset(),
     "redis": frozenset(
-        {"orchestrator/adapters/redis_bus/bus.py", "orchestrator/adapters/redis_bus/connection.py"},
+        {
+            "orchestrator/adapters/redis_bus/bus.py",
+            "orchestrator/adapters/redis_bus/condition.py",
+            "orchestrator/adapters/redis_bus/connection.py",
+            "orchestrator/adapters/redis_bus/script_lines.py",
+        },
     ),
     "telegram": frozenset({"orchestrator/adapters/telegram/bot_api.py"}),
+    "opentelemetry": frozenset(
+        {"orchestrator/adapters/telemetry/mission_ids.py", "orchestrator/adapters/telemetry/otel_tracer.py"}
+    ),
+    "procrastinate": frozenset(),
     "llama_cpp": frozenset(),
     "pyrage": frozenset(),
 }

@@ -90,6 +90,9 @@ PLACES = {
     "orchestrator/chat/handover/exchange.py": {"take_over", "file", "_work"},
     "orchestrator/mcp/service.py": {"file", "agent_author"},
     "orchestrator/workflow/attaching.py": {"_attachment"},
+    "orchestrator/adapters/telemetry/otel_tracer.py": {"_clean"},
+    "orchestrator/cli/fleet/bus.py": {"_row"},
+    "orchestrator/workflow/delegation/dead_letter_desk.py": {"letter_json"},
 }
 """Where things leave today: the functions that redact them, by module."""
 

@@ -1,4 +1,4 @@
-"""How is the Redis server that carries missions, and what is there to be told of it?"""
+"""In which condition is the Redis server that carries missions? A watch that looks at it when it is asked."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from orchestrator.core import tracing
 from orchestrator.core.errors import BusUnavailable, WrongSetting
@@ -27,6 +28,8 @@ from sync.backoff import Backoff
 
 RENEWALS = 4
 """How often a lease is renewed before it would run out."""
+TAKEOVER_LOOKS = 8
+"""How often in a lease a worker looks whether somebody fell silent: each look costs the server as much as a claim."""
 IDLE = Backoff(first=0.05, limit=1.0)
 """Seconds between two looks at a bus that has nothing."""
 AWAY = Backoff(first=0.5, limit=15.0)
@@ -52,6 +55,11 @@ class TakeoverGate:
     def is_open(self, now: float) -> bool:
         """Whether the bus has answered for a whole lease, without a gap."""
         return self._since is not None and now - self._since >= self.lease
+
+
+def in_a_thread(work: Callable[[], None], name: str) -> None:
+    """Has something done beside what else is done."""
+    threading.Thread(target=work, name=name, daemon=True).start()
 
 
 @dataclass
@@ -94,12 +102,16 @@ class BusWorker:
     """Whether it may take anything on now."""
     on_end: Callable[[], None] = lambda: None
     """Called when it has nothing left and takes nothing new."""
+    begin: Callable[[Callable[[], None], str], None] = in_a_thread
+    """How a task's work, of this name, is begun without being waited for."""
     wake: threading.Event = field(default_factory=threading.Event)
     draining: bool = False
     _works: list[_Work] = field(default_factory=list)
     _gate: TakeoverGate = field(init=False)
     _pause: float = 0.0
     _away: bool = False
+    _looked_over: float = float("-inf")
+    """When it looked last whether somebody fell silent."""
 
     def __post_init__(self) -> None:
         self._gate = TakeoverGate(self.lease)
@@ -127,11 +139,15 @@ class BusWorker:
             if self.draining and working and not self.at_work:
                 self.on_end()
             working = self.at_work
-            pace = AWAY if self._away else IDLE
-            self._pause = 0.0 if moved else pace.next(self._pause) if self._pause else pace.first
-            if self.wake.wait(self._pause):
+            if self.wake.wait(self.pause_after(moved=moved)):
                 self.wake.clear()
         self.leave()
+
+    def pause_after(self, *, moved: bool) -> float:
+        """Seconds until the next round, after one that did something or nothing."""
+        pace = AWAY if self._away else IDLE
+        self._pause = 0.0 if moved else pace.next(self._pause) if self._pause else pace.first
+        return self._pause
 
     def step(self) -> bool:
         """One round; whether anything was taken or handed in."""
@@ -162,8 +178,9 @@ class BusWorker:
         free = self.slots - len(self._works)
         if free <= 0 or self.draining or not self.takes():
             return False
-        taken = 0
-        if self._gate.is_open(self.clock()):  # begun before anything else is asked for: that may fail
+        taken, now = 0, self.clock()
+        if self._gate.is_open(now) and now - self._looked_over >= self.lease / TAKEOVER_LOOKS:
+            self._looked_over = now  # what it takes is begun before anything else is asked for: that may fail
             taken = self._start(self.bus.take_over(self.name, self.lease, free))
         if taken < free:
             taken += self._start(self.bus.claim(self.name, free - taken))
@@ -173,7 +190,7 @@ class BusWorker:
         for held in taken:
             work = _Work(held, begun=self.clock(), renewed=self.clock())
             self._works.append(work)
-            threading.Thread(target=self._work, args=(work,), name=f"bus-{held.job[:8]}", daemon=True).start()
+            self.begin(partial(self._work, work), f"bus-{held.job[:8]}")
         return len(taken)
 
     def _work(self, work: _Work) -> None:
