@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from orchestrator.adapters.database.engine import Database
+from orchestrator.adapters.database.engine import Database, lock_name
 from orchestrator.adapters.database.plain.statements import Rows, RunStatement
 
 
@@ -51,3 +51,7 @@ class _Statements:
         """The rows that it returns."""
         found = self.connection.execute(text(sql), values)
         return [tuple(row) for row in found] if found.returns_rows else []
+
+    def hold(self, what: str) -> None:
+        """As Database.hold."""
+        lock_name(self.connection, what)

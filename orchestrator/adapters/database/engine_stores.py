@@ -12,7 +12,6 @@ from orchestrator.adapters.database.engine import Database, open_database
 from orchestrator.adapters.database.engine_statements import EngineTransactions
 from orchestrator.adapters.database.operations import SqlSyncOps
 from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
-from orchestrator.adapters.database.push_subscriptions import SqlPushSubscriptions
 from orchestrator.adapters.database.registrations import SqlRegistrations
 from orchestrator.adapters.database.signals import SqlSignals
 from orchestrator.adapters.database.state_guard import guard
@@ -34,7 +33,6 @@ class EngineStores:
     paired: SqlPairedDevices
     pairings: SqlPairings
     sync_ops: SqlSyncOps
-    push: SqlPushSubscriptions
     registrations: SqlRegistrations
     signals: SqlSignals
     copies: DatabaseCopies
@@ -66,7 +64,6 @@ def open_engine_stores(
         paired=SqlPairedDevices(database=database, now=now),
         pairings=SqlPairings(database=database, now=now),
         sync_ops=operations,
-        push=SqlPushSubscriptions(database=database),
         registrations=SqlRegistrations(database=database),
         signals=SqlSignals(database=database),
         copies=DatabaseCopies(database=database),

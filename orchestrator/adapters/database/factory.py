@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.adapters.database.late_stores import LateStores
 from orchestrator.adapters.database.plain.outgoing import SqlCursors, SqlOutgoing
 from orchestrator.adapters.database.plain.ownership import admit
+from orchestrator.adapters.database.plain.push_subscriptions import SqlPushSubscriptions
 from orchestrator.adapters.database.plain.sqlite_file import SqliteFile, file_of, is_up_to_date
 from orchestrator.adapters.database.plain.usage_book import SqlUsageBook
 from orchestrator.core.ports.stores import Stores
@@ -67,7 +68,7 @@ def open_stores(
         pairings=late.store("pairings"),
         sync_ops=late.store("sync_ops"),
         outgoing=SqlOutgoing(database=direct),
-        push=late.store("push"),
+        push=SqlPushSubscriptions(database=direct),
         registrations=late.store("registrations"),
         signals=late.store("signals"),
         marks=SqlCursors(database=direct),

@@ -65,6 +65,7 @@ def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: di
         "stores = wiring.stores(settings)\n"
         "stores.outgoing.take(datetime.now(UTC), hold_seconds=1)\n"
         "stores.marks.get('x')\n"
+        "stores.push.every()\n"
         "stores.close()\n"
         "node.close()\n",
         env | {"FACTORY_ROLE": role},

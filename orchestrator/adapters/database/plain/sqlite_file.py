@@ -110,6 +110,9 @@ class _Statements:
         """The rows that it returns."""
         return self.connection.execute(sql, values).fetchall()
 
+    def hold(self, what: str) -> None:
+        """Every writer is alone already."""
+
 
 def _connect(path: Path) -> sqlite3.Connection:
     """A connection that any thread may use, one after the other; it makes no file."""

@@ -14,6 +14,9 @@ class RunStatement(Protocol):
     def __call__(self, sql: str, /, **values: object) -> Rows:
         """The rows that it returns, if any. Only values go into `values`, as `column_values` writes them."""
 
+    def hold(self, what: str) -> None:
+        """Lets nobody else past this line with the same word until the transaction ends."""
+
 
 class Transactions(Protocol):
     """A database in which plain SQL can be run; any thread may."""
