@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sync.errors import GitError, GitTimeout, ObjectMissing
@@ -178,7 +178,7 @@ class Git:
         """Standard output as stripped text."""
         return self.run(*args, codes=codes).decode("utf-8", "replace").strip()
 
-    def lines(self, *args: str) -> Iterator[str]:
+    def lines(self, *args: str) -> Generator[str, None, None]:
         """Lines of standard output as they come; whoever stops reading ends the command. Raises GitError."""
         process = subprocess.Popen(
             ["git", *self._settings, *args],

@@ -81,10 +81,8 @@ def _run(
     told_to_end = _install_signal_handlers(node, tell, web, supervisor)
     stops = [_watch_ledger(settings.ledger, node.jobs.wake.set)]
     stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.jobs.wake.set))
-    ear: HqEventClient | None = None
-    if settings.hq_url and not once:
-        ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.jobs.wake.set, tell)
-        stops.append(ear.start())
+    ear = _hq_events(settings, node, tell) if not once else None
+    stops += [ear.start()] if ear is not None else []
     if own is not None:
         stops.append(_follow_version(*own, node, tell, web))
     registrar = open_registrar(settings, node) if not once else None
@@ -153,6 +151,13 @@ def _pass_trial(dirs: VersionDirs, version: str, tell: Tell) -> None:
             tell("update", f"{version} has done its first round, and stays")
     except (OSError, OrchestratorError) as error:
         tell("update", f"{version} cannot say that it is well: {error}")
+
+
+def _hq_events(settings: Settings, node: Node, tell: Tell) -> HqEventClient | None:
+    """What hears that the ledger moved, where headquarters is known."""
+    if not settings.hq_url:
+        return None
+    return HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.jobs.wake.set, tell)
 
 
 def _write_capabilities(settings: Settings, node: Node, tell: Tell) -> None:

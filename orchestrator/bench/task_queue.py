@@ -76,10 +76,10 @@ async def _carried_by_queue(place: str, jobs: int) -> float:
     app: Any = App(connector=PsycopgConnector(conninfo=place, min_size=1, max_size=4))
     done: list[int] = []
 
-    @app.task(name="bench")
-    async def task(number: int, text: str) -> None:  # what is measured is how it comes here
+    async def note(number: int, text: str) -> None:  # what is measured is how it comes here
         done.append(number)
 
+    task = app.task(name="bench")(note)
     async with app.open_async():
         if not await app.check_connection_async():
             await app.schema_manager.apply_schema_async()

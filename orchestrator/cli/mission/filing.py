@@ -70,7 +70,7 @@ def new(
     if not body.strip() and not run_line and not of:
         raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
     chosen = load_settings()
-    stop_tracing = open_tracing(chosen.node, _tell_trouble)
+    stop_tracing = open_tracing(chosen.node, lambda event, sentence, **_facts: terminal.say(sentence, err=True))
     fleet = wiring.fleet(chosen)
     if of:
         from orchestrator.workflow.recurring.by_hand import mission_of_template
@@ -92,10 +92,6 @@ def new(
         terminal.say(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
         if why := fleet.mission(made).view.reason:
             terminal.say(f"it waits: {why}")
-
-
-def _tell_trouble(_event: str, sentence: str, **_facts: object) -> None:
-    terminal.say(sentence, err=True)
 
 
 def _attached(fleet: Fleet, paths: tuple[Path, ...]) -> AttachedFiles:
