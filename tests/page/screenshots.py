@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from orchestrator.app.demo import run_demo
 from orchestrator.app.demo_fleet import HQ, DemoFleet, running_demo_fleet
@@ -86,13 +87,18 @@ def other_faces(page: Page) -> list[str]:
         session.send(f"{domain}.enable")
     root = session.send("DOM.getDocument")["root"]["nodeId"]
     nodes = session.send("DOM.querySelectorAll", {"nodeId": root, "selector": "main *"})["nodeIds"]
-    used = {
-        font["familyName"]
-        for node in nodes
-        for font in session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
-    }
+    used: set[str] = set()
+    try:
+        for node in nodes:
+            fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+            used |= {font["familyName"] for font in fonts}
+    except PlaywrightError as error:
+        if "Could not find node" not in str(error):
+            raise
+        return ["what has changed meanwhile"]
+    finally:
+        session.detach()
     assert used, "nothing stands on the page"
-    session.detach()
     return sorted(name for name in used if not name.startswith(FACES))
 
 

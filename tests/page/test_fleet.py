@@ -85,7 +85,7 @@ def test_the_heartbeat_says_what_was_found_and_what_is_looked_at(phone: Tab, des
     main = phone.page.locator("main")
     expect(main.get_by_role("list", name="Found")).to_contain_text("a-typo")
     expect(main.get_by_role("list", name="What is looked at").get_by_role("listitem")).to_have_count(2)
-    expect(main).to_contain_text("every beat · one node · next")
+    expect(main).to_contain_text("Every beat · one node · next")
     expect(main).to_contain_text("did you mean disk?")
     expect(main).to_contain_text("1 of 20")
     assert phone.axe() == []

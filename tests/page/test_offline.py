@@ -30,6 +30,8 @@ def test_nothing_is_lost_while_the_node_is_away(
     with own.serving() as process:
         own.port = int(own.url.rpartition(":")[2])
         tab = open_tab(own, "phone")
+        tab.go("/missions")
+        expect(tab.page.get_by_role("link", name="Nightly dependency check")).to_be_visible()
         opened(tab)
         tab.go("/chat")
         say(tab, "Before.")
@@ -55,6 +57,7 @@ def test_nothing_is_lost_while_the_node_is_away(
 def _what_was_read_is_there(tab: Tab) -> None:
     """Every screen opens, loaded anew or gone to, and says that no node answers."""
     tab.load("/missions")
+    expect(tab.page.get_by_role("link", name="Nightly dependency check")).to_be_visible()
     for path in ("/", "/settings", "/fleet"):
         tab.go(path)
         tab.settled()

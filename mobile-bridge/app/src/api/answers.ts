@@ -11,6 +11,8 @@ export interface AnswerStore {
   read(path: string): Promise<KeptAnswer | null> | KeptAnswer | null;
   write(path: string, answer: KeptAnswer): Promise<void> | void;
   clear(): Promise<void> | void;
+  /** All of them, the oldest first; a store that outlives the page has no need to say. */
+  all?(): Iterable<[string, KeptAnswer]>;
 }
 
 const ROOF = 60;
@@ -27,5 +29,6 @@ export function memoryStore(): AnswerStore {
       if (kept.size > ROOF && !oldest.done) kept.delete(oldest.value);
     },
     clear: () => kept.clear(),
+    all: () => [...kept],
   };
 }

@@ -35,6 +35,18 @@ test('an answer that did not change is asked for by its ETag, and comes from wha
   assert.deepEqual([again.data.tip, again.from], ['a', 'node']);
 });
 
+test('what was answered before the lasting store was there is kept by it, too; another store begins empty', async () => {
+  answer(200, { tip: 'early' });
+  await get('/first');
+  const lasting = memoryStore();
+  setAnswerStore(lasting, { heir: true });
+  assert.deepEqual((await lasting.read('/first'))?.data, { tip: 'early' });
+  off();
+  assert.deepEqual([(await get<{ tip: string }>('/first')).data.tip, (await get('/first')).from], ['early', 'store']);
+  setAnswerStore(memoryStore());
+  await assert.rejects(get('/first'), Unreachable);
+});
+
 test('without a node the last answer is given, and said to be old', async () => {
   answer(200, { tip: 'a' });
   await get('/x');

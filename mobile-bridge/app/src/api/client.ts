@@ -18,9 +18,11 @@ export type Listener = (reached: boolean, milliseconds: number) => void;
 let answers: AnswerStore = memoryStore();
 const listeners = new Set<Listener>();
 
-/** Where answers are kept for times without a node; the offline store sets its own here. */
-export function setAnswerStore(store: AnswerStore): void {
+/** Where answers are kept for times without a node; the offline store sets its own here. `heir`: it keeps what was answered before it was there, too. */
+export function setAnswerStore(store: AnswerStore, { heir = false } = {}): void {
+  const before = heir ? (answers.all?.() ?? []) : [];
   answers = store;
+  for (const [path, answer] of before) void store.write(path, answer);
 }
 
 export function onRequest(listener: Listener): () => void {

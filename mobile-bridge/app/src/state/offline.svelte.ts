@@ -54,7 +54,7 @@ export async function startOffline(): Promise<void> {
     const store = await openStore(deviceName());
     Object.assign(offline, { store, mode: store.place.mode, why: store.place.why });
     const { outboxOf } = await import('../sync/outbox.ts');
-    setAnswerStore(answersIn(store));
+    setAnswerStore(answersIn(store), { heir: true }); // the first screen was read before the store was open
     setOutbox(outboxOf(store, () => wake()));
     store.onMoved(() => void refresh(store));
     on('sync', () => wake());
