@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Where it is set, each of the suite's thousand processes would compile the product anew, and each worker every test.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test quick nightly torture simulate load cancels tidy agents check lint types contracts house docs lock clean page page-types screenshots
+.PHONY: help demo test quick nightly torture simulate week load cancels tidy agents check lint types contracts house docs lock clean page page-types screenshots
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -42,6 +42,11 @@ torture: $(STAMP)  ## real nodes under a nemesis, and explorations of every inte
 
 simulate: $(STAMP)  ## a fleet in virtual time, with the code that real nodes run (SIMULATE_ARGS=--help)
 	@$(BIN)/python -m tests.simulation $(SIMULATE_ARGS)
+
+WEEK ?= week.json
+week: $(STAMP)  ## the simulated week: 1,000 nodes, 100,000 missions, seven days of virtual time; figures in WEEK=week.json
+	@time $(BIN)/python -m tests.simulation --nodes 1000 --missions 100000 --days 7 --pushes-a-minute 300 \
+		--beat-seconds 600 --fetch-seconds 300 600 --plot docs/images/scaling.svg --json >$(WEEK)
 
 LOAD_REQUESTS ?= 20000
 load: $(STAMP)  ## a served node under load from clients of every kind while its backend dies and returns (LOAD_REQUESTS=20000)

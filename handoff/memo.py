@@ -24,6 +24,9 @@ _TEXT_FIELDS = ("memo_id", "node", "mission", "task", "created")
 _SUCCESS_OUTCOMES = ("done", "success")
 _LIST_FIELDS = ("artifacts", "promotion_tags")
 _FIELD = re.compile(r"([a-z_]+):[ \t]*(.*)")
+_CREATED, _MEMO_ID = (
+    re.compile(rf'^[ \t]*{name}:[ \t]*"([^"\\\n]*)"[ \t]*$', re.MULTILINE) for name in ("created", "memo_id")
+)
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # YAML reads these only as escapes
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*(?=\s|\Z)")
 _BULLET = re.compile(r"(?:[-*+]|\d+[.)])[ \t]+(.*)")
@@ -62,6 +65,16 @@ def render_memo(memo: Memo) -> str:
         folded = [f"- {' '.join(item.split())}" for item in items if item.strip()]
         lines += [f"## {title}", "", *folded, ""] if folded else []
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def told_creation(text: str) -> tuple[str, str] | None:
+    """When a memo was made and its id, by its lines as `render_memo` writes them, so that a busy day's memos are put in
+    their order without reading each; None where only reading tells."""
+    front = text[: text.find("\n---", 1) + 1]
+    if not front.startswith("---\n") or front.splitlines() != front.split("\n")[:-1]:
+        return None
+    created, names = _CREATED.findall(front), _MEMO_ID.findall(front)
+    return (created[0], names[0]) if len(created) == len(names) == 1 else None
 
 
 def parse_memo(text: str) -> Memo:

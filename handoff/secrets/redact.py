@@ -48,6 +48,7 @@ _Span = tuple[int, int, str]  # start, end, kind
 _MARKER = re.compile(rf"\[redacted:({'|'.join(KINDS)}):[0-9a-f]{{6}}\]")
 _LONG = re.compile(r"\S{14,}")  # no format is shorter
 _LONGEST_NAMED = 512  # characters of a field's value that its name may make a secret
+_LONGEST_KEPT = 40  # characters of a field's name that is remembered
 _NESTED = 2  # how often base64 may stand within base64
 
 
@@ -82,14 +83,18 @@ def redact_values(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value).text
     if isinstance(value, Mapping):
-        clean = {_without_secrets(str(key)): redact_values(each) for key, each in value.items()}
+        clean = {_clean_name(str(key)): redact_values(each) for key, each in value.items()}
         return {key: _under_its_name(key, each, clean) for key, each in clean.items()}
     return [redact_values(each) for each in value] if isinstance(value, list | tuple) else value
 
 
+def _clean_name(name: str) -> str:
+    return _clean_short_name(name) if len(name) <= _LONGEST_KEPT else redact(name).text
+
+
 @lru_cache(maxsize=256)
-def _without_secrets(name: str) -> str:
-    """A field's name, of which there are few."""
+def _clean_short_name(name: str) -> str:
+    """Names of fields are few, and the same in every record."""
     return redact(name).text
 
 

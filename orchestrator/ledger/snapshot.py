@@ -88,6 +88,13 @@ class LedgerSnapshot:
         return tuple(held for held in self.claims.values() if held.claim.closed)
 
     @cached_property
+    def unclaimed(self) -> tuple[MissionFile, ...]:
+        """The open missions on which no claim stands, not even one that cannot be read."""
+        return tuple(
+            filed for name, filed in self.open.items() if name not in self.claims and name not in self.unreadable_claims
+        )
+
+    @cached_property
     def open_and_over(self) -> tuple[MissionFile, ...]:
         """Files among the open ones that say that their mission is over."""
         return tuple(filed for filed in self.open.values() if filed.mission.status in FINISHED)

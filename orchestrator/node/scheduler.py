@@ -305,10 +305,7 @@ class Scheduler:
         return over
 
     def _eligible(self, ledger: LedgerSnapshot, free: int) -> list[MissionFile]:
-        taken = ledger.claims.keys() | ledger.unreadable_claims.keys()
-        candidates = [
-            self.eligibility.with_assumed_agent(f.mission) for name, f in ledger.open.items() if name not in taken
-        ]
+        candidates = [self.eligibility.with_assumed_agent(filed.mission) for filed in ledger.unclaimed]
         needed = {name for mission in candidates for name in mission.depends_on}
         ready = choose(
             candidates,

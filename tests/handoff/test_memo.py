@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import tidy
-from handoff.memo import MAX_SUMMARY_CHARS, Memo, memo_from_result, memo_path, parse_memo, render_memo
+from handoff.memo import MAX_SUMMARY_CHARS, Memo, memo_from_result, memo_path, parse_memo, render_memo, told_creation
 from missions.archive_path import dated_path, day_of
 
 ODD = st.sampled_from(
@@ -44,6 +44,20 @@ MEMO = Memo(
 def test_a_memo_reads_back_as_it_was(memo: Memo) -> None:
     """Whatever the fields hold, writing and reading give the same memo."""
     assert parse_memo(render_memo(memo)) == memo
+
+
+@given(MEMOS)
+@settings(deadline=None)
+def test_its_time_and_id_are_told_without_reading_it(memo: Memo) -> None:
+    """For whatever nodes write; a file in which a line stands twice, or with escapes or other lines' ends, is read."""
+    text = render_memo(memo)
+    assert told_creation(text) in (None, (memo.created, memo.memo_id))
+    if text.isascii():
+        assert told_creation(text) == (memo.created, memo.memo_id)
+    assert told_creation(text.replace("node:", 'created: "2026"\nnode:', 1)) is None
+    assert told_creation(text.replace("-11-", "\\u002d11-", 1)) is None
+    assert told_creation(text.replace("\n", "\r\n")) is None
+    assert told_creation("") is None
 
 
 @given(MEMOS)

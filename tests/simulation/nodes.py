@@ -51,6 +51,8 @@ HQ_OFFER = {"node-0": NodeCapabilities(node="node-0", role=Role.HEADQUARTERS.val
 BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 AGENTS = frozenset({"builtin"})
 VIEWS = 8
+NO_THREAD = threading.Thread()
+"""That of every attempt: none is begun."""
 Idle = Callable[[LedgerSnapshot, Callable[[LedgerSnapshot], frozenset[str]]], frozenset[str]]
 """Of a ledger and of how it is found: the nodes that live and have a free slot."""
 Overdue = Mapping[str, tuple[HeldClaim, float]]
@@ -196,7 +198,7 @@ class VirtualAttempts(Attempts):
     def _start(self, taken: Assignment) -> None:
         name = taken.mission.name
         self.jobs.by_mission[name] = RunningJob(
-            held=taken.held, mission=taken.mission, thread=threading.Thread(), cancel_token=CancelToken()
+            held=taken.held, mission=taken.mission, thread=NO_THREAD, cancel_token=CancelToken()
         )
         self.work[name] = (taken, self.clock())
         self.begun(taken)

@@ -105,5 +105,5 @@ def _mean(ledger: LedgerSnapshot) -> Facts:
     for held in ledger.claims.values():
         if not held.claim.closed:
             running.setdefault(held.claim.node, []).append(held)
-    ready = any(f.mission.status in OPEN for name, f in ledger.open.items() if name not in ledger.claims)
+    ready = any(filed.mission.status in OPEN for filed in ledger.unclaimed)
     return Facts(ready=ready, duty=has_work(ledger), running=running)

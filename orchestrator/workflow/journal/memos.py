@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from handoff.errors import HandoffError
 from handoff.knowledge import (
@@ -18,7 +19,7 @@ from handoff.knowledge import (
     render_knowledge,
     with_lessons,
 )
-from handoff.memo import Memo, parse_memo
+from handoff.memo import Memo, parse_memo, told_creation
 from handoff.promotion import Lesson, apply_decision, lessons, update_knowledge
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
@@ -37,6 +38,9 @@ from sync.remote import ObjectStore, Oid
 
 MAX_MEMO_BYTES = 256 * 1024
 """Bytes of a memo or a lesson that is read; a larger one is told as unreadable."""
+
+READ_AT_ONCE = 500
+"""Files that are asked for together."""
 
 PORTFOLIO_PATH = path_of(Tier.PORTFOLIO)
 
@@ -73,12 +77,12 @@ class Memos:
         return list(self.newest(project))
 
     def newest(self, project: str | None = None) -> Iterator[MemoFile]:
-        """The same one after another: only the days that somebody wants to see are read."""
+        """The same one after another: only the days, and of those the memos, that somebody wants to see are read."""
         ledger = self.ledger()
         for _, folder, path in _memo_folders(ledger):
-            found = _parse_memos(ledger, _walk_markdown(ledger.store, folder, path))[0]
-            found.sort(key=lambda one: (one.memo.created, one.memo.memo_id), reverse=True)
-            yield from (one for one in found if project is None or one.project == project)
+            files = sorted(_walk_markdown(ledger.store, folder, path), key=_creation, reverse=True)
+            for file in files:
+                yield from (one for one in _parse_memos(ledger, [file])[0] if project in (None, one.project))
 
     def teaching(self) -> LessonCatalog:
         """What the fleet has learned."""
@@ -161,6 +165,18 @@ def _parse_memos(
     return found, bad
 
 
+def _creation(file: tuple[str, str]) -> tuple[str, str]:
+    """What a memo's file is sorted by: when it was made, and its id."""
+    told = told_creation(file[1])
+    if told is not None:
+        return told
+    try:
+        memo = parse_memo(file[1])
+    except HandoffError:
+        return "", ""
+    return memo.created, memo.memo_id
+
+
 def memo_count(ledger: LedgerSnapshot) -> int:
     """How many memos there are, without reading one."""
     return _count_files(ledger.store, find(ledger.store, ledger.tree, MEMO_FOLDER))
@@ -238,13 +254,23 @@ def _markdown_files(ledger: LedgerSnapshot, folder: str) -> Iterator[tuple[str, 
 
 
 def _walk_markdown(store: ObjectStore, tree: Oid, folder: str) -> Iterator[tuple[str, str]]:
-    """The same in one tree: a month of ten thousand memos is read once, not once for each."""
-    for name, inner in sorted(load_tree(store, tree).items()):
+    """The same in one tree: many are asked for at a time, because waiting for each costs more than reading it."""
+    listed = _listed_markdown(store, tree, folder)
+    while together := list(islice(listed, READ_AT_ONCE)):
+        store.warm(oid for _, oid in together)
+        for path, oid in together:
+            data = store.get(oid, MAX_MEMO_BYTES) if store.size(oid) <= MAX_MEMO_BYTES else b""
+            yield path, data.decode("utf-8", "replace")
+
+
+def _listed_markdown(store: ObjectStore, tree: Oid, folder: str) -> Iterator[tuple[str, Oid]]:
+    entries = sorted(load_tree(store, tree).items())
+    store.warm(inner.oid for _, inner in entries if inner.mode == TREE)
+    for name, inner in entries:
         if inner.mode == TREE:
-            yield from _walk_markdown(store, inner.oid, f"{folder}/{name}")
+            yield from _listed_markdown(store, inner.oid, f"{folder}/{name}")
         elif name.endswith(".md") and name.lower() != "readme.md" and inner.mode in (FILE, EXECUTABLE):
-            data = store.get(inner.oid, MAX_MEMO_BYTES) if store.size(inner.oid) <= MAX_MEMO_BYTES else b""
-            yield f"{folder}/{name}", data.decode("utf-8", "replace")
+            yield f"{folder}/{name}", inner.oid
 
 
 def _find_lesson(taught: LessonCatalog, name: str) -> Lesson | None:

@@ -452,3 +452,28 @@ def test_looking_on_shows_what_a_first_look_shows(steps: list[dict[str, str | No
         assert list(now.open) == list(fresh.open)
         assert now.quarantined == fresh.quarantined
         assert now.open_and_over == fresh.open_and_over
+
+
+def test_what_is_asked_about_all_is_worked_out_once_a_look() -> None:
+    """Which missions nobody holds, which claims have ended and which open files say that they are over: the same for
+    whoever asks in a round, and other values after the next claim."""
+    town = Town(
+        {
+            "missions/a.md": "a",
+            "missions/b.md": "b",
+            "missions/c.md": "c",
+            "missions/d.md": "---\nstatus: cancelled\n---\nd",
+        }
+    )
+    n1 = town.peer("n1")
+    n1.claim("a")
+    ended = n1.attempt("b")
+    blob = n1.bus.store.put("blob", b"no claim")
+    n1.bus.remote.push([RefUpdate(ref="refs/shiftbook/claim/c", expect=None, new=blob)])
+    ledger = n1.ledger()
+    assert [filed.mission.name for filed in ledger.unclaimed] == ["d"]
+    assert [filed.mission.name for filed in ledger.open_and_over] == ["d"]
+    assert [held.claim.mission for held in ledger.ended_claims] == [ended.claim.mission] == ["b"]
+    assert ledger.unclaimed is ledger.unclaimed
+    n1.claim("d")
+    assert n1.ledger().unclaimed == ()

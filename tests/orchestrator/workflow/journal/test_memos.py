@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from handoff.memo import Memo, memo_path, render_memo
 from handoff.promotion import LessonStanding
+from missions.mission import Mission, Quarantined
 from orchestrator.core.errors import NotFound, Refused
+from orchestrator.ledger.archive import Archive
 from orchestrator.workflow.journal.memos import MemoFile
+from sync.remote import Oid
 from tests.journals import memo, memos
 from tests.ledgers import Keys, Town
 
@@ -113,3 +119,51 @@ def test_a_memo_is_found_by_the_beginning_of_its_id() -> None:
     for word in ("m1", ""):
         with pytest.raises(NotFound):
             memos(ada).find(word)
+
+
+def _busy_day(count: int) -> dict[str, str]:
+    """A day's memos, each a second after the one before, in folders as nodes choose them, and one by hand."""
+    files = {}
+    for number in range(count):
+        made = Memo(
+            memo_id=f"b{number}-1",
+            node="desk",
+            mission=f"b{number}",
+            task="general_task",
+            summary="Done.",
+            created=f"2026-11-20T08:{number // 60:02}:{number % 60:02}Z",
+        )
+        files[memo_path(made)] = render_memo(made)
+    return files
+
+
+def test_the_newest_are_shown_without_reading_a_busy_days_others() -> None:
+    """Of three hundred memos of one day three are parsed, and three missions are looked for; whoever reads on gets all
+    of them in the order of when they were made."""
+    town = Town(_busy_day(300))
+    ada = town.peer("ada")
+    asked: list[str] = []
+
+    class Counting(Archive):
+        def mission(self, name: str) -> tuple[str, Oid, Mission | Quarantined] | None:
+            asked.append(name)
+            return super().mission(name)
+
+    ledger = replace(ada.ledger(), archive=Counting())
+    kept = replace(memos(ada), ledger=lambda: ledger)
+    assert [one.memo.memo_id for one in islice(kept.newest(), 3)] == ["b299-1", "b298-1", "b297-1"]
+    assert asked == ["b299", "b298", "b297"]
+    assert [one.memo.memo_id for one in kept.newest()] == [f"b{number}-1" for number in range(299, -1, -1)]
+
+
+def test_a_memo_that_a_person_wrote_stands_where_its_time_puts_it() -> None:
+    """Whatever its quotes and spaces; one that cannot be read is left out and moves no other."""
+    files = _busy_day(3)
+    plain = files[next(path for path in files if path.endswith("/b1-1.md"))]
+    by_hand = plain.replace("b1", "hand").replace(
+        'created: "2026-11-20T08:00:01Z"', 'created :  "2026-11-20T08:00:01\\u005a"'
+    )
+    folder = "memos/2026/11/20"
+    town = Town(files | {f"{folder}/hand.md": by_hand.replace("created :", "created:"), f"{folder}/odd.md": "---\nx\n"})
+    found = [one.memo.memo_id for one in memos(town.peer("ada")).newest()]
+    assert found == ["b2-1", "hand-1", "b1-1", "b0-1"]
