@@ -46,6 +46,7 @@ KINDS: tuple[str, ...] = (
 )
 _Span = tuple[int, int, str]  # start, end, kind
 _MARKER = re.compile(rf"\[redacted:({'|'.join(KINDS)}):[0-9a-f]{{6}}\]")
+_LITERALS = tuple((known.literal, known) for known in FORMATS)
 _LONG = re.compile(r"\S{14,}")  # no format is shorter
 _LONGEST_NAMED = 512  # characters of a field's value that its name may make a secret
 _LONGEST_KEPT = 40  # characters of a field's name that is remembered
@@ -177,8 +178,8 @@ def _spans(text: str, nested: int = 0) -> Iterator[_Span]:
 def _search(text: str, nested: int) -> Iterator[_Span]:
     yield from find_key_blocks(text)
     long = "\n".join(_LONG.findall(text))  # most lines of a log have none
-    for known in FORMATS if long else ():
-        if known.literal in long:
+    for literal, known in _LITERALS if long else ():
+        if literal in long:
             yield from _of_format(known, text)
     yield from find_credentials(text)
     yield from find_assigned_secrets(text)
