@@ -98,7 +98,7 @@ def _refuse_unprotected(settings: Settings) -> None:
 def _open_app(settings: Settings, port: int) -> gunicorn_server.ServedApp:
     house = open_app_services(settings)
     silence = start_announcing(settings, port, lambda why: _note("not announced", why))
-    stop_tracing = open_tracing(settings.node, lambda event, sentence, **_facts: _note(event, sentence))
+    stop_tracing = open_tracing(settings.node, _tell)
     closes = (silence, _renew_daily(settings), *house.drain, *house.close, stop_tracing)
     return gunicorn_server.ServedApp(
         app=create_app(house), drain=lambda: _call_all(house.drain), close=lambda: _call_all(closes)
@@ -107,6 +107,10 @@ def _open_app(settings: Settings, port: int) -> gunicorn_server.ServedApp:
 
 def _note(what: str, why: str) -> None:
     access_log.LOGGER.warning(what, extra={"facts": {"why": why}})
+
+
+def _tell(event: str, sentence: str, *, once: bool = False, **facts: object) -> None:
+    _note(event, sentence)
 
 
 def _call_all(each: tuple[Callable[[], None], ...]) -> None:

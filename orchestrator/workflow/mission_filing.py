@@ -70,6 +70,8 @@ class MissionRequest:
     caller: str = ""
     files: tuple[GivenFile, ...] = ()
     """The files that it comes with."""
+    trailer: str = ""
+    """A line for the commit's message."""
 
     @property
     def digest(self) -> str:
@@ -120,7 +122,8 @@ class MissionFiling:
             text = frontmatter.write(request.text, said) if said else request.text
         except Malformed as error:
             raise WrongSetting("text", error.reason) from error
-        trailer = f"{REQUEST_TRAILER}: {request.key_digest}" if request.key else ""
+        own = f"{REQUEST_TRAILER}: {request.key_digest}" if request.key else ""
+        trailer = "\n".join(filter(None, (own, request.trailer)))
         beside = attached.beside if attached else {}
         return fleet.new(text, {}, name=request.name, by=request.by, beside=beside, trailer=trailer)
 

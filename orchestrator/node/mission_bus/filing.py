@@ -6,7 +6,6 @@ out what was filed. This node's database remembers the same, and under which key
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +23,9 @@ from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReade
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.mission_bus.push_parts import push_in_parts
 from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text, read_envelope
+from orchestrator.workflow.delegation.filed_envelope import TRAILER, is_filed_under, is_there, key_digest
 from orchestrator.workflow.fleet import NO_MISSION
-from sync.objects import load_commit
 
-TRAILER = "Delegated"
 KEYS, OPEN_NAMES = "bus-key-", "bus-open-"
 """What the marks begin with: of keys, with a mission's name; of missions that wait for an answer, with key and job."""
 
@@ -112,8 +110,8 @@ class BusFiling:
             if self.marks.get(KEYS + digest) or lines.get(name) == digest or digest in lines.values():
                 verdicts[number] = ""
                 continue
-            taken = name in lines or path in files or self._is_there(ledger, name)
-            if taken and not self._is_filed_by(ledger, path, name, digest):
+            taken = name in lines or path in files or is_there(ledger, name)
+            if taken and not is_filed_under(ledger, name, envelope.key):
                 verdicts[number] = f"there is another mission {name} already: take another job_id"
                 continue
             verdicts[number] = "" if taken else _wrong(ledger, path, text)
@@ -124,16 +122,6 @@ class BusFiling:
         what = f"Mission: {next(iter(lines))}" if len(lines) == 1 else f"{len(lines)} missions over the bus"
         trailers = "\n".join(f"{TRAILER}: {name} {digest}" for name, digest in lines.items())
         return LedgerChange(files=files, message=f"{what}\n\n{trailers}")
-
-    def _is_there(self, ledger: LedgerSnapshot, name: str) -> bool:
-        broken = any(bad.name == name for bad in ledger.quarantined)
-        return broken or name in ledger.open or ledger.archived(name) is not None
-
-    def _is_filed_by(self, ledger: LedgerSnapshot, path: str, name: str, digest: str) -> bool:
-        """Whether the mission of that name came under this very key: the commit that brought it says so."""
-        wanted = f"\n{TRAILER}: {name} {digest}"
-        history = ledger.store.history(ledger.tip, path)
-        return any(wanted in load_commit(ledger.store, commit).message for commit in history)
 
 
 def _wrong(ledger: LedgerSnapshot, path: str, text: str) -> str:
@@ -146,11 +134,6 @@ def _wrong(ledger: LedgerSnapshot, path: str, text: str) -> str:
     if read.project is not None and read.project not in ledger.charter.projects:
         return f"unknown project {read.project}: fleet.toml has {', '.join(sorted(ledger.charter.projects)) or 'none'}"
     return ""
-
-
-def key_digest(key: str) -> str:
-    """An idempotency key as it is kept."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def forget_old_keys(marks: Cursors, before: datetime) -> int:

@@ -29,7 +29,7 @@ from orchestrator.core.ports.mission_bus import (
 from orchestrator.ledger.claims import ForeignEnding, close_unclaimed
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.node.mission_bus.filing import BusFiling, forget_old_keys, key_digest
+from orchestrator.node.mission_bus.filing import BusFiling, forget_old_keys
 from orchestrator.node.mission_bus.push_parts import push_in_parts
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
@@ -47,6 +47,7 @@ from orchestrator.workflow.delegation.envelope import (
     read_envelope,
     result_of,
 )
+from orchestrator.workflow.delegation.filed_envelope import key_digest
 from sync.backoff import Backoff
 from sync.errors import PushRefused, SyncError
 from sync.remote import Refs

@@ -8,10 +8,14 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel
 
+from missions import document
+from missions.mission import Quarantined
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.ledger_answers import ledger_moved, redacted
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
 from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text
+from orchestrator.workflow.delegation.filed_envelope import is_filed_under, trailer_line
 from orchestrator.workflow.delegation.history import delegation_row
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest, RequestLocks
 
@@ -50,14 +54,30 @@ def blueprint(_: AppServices) -> APIBlueprint:
         opened = services.fleet()
         marks = services.stores.marks if services.stores else None
         filing = MissionFiling(fleet=lambda: opened, marks=marks, locks=_LOCKS)
+        wanted = MissionRequest(
+            text=text,
+            name=body.mission,
+            by=who.name,
+            key=body.key,
+            caller=f"publish {who.key}",
+            trailer=trailer_line(body.mission, body.key),
+        )
         try:
-            wanted = MissionRequest(
-                text=text, name=body.mission, by=who.name, key=body.key, caller=f"publish {who.key}"
-            )
-            view = opened.mission(filing.file(wanted)).view
+            view = opened.mission(_filed_over_redis(opened.ledger(), body) or filing.file(wanted)).view
         finally:
             opened.bus.remote.close()
         ledger_moved()
         return jsonify(redacted(delegation_row(view.json()))), 202
 
     return routes
+
+
+def _filed_over_redis(ledger: LedgerSnapshot, envelope: DelegationEnvelope) -> str:
+    """The mission's name where this very envelope is in the ledger already, under its key: over the other way, or
+    before this machine's database was made anew; empty where it is not."""
+    name = envelope.mission
+    filed = ledger.open.get(name) or ledger.archived(name)
+    asked = document.read(f"{MISSIONS}/{name}.md", mission_text(envelope).encode())
+    if filed is None or isinstance(asked, Quarantined) or asked.body != filed.mission.body:
+        return ""  # another content under the same key is refused
+    return name if is_filed_under(ledger, name, envelope.key) else ""
