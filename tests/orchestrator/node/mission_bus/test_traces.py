@@ -56,7 +56,7 @@ def test_from_its_filing_to_its_fold(fleet: Fleet, out: InMemorySpanExporter) ->
 def test_a_task_that_fails_says_why(fleet: Fleet, out: InMemorySpanExporter) -> None:
     """Each attempt has its span; what is not filed has no first one."""
 
-    def fail(_job: TaskJob) -> None:
+    def fail(job: TaskJob) -> None:
         raise RuntimeError("no paper")
 
     fleet.bus.publish(envelope("a", max_retries=2), 1)
