@@ -1,9 +1,8 @@
 """Which secrets does an Infisical server keep for this node?
 
 Two requests of its REST API by httpx, which is here anyway: a machine identity logs in (universal auth), and one folder
-of one environment is listed. Its SDK does the same two and brings requests, boto3 and botocore with it, which are for
-identities of AWS alone (botocore's wheel has 15 MB), prints nothing of what it retries, and waits up to 15 s before it
-says that a server is not there.
+of one environment is listed. Its SDK makes the same two and brings requests, boto3 and botocore with it, which are for
+identities of AWS alone (17 MB as wheels), and waits about 15 s before it says that a server is not there.
 """
 
 from __future__ import annotations

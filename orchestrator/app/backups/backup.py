@@ -8,13 +8,11 @@ folder becomes what the backup holds, and what was there is kept beside it.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -26,7 +24,8 @@ from orchestrator.app import wiring
 from orchestrator.app.backups import archive
 from orchestrator.app.backups.archive import Manifest, OnBytesDone
 from orchestrator.app.backups.encryption import SUFFIX, decrypt, encrypt, is_encrypted, read_recipients
-from orchestrator.app.backups.secret_parts import SETTINGS_FILE, carry_over, is_private, without_secrets
+from orchestrator.app.backups.home_copy import DATABASE_PART, HOME_PREFIX, STAGE_PREFIX, copy_home, is_backup_part
+from orchestrator.app.backups.secret_parts import carry_over
 from orchestrator.app.kept_revocations import read_revocations
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.environment import load_settings
@@ -34,19 +33,6 @@ from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetti
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.core.time_text import format_utc
-
-DATABASE_PART, HOME_PREFIX = "database.db", "home/"
-STAGE_PREFIX = ".shiftbook-backup-"
-EXCLUDED = (
-    *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
-    *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
-    *("recall.db", "recall.db-*", "seen.json", "edits.json", "fleets"),  # what is seen and indexed of ledgers
-    *("beat",),  # which machine beats
-    *("*.lock", "*.new", "*.tmp", "node.pid", RECORD_FILE),  # a running process's own
-    *("http.log", "http.err", "nudge", "gate", "headquarters.json"),
-    f"{STAGE_PREFIX}*",
-)
-"""What lies in the home folder and is in no backup, as patterns of names. Anything else is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +68,6 @@ class RestoredBackup:
     carried: int = 0
 
 
-@dataclass(kw_only=True)
-class _Copying:
-    """What copying a home comes to."""
-
-    whole: bool
-    """With its secrets."""
-    databases: frozenset[str]
-    skipped: list[str] = field(default_factory=list)
-    left_out: int = 0
-
-
 def save(settings: Settings, target: Path, say: OnBytesDone, *, to: Sequence[str] = ()) -> SavedBackup:
     """Writes a backup to the file `target`, or into it if it is a folder; a node may run meanwhile.
 
@@ -117,7 +92,9 @@ def save(settings: Settings, target: Path, say: OnBytesDone, *, to: Sequence[str
             stage = Path(name, "parts")
             stage.mkdir()
             rows = stores.copies.save(stage / DATABASE_PART)
-            copied = _copy(home, stage / HOME_PREFIX, settings, whole=bool(readers))
+            copied = copy_home(
+                home, stage / HOME_PREFIX, settings.store_url.removeprefix("sqlite:///"), whole=bool(readers)
+            )
             about = Manifest(
                 version=__version__,
                 schema_revision=stores.copies.schema,
@@ -161,7 +138,7 @@ def restore(
                 raise WrongSetting(file.name, "it is encrypted: --identity KEYFILE opens it (of age or ssh)")
             decrypt(file, sealed / "packed.tar.gz", identity)
             file = sealed / "packed.tar.gz"
-        manifest = archive.unpack(file, stage, _is_backup_part, say)
+        manifest = archive.unpack(file, stage, is_backup_part, say)
         if not (stage / DATABASE_PART).is_file():
             raise WrongSetting(file.name, "it is no backup of a node: it holds no database")
         (stage / HOME_PREFIX).mkdir(mode=0o700, exist_ok=True)
@@ -190,55 +167,6 @@ def _translate_write_errors(path: Path) -> Iterator[None]:
         raise Refused(str(error)) from error
     except OSError as error:
         raise BackupFailed(f"no backup was written: {error.filename or path}: {error.strerror or error}") from error
-
-
-def _is_excluded(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in EXCLUDED)
-
-
-def _is_backup_part(name: str) -> bool:
-    """Whether a part is one that `save` writes: a foreign backup may not bring a clone with hooks, for example."""
-    top = name.removeprefix(HOME_PREFIX).partition("/")[0]
-    # folded: where letters' case does not count, LEDGER.GIT is the clone
-    return name == DATABASE_PART or (name.startswith(HOME_PREFIX) and not _is_excluded(top.casefold()))
-
-
-def _copy(home: Path, folder: Path, settings: Settings, *, whole: bool) -> _Copying:
-    """Copies what cannot be made again; says what is no file, and how much of it is secret and stays."""
-    own = settings.store_url.removeprefix("sqlite:///")
-    copying = _Copying(whole=whole, databases=frozenset({own, f"{own}-wal", f"{own}-shm"}))
-    for top in sorted(home.iterdir()):
-        if not _is_excluded(top.name):
-            _copy_one(top, folder / top.name, top.name, copying)
-    return copying
-
-
-def _copy_one(source: Path, target: Path, name: str, copying: _Copying) -> None:
-    if str(source) in copying.databases:
-        return
-    if source.is_dir() and not source.is_symlink():
-        for inner in sorted(source.iterdir()):
-            _copy_one(inner, target / inner.name, f"{name}/{inner.name}", copying)
-    elif source.is_file() and archive.is_inside(name):
-        if not copying.whole and is_private(name):
-            copying.left_out += 1
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _copy_file(source, target, name, copying)
-        except FileNotFoundError:
-            return  # a letter that was delivered in this moment
-    elif os.path.lexists(source):
-        copying.skipped.append(name)
-
-
-def _copy_file(source: Path, target: Path, name: str, copying: _Copying) -> None:
-    if copying.whole or name != SETTINGS_FILE:
-        target.write_bytes(source.read_bytes())
-        return
-    words, lines = without_secrets(source.read_text(encoding="utf-8"))
-    target.write_text(words, encoding="utf-8")
-    copying.left_out += lines
 
 
 @contextmanager

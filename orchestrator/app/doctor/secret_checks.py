@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from orchestrator.app.backups.secret_parts import PUBLIC_SUFFIXES, SECRET_FOLDERS
 from orchestrator.app.deployment.layout import CREDENTIALS
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.core.settings import Settings, secret_variables
@@ -43,9 +44,11 @@ def _secret_files(home: Path) -> Iterator[Path]:
     """The files that hold a secret, as far as this user may look."""
     if _holds_secret(home / ".env"):
         yield home / ".env"
-    for folder in (home / "keys", CREDENTIALS):
+    for folder in (*(home / name for name in SECRET_FOLDERS), CREDENTIALS):
         try:
-            yield from sorted(path for path in folder.iterdir() if path.suffix != ".pub" and path.is_file())
+            yield from sorted(
+                path for path in folder.iterdir() if path.suffix not in PUBLIC_SUFFIXES and path.is_file()
+            )
         except OSError:
             continue  # there is none, or this user may not look, which is well
     yield from (path for path in (home / "shiftbook.db",) if path.is_file())

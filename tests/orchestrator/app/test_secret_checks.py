@@ -28,7 +28,9 @@ def test_every_secret_is_known() -> None:
     assert secret == secret_variables() - {"SHIFTBOOK_DATABASE_URL"}
 
 
-@pytest.mark.parametrize("where", [".env", "keys/node", "shiftbook.db", "../credentials/SHIFTBOOK_GIT_TOKEN"])
+@pytest.mark.parametrize(
+    "where", [".env", "keys/node", "tls/node.key", "shiftbook.db", "../credentials/SHIFTBOOK_GIT_TOKEN"]
+)
 def test_world_readable(everybodys: Path, where: str) -> None:
     """Each file with a secret is named with what to do, and no longer once that was done."""
     home = everybodys / "home"
@@ -53,7 +55,12 @@ def test_no_secret(everybodys: Path) -> None:
     """What holds no secret may be read: settings, and public keys."""
     home = everybodys / "home"
     (home / "keys").mkdir(parents=True)
-    for path, text in ((home / ".env", "SHIFTBOOK_SLOTS=2\nHF_TOKEN=\n"), (home / "keys/node.pub", "ssh-ed25519 x")):
+    (home / "tls").mkdir()
+    for path, text in (
+        (home / ".env", "SHIFTBOOK_SLOTS=2\nHF_TOKEN=\n"),
+        (home / "keys/node.pub", "ssh-ed25519 x"),
+        (home / "tls/node.crt", "x"),
+    ):
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
     assert check_secrets(Settings(home=home)).health is CheckStatus.GOOD
