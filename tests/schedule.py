@@ -15,7 +15,10 @@ from typing import TypeVar
 TOGETHER = {
     "tests/page": ("tests/page/",),
     "tests/architecture": ("tests/architecture/",),
-    "tests/orchestrator/adapters/database": ("tests/orchestrator/adapters/database/",),
+    "tests/orchestrator/adapters/database": (
+        "tests/orchestrator/adapters/database/",
+        "tests/acceptance/test_global_state.py",
+    ),
     "tests/contracts/test_model.py": (
         "tests/contracts/test_model.py",
         "tests/orchestrator/adapters/models/",
