@@ -30,8 +30,8 @@ class Fleet:
     first: str = ""
     fresh: bool = False
     """Every process is the interpreter's own, as a person starts it, and not forked."""
-    listed: dict[tuple[str, ...], tuple[str, float, str]] = field(default_factory=dict)
-    """What `mission list` said: where the ledger stood, when, and its words."""
+    looked: dict[tuple[str, ...], tuple[str, float, str]] = field(default_factory=dict)
+    """What a command that only looks said: where the ledger stood, when, and its words."""
 
     @property
     def clone(self) -> Path:
@@ -171,22 +171,27 @@ class Fleet:
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def missions(self, *words: str) -> dict[str, dict[str, Any]]:
-        """`mission list --json` by name; for two seconds the same answer while nothing but beats has moved."""
-        stand, before = self._stand(), self.listed.get(words)
+        """`mission list --json` by name."""
+        found = self._looked("list", "--all", "--json", *words)
+        return {mission["name"]: mission for mission in json.loads(found)}
+
+    def show(self, name: str) -> dict[str, Any]:
+        """`mission show --json`."""
+        shown: dict[str, Any] = json.loads(self._looked("show", name, "--json"))
+        return shown
+
+    def _looked(self, *words: str) -> str:
+        """What `mission WORDS` says; for two seconds the same while nothing but beats has moved."""
+        stand, before = self._stand(), self.looked.get(words)
         if not stand or before is None or before[0] != stand or time.monotonic() - before[1] > 2:
-            out = self.shiftbook("mission", "list", "--all", "--json", *words, node=self.first)
-            before = self.listed[words] = (stand, time.monotonic(), out)
-        return {mission["name"]: mission for mission in json.loads(before[2])}
+            out = self.shiftbook("mission", *words, node=self.first)
+            before = self.looked[words] = (stand, time.monotonic(), out)
+        return before[2]
 
     def _stand(self) -> str:
         """Every ref of the ledger but the beats; empty where it is not one of ours."""
         refs = self.try_git("for-each-ref", folder=self.bare).stdout if self.bare.is_dir() else ""
         return "\n".join(line for line in refs.splitlines() if "refs/shiftbook/beat/" not in line)
-
-    def show(self, name: str) -> dict[str, Any]:
-        """`mission show --json`."""
-        shown: dict[str, Any] = json.loads(self.shiftbook("mission", "show", name, "--json", node=self.first))
-        return shown
 
     def words(self) -> str:
         """Everything that the nodes have said, for a failing test's message."""

@@ -26,6 +26,8 @@ INTEGER_FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: 
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of each scalar type of a value."""
 STRING, ARRAY = 8, 9
+LENGTH = struct.Struct("<Q")
+"""How long a string is, before it."""
 MAX_DIMENSIONS = 16
 MAX_DEPTH = 8
 """Lists in lists."""
@@ -128,8 +130,17 @@ class GgufReader:
             inner, count = self.take("IQ")
             if inner in SIZES:
                 self.at += SIZES[inner] * count
+            elif inner == STRING:
+                self._skip_texts(count)
             else:
                 for _ in range(count):
                     self.skip(inner, depth + 1)
         else:
             self.at += SIZES[kind]
+
+    def _skip_texts(self, count: int) -> None:
+        """Passes over strings: a vocabulary's hundred thousand, at each start of a node, so none is looked at."""
+        data, at, length = self.data, self.at, LENGTH.unpack_from
+        for _ in range(count):
+            at += LENGTH.size + length(data, at)[0]
+        self.at = at

@@ -69,6 +69,13 @@ def test_other_values_are_passed_over(tmp_path: Path) -> None:
     assert read_gguf_info(file(tmp_path, *between, CONTEXT, FAMILY, Q8)).context_tokens == 4096
 
 
+def test_a_vocabulary_is_passed_over_to_its_last_word(tmp_path: Path) -> None:
+    """What stands behind texts of every length, none among them, is read where it stands."""
+    words = "".join(f"{'x' * (n % 7)}|" for n in range(5000)).split("|")[:-1]
+    vocabulary = value("tokens", ARRAY, array(STRING, len(words), b"".join(map(text, words))))
+    assert read_gguf_info(file(tmp_path, vocabulary, FAMILY, CONTEXT)).context_tokens == 4096
+
+
 @pytest.mark.parametrize(
     ("values", "info"),
     [
@@ -107,6 +114,7 @@ DAMAGED = {
     "a list of no kind": value("a", ARRAY, array(77, 1)),
     "a list that ends nowhere": value("a", ARRAY, array(U32, HUGE)),
     "a list of texts that ends nowhere": value("a", ARRAY, array(STRING, HUGE)),
+    "a text in a list that ends nowhere": value("a", ARRAY, array(STRING, 2, text("x") + struct.pack("<Q", HUGE))),
     "lists in lists": value("a", ARRAY, array(ARRAY, 1) * 50_000),
 }
 
