@@ -88,8 +88,7 @@ def serve(listener: socket.socket, turn: IO[str]) -> tuple[Request, list[int]] |
             line, files, _, _ = socket.recv_fds(door, REQUEST_BYTES, MOST_FILES)
             if line and (pid := os.fork()) == 0:
                 signal.set_wakeup_fd(-1)
-                for each in (ended, wake, listener, *doors):
-                    each.detach()  # `become` closes all that is the server's; an object that is left open would warn
+                _leave(ended, wake, listener, *doors)
                 return Request(**json.loads(line)), files[1:]
             if line:
                 running[pid] = files[0]
@@ -98,9 +97,14 @@ def serve(listener: socket.socket, turn: IO[str]) -> tuple[Request, list[int]] |
             doors.discard(door)
             door.close()
             if not doors and _nobody_comes(listener, turn):
-                for each in (ended, wake, listener):
-                    each.close()
+                _leave(ended, wake, listener)
                 return None
+
+
+def _leave(*sockets: socket.socket) -> None:
+    """What is left open would warn: `become`, or the end of the process, closes it."""
+    for each in sockets:
+        each.detach()
 
 
 def _tell_begun(pid: int, files: list[int]) -> None:

@@ -324,7 +324,7 @@ def programs() -> tuple[Program, ...]:
     return tuple(known())
 
 
-def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable[str] = ()) -> dict[str, Agent]:
+def agents(settings: Settings, answers: Model, confined: Sandbox, *, held: Iterable[str] = ()) -> dict[str, Agent]:
     """The agents that work on this machine, by name. `held` is what the built-in one's tools may not do."""
     from orchestrator.adapters.agents.builtin import BuiltinAgent
     from orchestrator.adapters.agents.command import CommandAgent
@@ -334,7 +334,7 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
 
     if not settings.policy.takes_missions:
         return {}
-    confined, spaces = sandbox(required=required), workspaces(settings)
+    spaces = workspaces(settings)
     setups = project_setups(settings, confined, spaces)
     attempts = AttemptRunner(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)
     command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)

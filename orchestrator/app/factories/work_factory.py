@@ -19,7 +19,6 @@ from orchestrator.core.settings import Settings
 from orchestrator.execution.budget import BudgetTracker
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.cleanup import Cleanup
-from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.transport import BEAT
 from orchestrator.node import budget_and_disk
 from orchestrator.node.attempts import Attempts
@@ -56,8 +55,8 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
     `is_brought` says whether a bus has brought a mission to this node.
     """
     settings, link = parts.settings, parts.link
-    sandbox = wiring.sandbox(required=_sandbox_required(parts.charter))
-    agents = build_agents(parts)
+    sandbox = wiring.sandbox(required=parts.charter.trust.sandbox == "required")
+    agents = build_agents(parts, sandbox)
     divisions = parts.charter.divisions(settings.node)
     offer = build_capabilities(settings, agents, sandbox, competence_of(parts.model), divisions)
     folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
@@ -77,14 +76,10 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
     )
 
 
-def _sandbox_required(charter: FleetConfig) -> bool:
-    return charter.trust.sandbox == "required"
-
-
-def build_agents(parts: NodeParts) -> dict[str, Agent]:
+def build_agents(parts: NodeParts, sandbox: Sandbox) -> dict[str, Agent]:
     """The agents that work here, by name; those that need a model ask the node's."""
-    required, tools = _sandbox_required(parts.charter), parts.charter.tools
-    agents = wiring.agents(parts.settings, parts.model, required=required, held=(*tools.ask, *tools.deny))
+    tools = parts.charter.tools
+    agents = wiring.agents(parts.settings, parts.model, sandbox, held=(*tools.ask, *tools.deny))
     update = build_update_agent(parts.settings, parts.link)
     agents |= {update.name: update} if update is not None else {}
     if not parts.settings.policy.takes_missions:

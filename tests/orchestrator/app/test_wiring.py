@@ -34,7 +34,7 @@ def test_only_the_agents_that_were_chosen_are_offered(tmp_path: Path, monkeypatc
     offered = {}
     for chosen in ("", "codex"):
         settings = load_settings(home=tmp_path, agents=chosen)
-        offered[chosen] = wiring.agents(settings, wiring.model(settings), required=False).keys()
+        offered[chosen] = wiring.agents(settings, wiring.model(settings), wiring.sandbox(required=False)).keys()
     assert offered[""] >= {"codex", "claude", "command"}
     assert offered[""] - offered["codex"] >= {"claude"}
     assert offered["codex"] >= {"codex", "command"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,6 +30,7 @@ from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.outbox import Outbox
 from orchestrator.node.rounds.fold_duty import FOLD
 from sync.errors import BranchMissing
+from tests.conftest import require_program
 from tests.orchestrator.repositories import git
 
 Told = list[tuple[str, str]]
@@ -208,9 +210,22 @@ def test_capabilities_are_those_of_the_settings_and_the_agents(settings: Setting
 
 def test_a_machine_that_takes_no_work_has_no_agents(parts: NodeParts) -> None:
     """Reviews are work as well; where it takes some, the reviewer is among them."""
-    assert "review" in work_factory.build_agents(parts)
+    assert "review" in work_factory.build_agents(parts, NoSandbox())
     idle = replace(parts, settings=parts.settings.model_copy(update={"accept_delegations": False}))
-    assert work_factory.build_agents(idle) == {}
+    assert work_factory.build_agents(idle, NoSandbox()) == {}
+
+
+def test_the_sandbox_is_tried_once(parts: NodeParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever asks first, its agents or what it offers: each trial starts processes in namespaces of their own."""
+    calls, real = tmp_path / "calls", require_program("bwrap")
+    counting = tmp_path / "bin" / "bwrap"
+    counting.parent.mkdir()
+    counting.write_text(f'#!/bin/sh\necho called >> "{calls}"\nexec {real} "$@"\n')
+    counting.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{counting.parent}:{os.environ['PATH']}")
+    offer = work_factory.build_work(parts).offer
+    assert offer.agents >= {"builtin", "command"}
+    assert calls.read_text().splitlines() == ["called"] * 2, "whether namespaces can be forbidden, and as it is used"
 
 
 def test_the_budget_reads_this_nodes_database_and_knows_prices(parts: NodeParts) -> None:
