@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors
@@ -41,10 +40,12 @@ from orchestrator.api.slow_requests import (
 )
 from orchestrator.api.tls import TlsContext, is_tls, shake_hands, speaks_tls
 from orchestrator.api.web.access_log import LOGGER
-from orchestrator.api.web.problems import PROBLEM_TYPE
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
 from sync import files
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 SPARE_THREADS = 32
 """Threads beyond the streams: what is short must not wait for what is long."""
@@ -294,6 +295,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         """Tells a problem to somebody whose request never came to the app."""
         told = {"type": "about:blank", "title": status.phrase, "status": status}
         body = json.dumps(told | ({"detail": detail} if detail else {}))
+        from orchestrator.api.web.problems import PROBLEM_TYPE  # loaded with the app, in the worker
+
         head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: {PROBLEM_TYPE}\r\n"
         with contextlib.suppress(OSError):  # who sent that may be gone
             util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())

@@ -6,12 +6,9 @@ import threading
 from collections.abc import Callable
 
 from orchestrator.api import gunicorn_server, tls
-from orchestrator.api.app import create_app
 from orchestrator.api.auth.tokens import any_token_in_force
-from orchestrator.api.factory import open_app_services
 from orchestrator.api.web import access_log
 from orchestrator.app import wiring
-from orchestrator.app.devices.announcing import start_announcing
 from orchestrator.app.devices.device_keys import devices_installed, require_devices_extra
 from orchestrator.app.devices.own_authority import TLS_FOLDER, OwnAuthority
 from orchestrator.app.factories.tracer_factory import open_tracing
@@ -96,6 +93,11 @@ def _refuse_unprotected(settings: Settings) -> None:
 
 
 def _open_app(settings: Settings, port: int) -> gunicorn_server.ServedApp:
+    """Loads it, too: the process that holds the address, and waits, has none of it in its memory."""
+    from orchestrator.api.app import create_app
+    from orchestrator.api.factory import open_app_services
+    from orchestrator.app.devices.announcing import start_announcing
+
     house = open_app_services(settings)
     silence = start_announcing(settings, port, lambda why: _note("not announced", why))
     stop_tracing = open_tracing(settings.node, _tell)

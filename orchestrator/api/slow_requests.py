@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gunicorn.http.unreader import SocketUnreader
-from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.tls import is_tls
 
@@ -59,6 +58,8 @@ class SlowReaders:
     @contextmanager
     def waiting(self, address: str) -> Iterator[None]:
         """Waits here. Raises ServiceUnavailable where too many wait already."""
+        from werkzeug.exceptions import ServiceUnavailable  # loaded with the app, in the worker
+
         with self._lock:
             if self._waiting[address] >= self.each or self._waiting.total() >= self.total:
                 raise ServiceUnavailable("too many requests come in slowly: send this one again", retry_after=2)
@@ -123,6 +124,8 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no 
             return None
 
     def _wait(self) -> None:
+        from werkzeug.exceptions import ServiceUnavailable
+
         left = self._began + self._patience + self._bytes / LEAST_RATE - time.monotonic()
         usual = self._over_tls and self.sock.waits
         draining: float | None = None if usual else self.sock.gettimeout()  # nobody is left who could be answered

@@ -12,10 +12,10 @@ import traceback
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
-
-from orchestrator.api.web.metrics import request_timer, route_of
+if TYPE_CHECKING:
+    from flask import Flask, Response  # not loaded by the process that only holds the address
 
 LOGGER = logging.getLogger("shiftbook.http")
 LOGGER.addHandler(logging.NullHandler())  # without a handler Python prints errors with their words
@@ -48,6 +48,9 @@ def log_to_file(path: Path) -> None:
 
 def install(app: Flask) -> None:
     """Writes a line for every request, when its last byte is out. After `metrics.install`."""
+    from flask import g, request
+
+    from orchestrator.api.web.metrics import request_timer, route_of
 
     @app.after_request
     def note(answer: Response) -> Response:

@@ -70,12 +70,13 @@ class SharedLedger:
     judging: threading.RLock = field(default_factory=threading.RLock)
     """Held while the door's Trust is asked, which remembers what it judged, for one thread at a time."""
 
-    def look(self) -> LedgerLook:
-        """The ledger as it is, or was a moment ago. Raises what reading it raises where it was never read."""
+    def look(self, *, max_age: float | None = None) -> LedgerLook:
+        """The ledger as it is, or was a moment ago; with `max_age`, no more seconds ago than that, as long as nothing
+        says that it moved. Raises what reading it raises where it was never read."""
         wanted = self._signs()
         for _ in range(2):  # a look that had begun before the last sign shows what was before it
             with self._lock:
-                if self._look is not None and self._fresh():
+                if self._look is not None and self._fresh(self.max_age if max_age is None else max_age):
                     return self._look
                 if self._looking is None:
                     self._looking = threading.Event()
@@ -106,9 +107,9 @@ class SharedLedger:
         if self._door is not None:
             self._door.bus.remote.close()
 
-    def _fresh(self) -> bool:
+    def _fresh(self, max_age: float) -> bool:
         when, heard = self._taken
-        return self._signs() == heard and self.clock() - when < self.max_age
+        return self._signs() == heard and self.clock() - when < max_age
 
     def _signs(self) -> int:
         return self.moved() + self._changes

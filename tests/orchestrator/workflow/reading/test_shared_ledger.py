@@ -74,6 +74,21 @@ def test_many_readers_are_one_look(scene: Scene) -> None:
     assert again is looks[0], "nothing moved: what was read and worked out stays"
 
 
+def test_who_can_do_with_an_older_look_gets_it(scene: Scene) -> None:
+    """Until it is older than that, or something says that the ledger moved; for others it is as old as ever."""
+    first = scene.shared.look()
+    scene.ticks.at += 30
+    assert scene.shared.look(max_age=31) is first
+    assert scene.fleet.asked == 1
+    scene.shared.look()
+    assert scene.fleet.asked == 2
+    scene.ticks.at += 61
+    scene.shared.look(max_age=60)
+    scene.rang[0] += 1
+    scene.shared.look(max_age=60)
+    assert scene.fleet.asked == 4
+
+
 def test_a_new_version_is_another_one(scene: Scene) -> None:
     """Of the branch, and of a claim."""
     first = scene.shared.look()

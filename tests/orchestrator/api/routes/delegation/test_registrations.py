@@ -67,6 +67,21 @@ def test_nobody_speaks_for_a_node_but_its_key(hq: Headquarters, by: str | None) 
     assert hq.rows() == {}
 
 
+def test_who_was_let_in_or_put_out_a_moment_ago_is(
+    serve: Callable[..., ServedFleet], keys: Keys, tmp_path: Path
+) -> None:
+    """Keys are looked up once a minute for all reports; one that they do not know is looked up again."""
+    nodes = Keys(folder=tmp_path / "nodes")
+    ada = keys.signers(ada=["admin", "author"])
+    hq = Headquarters(serve({"allowed_signers": ada + nodes.signers(laptop=["node"])}, ledger="x"), nodes)
+    assert hq.post(status()).status_code == 200
+    assert hq.post(status(node="new"), by="new").status_code == 403
+    hq.fleet.push({"allowed_signers": ada + nodes.signers(laptop=["node"], new=["node"])})
+    assert hq.post(status(node="new"), by="new").status_code == 200
+    hq.fleet.push({"allowed_signers": ada + nodes.signers(laptop=["node"])})
+    assert hq.post(status(2, node="new"), by="new").status_code == 403
+
+
 def test_a_recorded_report_is_not_the_word_of_today(hq: Headquarters) -> None:
     """The same again, an older one, one whose number was changed under the signature: refused, with the last number."""
     old, new = status(5), status(6)
