@@ -32,8 +32,9 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
 def preload() -> None:
     """Imports all modules that hold tests, rewritten as pytest does; what fails there, the workers tell."""
     os.chdir(sys.argv[3])
+    cache = Path(sys.argv[2]).with_name("cache")  # what failed before is the run's to remember
     with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
-        pytest.main([*sys.argv[4:], "-p", "no:cacheprovider", "-n", "0", "--collect-only", "-qqq"])
+        pytest.main([*sys.argv[4:], "-o", f"cache_dir={cache}", "-n", "0", "--collect-only", "-qqq"])
 
 
 def work() -> None:
