@@ -16,13 +16,14 @@ from tests.page.chat_model import ChatModel
 from tests.page.desk import Desk
 from tests.page.firefox import Firefox, firefox
 from tests.page.nodes import begin, confirm
-from tests.page.store import CONTROLLED
+from tests.page.store import CALL, CONTROLLED
 from tests.page.test_offline import said_at
 from tests.waiting import until
 
 pytestmark = pytest.mark.nightly
 PATHS = ("", "missions", "review", "chat", "desk", "handoff", "log", "fleet", "heartbeat", "devices", "conflicts")
 MESSAGE = "//label[normalize-space(.)='Message']/following::textarea[1]"
+KEPT = f"({CALL})(['readAnswer', ['/api/v1/missions?limit=100']])"
 DEVICE_MAY = ["look", "chat", "missions", "approvals", "sync"]
 
 
@@ -68,6 +69,7 @@ def test_pair_talk_go_offline_write_and_come_back(program: str, served: Desk, tm
             paired(window, served)
             window.load("/missions")
             window.shows("Fix the auth bug")
+            window.until(KEPT, "the list is kept")
             window.load("/chat")
             window.until(CONTROLLED)
             say(window, "Before.")
