@@ -1,4 +1,4 @@
-"""How does a machine that has just cloned a ledger get its private clone of it without bringing everything again?
+"""A mirror, this machine's private clone of a ledger: how is it seeded from a clone just made, and not fetched?
 
 Objects never change, so both clones may be the same files: they are linked, or copied where the disk is another one.
 Whoever deletes one clone, or has git pack it anew, takes nothing from the other.

@@ -25,9 +25,9 @@ def leave_out_finished(git: Git, folders: frozenset[str] = LEFT_OUT) -> list[str
     """Tells a clone without any files yet which it is to have. Returns what was done, in words; nothing in a ledger
     whose finished missions are few."""
     listed = git.lines("ls-tree", "-r", "--name-only", "HEAD", "--", ARCHIVE_FOLDER)
-    if sum(1 for _ in islice(listed, MAX_WRITTEN_FILES + 1)) <= MAX_WRITTEN_FILES:
+    if not any(True for _ in islice(listed, MAX_WRITTEN_FILES, None)):
         return []
-    listed.close()
+    del listed  # which ends the command
     top = git.text("ls-tree", "-d", "--name-only", "-z", "HEAD").split("\0")
     whole = [name for name in top if name and name not in folders]
     # Of a folder above one that is named, git has the files and no other folder: so it is for the open missions.
