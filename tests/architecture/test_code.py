@@ -105,7 +105,7 @@ def test_what_is_the_same_is_said_once() -> None:
 
 OWN_PLAIN_DATA = {
     "missions/plain_data.py": "the one place where others' JSON and TOML are read",
-    "orchestrator/adapters/database/column_types.py": "columns that this program wrote, half characters included",
+    "orchestrator/adapters/database/plain/column_values.py": "columns that this program wrote, half characters, too",
     "orchestrator/adapters/models/xllamacpp_process.py": "its parent's line; a program that imports nothing of ours",
     "sync/own_commits.py": "this machine's own file; sync knows no other room",
     "sync/worktree.py": "this machine's own file; sync knows no other room",

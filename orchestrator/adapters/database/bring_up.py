@@ -1,8 +1,8 @@
 """How is a database made, or brought up to this program's schema, without the process that uses it keeping what did it?
 
-SQLAlchemy and Alembic take 40 MiB that Python never gives back, and a node needs them once in a release. So a process
-that ends does it: `python -m orchestrator.adapters.database.bring_up`, with the URL on its standard input, where nobody
-can read it. If it fails, opening the database fails in the same way and says why.
+To bring it up, SQLAlchemy and Alembic take 40 MiB that Python never gives back, and a node needs them once a release.
+So a process that ends does it: `python -m orchestrator.adapters.database.bring_up`, with the URL on its standard input,
+where nobody can read it. If it fails, opening the database fails in the same way and says why.
 """
 
 from __future__ import annotations

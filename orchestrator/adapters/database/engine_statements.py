@@ -1,4 +1,4 @@
-"""How is plain SQL run where SQLAlchemy is loaded anyway: on PostgreSQL, or on SQLite by a URL with options?"""
+"""How are statements in plain SQL run where an engine is open anyway, as on PostgreSQL?"""
 
 from __future__ import annotations
 

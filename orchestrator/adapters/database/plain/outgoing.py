@@ -1,4 +1,4 @@
-"""What waits in the outbox, and up to which mark was something read? The tables are in `outbox_and_marks`."""
+"""What is outgoing, and up to which mark was something read? The tables are in `outbox_and_marks`."""
 
 from __future__ import annotations
 

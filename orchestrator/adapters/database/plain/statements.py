@@ -1,4 +1,4 @@
-"""How is SQL that is written once run on each database? In a transaction, with `:name` for each value."""
+"""How are statements that are written once run on each database? In a transaction, with `:name` for each value."""
 
 from __future__ import annotations
 
