@@ -145,7 +145,8 @@ def earlier_steps(ledger: LedgerSnapshot, mission: Mission) -> list[Mission]:
 
 def current_rolls(ledger: LedgerSnapshot) -> list[UpdateRoll]:
     """The rolls that are not over, whoever filed them; more than one only where two admins filed at once."""
-    waiting = {n: f.mission for n, f in ledger.open.items() if f.mission.task == UPDATE_TASK and f.mission.to}
+    every = {n: f.mission for n, f in ledger.open.items() if f.mission.task == UPDATE_TASK and f.mission.to}
+    waiting = {n: mission for n, mission in every.items() if mission.status not in FINISHED}  # until they are archived
     last = waiting.keys() - {name for mission in waiting.values() for name in mission.depends_on}
     rolls = []
     for name in sorted(last):

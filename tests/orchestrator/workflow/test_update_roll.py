@@ -207,3 +207,16 @@ def test_a_node_that_was_installed_otherwise_does_not_take_it() -> None:
     able = NodeCapabilities(node="desk", role="", agents=agents, tasks=frozenset({UPDATE_TASK}))
     assert ineligible_reason(mission, able) is None
     assert ineligible_reason(mission, NodeCapabilities(**{**able.__dict__, "node": "vps"})) == "meant for desk"
+
+
+def test_what_was_called_off_keeps_nobody_from_the_next(town: Town, keys: Keys) -> None:
+    """Also before its files are in the archive."""
+    filed(town, keys, "desk", "vps")
+    anna = town.peer("anna", key=keys["anna"])
+    for node in ("vps", "desk"):
+        path = f"missions/update-v1-2-0-{node}.md"
+        anna.push({path: anna.text(path).replace("priority: 9", "priority: 9\nstatus: cancelled")})
+    assert current_rolls(anna.ledger()) == []
+    assert rolls(town, keys, "anna").open_steps() == []
+    filed(town, keys, "vps", release="v1.3.0")
+    assert [roll.says for roll in current_rolls(anna.ledger())] == ["update to v1.3.0: vps waiting"]
