@@ -62,6 +62,6 @@ def test_bad_words_are_one_clear_line(two: Fleet) -> None:
 def test_mission_new_files_no_update(two: Fleet) -> None:
     """Nor does any door; it names the command that does."""
     text = f"---\ntask: {UPDATE_TASK}\nto: [desk]\nrelease: v1.2.0\n---\nGo.\n"
-    done = two.run("mission", "new", text, node="hq")
+    done = two.run("mission", "new", "--", text, node="hq")
     assert done.returncode == 4
     assert "shiftbook update --fleet --to v1.2.0" in " ".join(done.stderr.split())
