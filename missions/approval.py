@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
-
 from missions.agent_trust import TrustScore, TrustTier, TrustWeights
+from missions.declared.value_rules import Limits
 from missions.field_types import Commit
 from missions.path_scope import outside_scope
 
@@ -24,9 +23,9 @@ MAX_PATH_CHARS = 1024
 MAX_COUNT = 10**9
 """Most lines, and most USD: what cannot be a sensible number is refused before anybody reckons with it."""
 
-_Path = Annotated[str, Field(max_length=MAX_PATH_CHARS)]
-_Paths = Annotated[tuple[_Path, ...], Field(max_length=10_000)]
-_Lines = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+_Path = Annotated[str, Limits(max_length=MAX_PATH_CHARS)]
+_Paths = Annotated[tuple[_Path, ...], Limits(max_length=10_000)]
+_Lines = Annotated[int, Limits(ge=0, le=MAX_COUNT)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class ChangeFacts:
     what is read: a record's node may be hostile.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
     files: _Paths | None = None
     added: _Lines | None = None
@@ -47,9 +46,9 @@ class ChangeFacts:
     modes: _Paths | None = None
     executables: _Paths | None = None
     links: _Paths | None = None
-    cost_usd: Annotated[float, Field(ge=0, le=MAX_COUNT)] | None = None
+    cost_usd: Annotated[float, Limits(ge=0, le=MAX_COUNT)] | None = None
     tested: bool | None = None
-    denials: Annotated[tuple[str, ...], Field(max_length=10_000)] | None = None
+    denials: Annotated[tuple[str, ...], Limits(max_length=10_000)] | None = None
     commit: Commit | None = None
     base: Commit | None = None
 

@@ -6,8 +6,12 @@ capabilities that the rules name. What only a person may write is not taken over
 
 from __future__ import annotations
 
-from missions.approval import ChildLimits
+from typing import TYPE_CHECKING
+
 from missions.mission import Mission
+
+if TYPE_CHECKING:
+    from missions.approval import ChildLimits
 
 PROPOSABLE_FIELDS = (
     "title",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
 from missions import frontmatter
+from missions.declared.plain_values import WrongValues, assembled
 from missions.errors import BadName, escape_surrogates
 from missions.fields import NODE_FIELDS, explain, explain_all, read_fields
 from missions.frontmatter import Malformed, Scalar
@@ -51,7 +50,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
         return Quarantined(name=stem, path=path, reason=str(error), hint="rename the file")
     except Malformed as error:
         return Quarantined(name=slug(stem), path=path, reason=error.reason, line=error.line)
-    except ValidationError as error:
+    except WrongValues as error:
         reason, line = explain(error, block.lines)
         return Quarantined(name=name, path=path, reason=escape_surrogates(reason), line=line)
 
@@ -64,7 +63,7 @@ def field_problems(data: bytes) -> list[tuple[str, int | None]]:
         return []
     try:
         read_fields(block.fields)
-    except ValidationError as error:
+    except WrongValues as error:
         return [(escape_surrogates(reason), line) for reason, line in explain_all(error, block.lines)]
     return []
 
@@ -83,8 +82,9 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
         raise Malformed("the file is empty: write what is to be done", None)
     retries = fields.max_retries if fields.max_retries is not None else (1 if agent in _TRIED_ONCE else 3)
     projectless = (fields.project or "").strip().lower() == NO_PROJECT
-    return Mission(
-        **vars(fields)
+    return assembled(
+        Mission,
+        vars(fields)
         | {
             "name": name,
             "title": title,
@@ -93,7 +93,7 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
             "project": None if projectless else fields.project,
             "projectless": projectless,
             "max_retries": retries,
-        }
+        },
     )
 
 

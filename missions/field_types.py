@@ -13,9 +13,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
-
+from missions.declared.value_rules import After, Before, Limits
 from missions.one_line import shorten
 from missions.spelling import instead_of
 
@@ -88,12 +86,12 @@ def _whole_number(value: Any) -> Any:
 
 def _amount(value: Any) -> Any:
     if isinstance(value, bool):
-        raise PydanticCustomError("float_type", "not an amount")
+        raise wrong_value("float_type", "not an amount")
     word = _plain(value).strip() if isinstance(value, str) else value
     if isinstance(word, str):
         _refuse_padded(word)
         if not _AMOUNT.fullmatch(word):
-            raise PydanticCustomError("float_type", "not an amount")
+            raise wrong_value("float_type", "not an amount")
         return float(word)
     return word
 
@@ -204,7 +202,14 @@ def word_of(value: str, known: tuple[str, ...]) -> str | None:
     return next((word for word in known if word == plain), None)
 
 
-def one_of(known: tuple[str, ...], what: str = "value") -> AfterValidator:
+def wrong_value(kind: str, says: str) -> ValueError:
+    """What a rule raises to have it told as pydantic tells errors of this kind."""
+    from pydantic_core import PydanticCustomError
+
+    return PydanticCustomError(kind, says)
+
+
+def one_of(known: tuple[str, ...], what: str = "value") -> After:
     """Only these words."""
 
     def check(value: str) -> str:
@@ -213,16 +218,16 @@ def one_of(known: tuple[str, ...], what: str = "value") -> AfterValidator:
             raise ValueError(f"unknown {what} {value!r}: {instead_of(value, known)}")
         return word
 
-    return AfterValidator(check)
+    return After(check)
 
 
-Name = Annotated[str, BeforeValidator(_unquoted)]
-Command = Annotated[str, AfterValidator(_not_curly)]
-StringList = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-Globs = Annotated[tuple[str, ...], BeforeValidator(_scope_items), AfterValidator(_inside)]
-UtcTime = Annotated[AwareDatetime, BeforeValidator(_with_time_zone), AfterValidator(_in_utc)]
-Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_whole_number)]
-Count = Annotated[WholeNumber, Field(ge=0)]
-SmallCount = Annotated[WholeNumber, Field(ge=0, le=1000)]
-Amount = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_amount)]
+Name = Annotated[str, Before(_unquoted)]
+Command = Annotated[str, After(_not_curly)]
+StringList = Annotated[tuple[str, ...], Before(_as_list)]
+Globs = Annotated[tuple[str, ...], Before(_scope_items), After(_inside)]
+UtcTime = Annotated[datetime, Before(_with_time_zone), After(_in_utc)]
+Commit = Annotated[str, Limits(pattern=r"^[0-9a-f]{40}$")]
+WholeNumber = Annotated[int, Limits(strict=True), Before(_whole_number)]
+Count = Annotated[WholeNumber, Limits(ge=0)]
+SmallCount = Annotated[WholeNumber, Limits(ge=0, le=1000)]
+Amount = Annotated[float, Limits(allow_inf_nan=False), Before(_amount)]

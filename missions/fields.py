@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from missions.declared.plain_values import WrongValues, hints, json_schema, read_values
 from missions.field_types import Help, Shown, Writer
 from missions.mission import MissionFields, Status
 from missions.one_line import shorten
@@ -17,9 +15,7 @@ from missions.spelling import did_you_mean
 from missions.template_fields import TEMPLATE_FIELDS, TEMPLATES_FOLDER
 
 ROLES: Mapping[str, tuple[object, ...]] = {
-    name: hint.__metadata__
-    for name, hint in get_type_hints(MissionFields, include_extras=True).items()
-    if hasattr(hint, "__metadata__")
+    name: hint.__metadata__ for name, hint in hints(MissionFields).items() if hasattr(hint, "__metadata__")
 }
 """What each field was declared with."""
 RECORD_FIELDS = frozenset(name for name, roles in ROLES.items() if Writer.ATTEMPT in roles)
@@ -30,19 +26,18 @@ SHOWN_FIELDS: Mapping[str, Shown] = {
     name: role for name, roles in ROLES.items() for role in roles if isinstance(role, Shown)
 }
 """What views of a mission have, in their order."""
-_READER = TypeAdapter(MissionFields)
 _TYPE_WORDS = {"integer": "whole number", "number": "amount", "array": "list", "date-time": "time"}
 
 
 def read_fields(values: Mapping[str, object]) -> MissionFields:
-    """Front matter as it was parsed from YAML. Raises ValidationError; OverflowError for a number beyond any float."""
+    """Front matter as it was parsed from YAML. Raises WrongValues; OverflowError for a number beyond any float."""
     said = {key: value for key, value in values.items() if not is_blank(value)}
-    return _READER.validate_python(said)
+    return read_values(MissionFields, said)
 
 
 def described_fields() -> list[dict[str, Any]]:
     """What a person may write: each field with its type, its default, what it is for, and its words if it has some."""
-    schema = _READER.json_schema()["properties"]
+    schema = json_schema(MissionFields)["properties"]
     told = []
     for name, roles in ROLES.items():
         words = next((role for role in roles if isinstance(role, Help)), None)
@@ -74,14 +69,14 @@ EXPECTED_VALUES = {
 }
 
 
-def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int | None]:
+def explain(error: WrongValues, lines: Mapping[str, int]) -> tuple[str, int | None]:
     """The first thing wrong, in words, and its line. The text names the field and what was found there."""
     return explain_all(error, lines)[0]
 
 
-def explain_all(error: ValidationError, lines: Mapping[str, int]) -> list[tuple[str, int | None]]:
+def explain_all(error: WrongValues, lines: Mapping[str, int]) -> list[tuple[str, int | None]]:
     """Everything that is wrong, each in words with its line."""
-    return [_explain_one(dict(one), lines) for one in error.errors(include_url=False, include_context=False)]
+    return [_explain_one(one, lines) for one in error.facts]
 
 
 def _explain_one(first: Mapping[str, Any], lines: Mapping[str, int]) -> tuple[str, int | None]:
@@ -90,6 +85,8 @@ def _explain_one(first: Mapping[str, Any], lines: Mapping[str, int]) -> tuple[st
     if first["type"] == "unexpected_keyword_argument":
         if key in TEMPLATE_FIELDS:
             return f"“{key}” is for a template: move the file to {TEMPLATES_FOLDER}/, where it is followed", line
+        from difflib import get_close_matches
+
         near = get_close_matches(re.sub(r"[ -]", "_", key.strip().lower()), ROLES, 1, 0.8)
         return f"unknown field “{key}”" + (f": write {near[0]}" if near else ""), line
     found = first.get("input")

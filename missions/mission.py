@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
-
 from missions.attachments.attachment import BadAttachment, read_attachments
+from missions.declared.value_rules import After, Before, Limits
 from missions.errors import BadName
 from missions.field_types import (
     ATTEMPT,
@@ -32,6 +31,7 @@ from missions.field_types import (
     WholeNumber,
     one_of,
     word_of,
+    wrong_value,
 )
 
 MAX_NAME_CHARS = 80
@@ -134,7 +134,7 @@ def _status_word(value: Any) -> Any:
 def _of_a_file(status: Status) -> Status:
     """A file is not quarantined by its own word."""
     if status in (Status.QUARANTINED, Status.UNTRUSTED):
-        raise PydanticCustomError("status", "no file can say so")
+        raise wrong_value("status", "no file can say so")
     return status
 
 
@@ -146,11 +146,11 @@ class MissionFields:
     Names are the words in the file, and stand in the order of a view.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {"extra": "forbid", "coerce_numbers_to_str": True}
 
     title: Annotated[
         str | None,
-        Field(max_length=300),
+        Limits(max_length=300),
         PERSON,
         Help(says="how people see it; the first line of the text where it is left out"),
         SHOWN,
@@ -174,9 +174,9 @@ class MissionFields:
         Help(says="who does it; auto is whoever fits best", values=AGENTS),
         SHOWN,
     ] = None
-    priority: Annotated[WholeNumber, Field(ge=0, le=9), PERSON, Help(says="0 to 9; higher goes first"), SHOWN] = 1
+    priority: Annotated[WholeNumber, Limits(ge=0, le=9), PERSON, Help(says="0 to 9; higher goes first"), SHOWN] = 1
     run: Annotated[
-        Command | None, Field(max_length=20_000), PERSON, Help(says="the command line, for `agent: command`")
+        Command | None, Limits(max_length=20_000), PERSON, Help(says="the command line, for `agent: command`")
     ] = None
     to: Annotated[
         StringList,
@@ -186,20 +186,18 @@ class MissionFields:
     capabilities: Annotated[
         StringList, PERSON, Help(says="what its node must have (SHIFTBOOK_CAPABILITIES); every word of it")
     ] = ()
-    depends_on: Annotated[
-        StringList, AfterValidator(_slugged), PERSON, Help(says="missions that must be done before")
-    ] = ()
+    depends_on: Annotated[StringList, After(_slugged), PERSON, Help(says="missions that must be done before")] = ()
     not_before: Annotated[UtcTime | None, PERSON, Help(says="when it may begin, such as 2026-12-01T08:00:00Z")] = None
     timeout_seconds: Annotated[
-        WholeNumber, Field(gt=0, le=7 * 86_400), PERSON, Help(says="how long one attempt may take")
+        WholeNumber, Limits(gt=0, le=7 * 86_400), PERSON, Help(says="how long one attempt may take")
     ] = 3600
     max_retries: Annotated[
-        Annotated[WholeNumber, Field(ge=0, le=100)] | None,
+        Annotated[WholeNumber, Limits(ge=0, le=100)] | None,
         PERSON,
         Help(says="how many attempts there are in all: 3, or 1 for agents that cost money"),
     ] = None
     budget_usd: Annotated[
-        Annotated[Amount, Field(ge=0)] | None,
+        Annotated[Amount, Limits(ge=0)] | None,
         PERSON,
         Help(says="what it may cost over all its attempts; it is parked when that is reached"),
     ] = None
@@ -214,13 +212,13 @@ class MissionFields:
     ] = "policy"
     patch: Annotated[Commit | None, PERSON] = None
     """The blob in the ledger's `missions/patches/` that the workspace starts from."""
-    attachments: Annotated[StringList, AfterValidator(_attached), PERSON] = ()
+    attachments: Annotated[StringList, After(_attached), PERSON] = ()
     """The files in the ledger's `missions/attachments/` that the agent is shown, each as its blob and its name."""
     trusted_by: Annotated[Name | None, PERSON] = None
-    release: Annotated[str | None, Field(pattern=RELEASE, max_length=24), PERSON] = None
+    release: Annotated[str | None, Limits(pattern=RELEASE, max_length=24), PERSON] = None
     """The release that a node's program goes to, for `task: system:update_factory`."""
 
-    status: Annotated[Status, BeforeValidator(_status_word), AfterValidator(_of_a_file), NODE, SHOWN] = Status.QUEUED
+    status: Annotated[Status, Before(_status_word), After(_of_a_file), NODE, SHOWN] = Status.QUEUED
     node: Annotated[str | None, NODE, SHOWN] = None
     attempt: Annotated[Count, NODE, SHOWN] = 0
     epoch: Annotated[Count, NODE, SHOWN] = 0
@@ -229,26 +227,26 @@ class MissionFields:
     finished: Annotated[UtcTime | None, ATTEMPT, SHOWN] = None
     branch: Annotated[str | None, ATTEMPT, SHOWN] = None
     cost_usd: Annotated[Amount | None, ATTEMPT, SHOWN] = None
-    reason: Annotated[str | None, Field(max_length=2000), ATTEMPT, SHOWN_TEXT] = None
+    reason: Annotated[str | None, Limits(max_length=2000), ATTEMPT, SHOWN_TEXT] = None
     """Why it is parked or waits in review, in words."""
     kept_on: Annotated[str | None, NODE, SHOWN_TEXT] = None
     """The node that keeps the workspace of the attempt that was parked last, and may go on in it."""
-    matched_project: Annotated[str | None, Field(max_length=200), ATTEMPT] = None
+    matched_project: Annotated[str | None, Limits(max_length=200), ATTEMPT] = None
     """The project that the last attempt worked on, where the person named none."""
-    chosen_agent: Annotated[str | None, Field(max_length=40), ATTEMPT] = None
+    chosen_agent: Annotated[str | None, Limits(max_length=40), ATTEMPT] = None
     """The agent that did the last attempt, where the person left the choice (`auto`)."""
-    answered_by: Annotated[str | None, Field(max_length=200), ATTEMPT, SHOWN_TEXT] = None
+    answered_by: Annotated[str | None, Limits(max_length=200), ATTEMPT, SHOWN_TEXT] = None
     """Who did the last attempt: the division of its node, by the name that the fleet gave it."""
 
     commit: Annotated[Commit | None, NODE, SHOWN_TEXT] = None
     """The commit that the last attempt handed back: what a person looks at is what is merged."""
     decision: Annotated[Literal["approved", "rejected"] | None, NODE, SHOWN_TEXT] = None
     """None while nobody has said."""
-    decided_by: Annotated[str | None, Field(max_length=200), NODE, SHOWN_TEXT] = None
+    decided_by: Annotated[str | None, Limits(max_length=200), NODE, SHOWN_TEXT] = None
     decided: Annotated[UtcTime | None, NODE, SHOWN] = None
     comment: Annotated[
         str | None,
-        Field(max_length=MAX_COMMENT_CHARS),
+        Limits(max_length=MAX_COMMENT_CHARS),
         PERSON,
         Help(says="what the next attempt should know"),
         SHOWN_TEXT,

@@ -7,9 +7,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
 from sync import files
+from sync.disk.file_turn import file_turn
 from sync.errors import (
     BranchMissing,
     GitError,
@@ -77,8 +76,8 @@ class GitRemote:
         self.url, self.branch, self.timeout, self._moved = url, branch, timeout, moved
         folder.mkdir(parents=True, exist_ok=True)
         self._git = Git(folder, env=bearer_environment(url, token))
-        self._turn = FileLock(folder / "shiftbook-fetch.lock")
-        with self._turn:
+        self._turn = folder / "shiftbook-fetch.lock"
+        with file_turn(self._turn):
             if not (folder / "HEAD").exists():
                 self._git.run("init", "--quiet", "--bare", ".")
         self.store = GitStore(folder)
@@ -100,7 +99,7 @@ class GitRemote:
 
     def fetch(self) -> Refs:
         """All refs of the ledger, as Remote.fetch promises. Threads and processes that share the clone take turns."""
-        with self._turn:
+        with file_turn(self._turn):
             return self._fetch()
 
     def _fetch(self) -> Refs:

@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -197,7 +196,8 @@ def _armour(key: Ed25519PrivateKey, public: str, payload: bytes) -> str:
     made = key.sign(b"SSHSIG" + scope + string(hashlib.sha512(payload).digest()))
     signature = string(string(b"ssh-ed25519") + string(made))
     blob = b"SSHSIG" + (1).to_bytes(4, "big") + string(base64.b64decode(public.split()[1])) + scope + signature
-    lines = textwrap.wrap(base64.b64encode(blob).decode(), 70)
+    text = base64.b64encode(blob).decode()
+    lines = [text[at : at + 70] for at in range(0, len(text), 70)]
     return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
 
 

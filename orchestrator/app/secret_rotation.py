@@ -16,7 +16,7 @@ from orchestrator.core.background import run_in_background
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
-from orchestrator.core.settings import Settings, secret_variables, variable
+from orchestrator.core.settings import SETTING_NAMES, Settings, secret_variables, variable
 from orchestrator.node.headquarters.registrar import Registrar
 from orchestrator.node.loop import Node
 from orchestrator.node.wakeups import HqEventClient
@@ -87,7 +87,7 @@ class SecretRotation:
 
 def changed_secrets(before: Settings, after: Settings) -> frozenset[str]:
     """The variables of secrets that say something else now."""
-    names = {variable(name): name for name in Settings.model_fields}
+    names = {variable(name): name for name in SETTING_NAMES}
     return frozenset(each for each in secret_variables() if getattr(before, names[each]) != getattr(after, names[each]))
 
 

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import SecretStr
-
 from orchestrator.app.factories.bus_factory import open_mission_bus
 from orchestrator.bench import task_queue
 from orchestrator.bench.result import Measurement, median
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.ports.mission_bus import MissionBus
+from orchestrator.core.secret_text import SecretText
 from orchestrator.core.settings import Settings
 
 ROUNDS, MISSIONS = 41, 50
@@ -92,7 +91,7 @@ def _server(folder: Path) -> Iterator[BusOnServer]:
     socket = folder / "redis.sock"
     words = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", "", "--appendonly", "yes"]
     process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    bus = open_mission_bus(Settings(redis_url=SecretStr(f"unix://{socket}"), stream_prefix="bench"))
+    bus = open_mission_bus(Settings(redis_url=SecretText(f"unix://{socket}"), stream_prefix="bench"))
     try:
         _wait(bus)
         yield bus

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pydantic import SecretStr
 
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
+from orchestrator.core.secret_text import SecretText
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _notify(settings: Settings, ledger: Path) -> None:
     if address == NONE:
         return
     try:
-        notifier_factory.notifier(settings.model_copy(update={"notify": SecretStr(address)}))
+        notifier_factory.notifier(settings.model_copy(update={"notify": SecretText(address)}))
     except WrongSetting as error:
         raise WrongSetting(error.name, f"{error.why}; nothing is kept: set it in {settings.home / '.env'}") from error
     write_setting(settings, "SHIFTBOOK_NOTIFY", address)

@@ -21,33 +21,32 @@ if TYPE_CHECKING:
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings in force; `overrides` are fields by name. Raises WrongSetting, which names the variable."""
-    from pydantic import SecretStr, ValidationError  # here, because this module is loaded for every command's help
+    # Here, because this module is loaded for every command's help.
+    from missions.declared.plain_values import WrongValues
+    from orchestrator.core.settings import SETTING_NAMES, Settings, is_secret, variable
 
-    from orchestrator.core.settings import Settings, variable
+    names = {variable(field): field for field in SETTING_NAMES}
+    above, below = _credentials(names) | _set_variables(os.environ), _working_file()
+    above |= {variable(field): value for field, value in overrides.items()}
 
-    given = {variable(field): value for field, value in overrides.items()}
-    above, below = (
-        _credentials(variable(field) for field in Settings.model_fields) | _set_variables(os.environ),
-        _working_file(),
-    )
-    above |= given
+    def settings(found: Mapping[str, Any]) -> Settings:
+        return Settings.model_validate({names[name]: value for name, value in found.items() if name in names})
+
     try:
-        home = Settings.model_validate(below | above).home
+        home = settings(below | above).home
         written = below | _file_variables(home / ".env")
-        settings = Settings.model_validate(written | above)
-        if not settings.infisical_url:
-            return settings
-        served, lacking = _served_secrets(settings)
-        return Settings.model_validate(written | served | above).without(lacking)
-    except ValidationError as error:
-        first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
-        name, fields = str(first["loc"][0]), Settings.model_fields
-        secret = any(variable(field) == name and info.annotation is SecretStr for field, info in fields.items())
-        found = (
-            "" if secret else f", not {first.get('input')!r}"
-        )  # what may be a secret is not said, not even to its owner
-        raise WrongSetting(name, f"{message[0].lower()}{message[1:]}{found}") from (None if secret else error)
+        alone = settings(written | above)
+        if not alone.infisical_url:
+            return alone
+        served, lacking = _served_secrets(alone)
+        return settings(written | served | above).without(lacking)
+    except WrongValues as error:
+        first = error.facts[0]
+        message, field = first["msg"].removeprefix("Value error, "), str(first["loc"][0])
+        secret = is_secret(field)  # what may be one is not said, not even to its owner
+        found = "" if secret else f", not {first.get('input')!r}"
+        words = f"{message[0].lower()}{message[1:]}{found}"
+        raise WrongSetting(variable(field), words) from (None if secret else error)
 
 
 def _served_secrets(settings: Settings) -> tuple[dict[str, Any], str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 DEFAULT_PORT = 8823
@@ -21,6 +20,8 @@ class ListenAddress:
         if self.host == "localhost":
             return True
         try:
+            import ipaddress
+
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False

@@ -6,26 +6,28 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
-
+from missions.declared.declared_table import DeclaredTable, made_by
+from missions.declared.plain_values import declared_fields
+from missions.declared.value_rules import After, Before, Limits
 from missions.errors import BadName
 from missions.mission import PAID_AGENTS, slug
 from orchestrator.core import listen_address
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
 from orchestrator.core.roles import Role, RolePolicy, RoleSwitches, role_policy
+from orchestrator.core.secret_text import SecretText
 from sync import files
 
 
 def default_home() -> Path:
     """Where this machine keeps its keys, its clone of the ledger and its own database."""
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("shiftbook", appauthor=False))
 
 
@@ -60,209 +62,193 @@ def variable(field: str) -> str:
     return UNPREFIXED.get(field, f"SHIFTBOOK_{field.upper()}")
 
 
-def secret_variables() -> frozenset[str]:
-    """The variables that are secrets whatever they say; the database's URL may hold a password."""
-    secret = (name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
-    return frozenset(map(variable, secret)) | {variable("database_url")}
-
-
 def _server(url: str) -> str:
     """The scheme, host and port of a web address; empty for any other."""
     found = re.match(r"https?://[^/]+", url)
     return found[0].lower() if found else ""
 
 
-class Settings(BaseModel):
+def _role(value: Any) -> Role:
+    return value if isinstance(value, Role) else Role.read(str(value))
+
+
+def _address(value: Any) -> Any:
+    return listen_address.read(value) if isinstance(value, str) else value
+
+
+def _web_address(value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError("write a web address, such as https://hq.example:8823")
+    return value
+
+
+def _suppliers(value: SecretText) -> SecretText:
+    pairs = [each.strip().partition("=") for each in value.get_secret_value().split(",") if each.strip()]
+    short = any(len(secret) < MIN_SECRET_CHARS for _, _, secret in pairs)
+    if short or any(not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name, _, _ in pairs):
+        raise ValueError(f"write NAME=SECRET, separated by commas; a secret has {MIN_SECRET_CHARS} characters or more")
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise ValueError("each supplier has one secret")
+    return value
+
+
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
+        raise ValueError("write letters, digits, _, . and -, at most 64")
+    return value
+
+
+def _commands(value: str) -> str:
+    pairs = [each.strip().partition("=") for each in value.split(",") if each.strip()]
+    if any(not re.fullmatch("[a-z0-9]+([-_][a-z0-9]+)*", name) or path[:1] not in "/~" for name, _, path in pairs):
+        raise ValueError("write NAME=/PATH/OF/A/PROGRAM, separated by commas: names of small letters and digits")
+    return value
+
+
+def _contact(value: str) -> str:
+    if not value.startswith(("mailto:", "https:")) or not value.isprintable() or len(value) > 200:
+        raise ValueError("write whom a push service may write to: mailto:me@example.org or https://…")
+    return value
+
+
+def _origins(value: frozenset[str]) -> frozenset[str]:
+    for origin in value:
+        scheme, found, rest = origin.partition("://")
+        if scheme not in {"http", "https"} or not found or not rest or set(rest) & set("/*?# "):
+            raise ValueError("write origins such as https://desk.example:8443, separated by commas; * is not taken")
+    return value
+
+
+def _provider(value: str) -> str:
+    name = PROVIDERS.get(value.lower(), "" if not value else None)
+    if name is None:
+        raise ValueError(f"name one of {', '.join(sorted(PROVIDERS))}")
+    return name
+
+
+def _web_addresses(value: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not url.startswith(("http://", "https://")) for url in value):
+        raise ValueError("write other nodes' web addresses, such as https://vps.example:8823, separated by commas")
+    return value
+
+
+def _urls(value: Any) -> Any:
+    return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
+
+
+def _words(value: Any) -> Any:
+    return frozenset(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _chats(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    if any(not re.fullmatch(r"-?[1-9][0-9]{0,15}", word) for word in words):
+        raise ValueError("write the numbers of chats, separated by commas, such as 123456789 or -1001234567890")
+    return frozenset(map(int, words))
+
+
+def _programs(value: frozenset[str]) -> frozenset[str]:
+    if not value <= PAID_AGENTS:
+        raise ValueError(f"name some of {', '.join(sorted(PAID_AGENTS))}, separated by commas")
+    return value
+
+
+def _absolute(value: Path | None) -> Path | None:
+    return None if value is None else files.expand_home(value).absolute()
+
+
+WebAddress = Annotated[str, After(_web_address)]
+Words = Annotated[frozenset[str], Before(_words)]
+Urls = Annotated[tuple[str, ...], Before(_urls)]
+Listen = Annotated[ListenAddress | None, Before(_address)]
+Secret = Annotated[SecretText, Before(SecretText.of)]
+
+
+class Settings(DeclaredTable):
     """Every setting; docs/settings.md lists them with their meaning."""
 
-    model_config = ConfigDict(alias_generator=variable, populate_by_name=True, frozen=True)
-
-    role: Role = Role.LOCAL_WORKER
+    role: Annotated[Role, Before(_role)] = Role.LOCAL_WORKER
     node_id: str = ""
-    home: Path = Field(default_factory=default_home, validate_default=True)
+    home: Annotated[Path, After(_absolute)] = made_by(factory=default_home)
     ledger: str = ""
     branch: str = "main"
     database_url: str = ""
     model: str = ""
-    provider: str = ""
+    provider: Annotated[str, After(_provider)] = ""
     ollama_host: str = ""
     openai_url: str = ""
-    openai_key: SecretStr = SecretStr("")
+    openai_key: Secret = SecretText("")
     hf_endpoint: str = "https://huggingface.co"
-    hf_token: SecretStr = SecretStr("")
-    context: int = Field(default=8192, ge=512)
-    answer_tokens: int = Field(default=1024, ge=16)
-    threads: int = Field(default=0, ge=0, le=1024)
-    model_idle: float = Field(default=10.0, ge=0, le=100_000)
-    peers: tuple[str, ...] = ()
-    peers_key: SecretStr = SecretStr("")
-    slots: int = Field(default=1, ge=1, le=64)
-    capabilities: frozenset[str] = frozenset()
-    agents: frozenset[str] = frozenset()
-    watch: Path | None = None
-    watch_quiet: float = Field(default=2.0, ge=0.1, le=3600)
+    hf_token: Secret = SecretText("")
+    context: Annotated[int, Limits(ge=512)] = 8192
+    answer_tokens: Annotated[int, Limits(ge=16)] = 1024
+    threads: Annotated[int, Limits(ge=0, le=1024)] = 0
+    model_idle: Annotated[float, Limits(ge=0, le=100_000)] = 10.0
+    peers: Urls = ()
+    peers_key: Secret = SecretText("")
+    slots: Annotated[int, Limits(ge=1, le=64)] = 1
+    capabilities: Words = frozenset()
+    agents: Annotated[Words, After(_programs)] = frozenset()
+    watch: Annotated[Path | None, After(_absolute)] = None
+    watch_quiet: Annotated[float, Limits(ge=0.1, le=3600)] = 2.0
     watch_pull: bool = False
     accept_delegations: bool = True
     enable_vp_coder: bool = True
     enable_proactive_autonomy: bool = False
-    heartbeat_commands: str = ""
-    http: ListenAddress | None = ListenAddress(host="127.0.0.1", port=listen_address.DEFAULT_PORT)
-    https: ListenAddress | None = None
-    streams: int = Field(default=64, ge=1, le=4096)
-    rate: int = Field(default=600, ge=0)
-    body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
-    cors: frozenset[str] = frozenset()
-    hosts: frozenset[str] = frozenset()
+    heartbeat_commands: Annotated[str, After(_commands)] = ""
+    http: Listen = ListenAddress(host="127.0.0.1", port=listen_address.DEFAULT_PORT)
+    https: Listen = None
+    streams: Annotated[int, Limits(ge=1, le=4096)] = 64
+    rate: Annotated[int, Limits(ge=0)] = 600
+    body_bytes: Annotated[int, Limits(ge=1024)] = 4 * 1024 * 1024
+    cors: Annotated[Words, After(_origins)] = frozenset()
+    hosts: Words = frozenset()
     serve_git: bool = False
-    git_bytes: int = Field(default=1024**3, ge=1024**2)
-    git_token: SecretStr = SecretStr("")
-    hook_secret: SecretStr = SecretStr("")
-    signal_secrets: SecretStr = SecretStr("")
+    git_bytes: Annotated[int, Limits(ge=1024**2)] = 1024**3
+    git_token: Secret = SecretText("")
+    hook_secret: Secret = SecretText("")
+    signal_secrets: Annotated[Secret, After(_suppliers)] = SecretText("")
     feeds_private: bool = False
-    hq_url: str = ""
-    hq_token: SecretStr = SecretStr("")
-    notify: SecretStr = SecretStr("")
-    push_contact: str = "mailto:push@shiftbook.invalid"
+    hq_url: WebAddress = ""
+    hq_token: Secret = SecretText("")
+    notify: Secret = SecretText("")
+    push_contact: Annotated[str, After(_contact)] = "mailto:push@shiftbook.invalid"
     push_private: bool = False
-    sync_peers: tuple[str, ...] = ()
-    sync_token: SecretStr = SecretStr("")
+    sync_peers: Annotated[Urls, After(_web_addresses)] = ()
+    sync_token: Secret = SecretText("")
     device_sync: bool = False
-    device_operations: int = Field(default=100_000, ge=0)
-    device_megabytes: int = Field(default=1024, ge=0)
-    redis_url: SecretStr = SecretStr("")
+    device_operations: Annotated[int, Limits(ge=0)] = 100_000
+    device_megabytes: Annotated[int, Limits(ge=0)] = 1024
+    redis_url: Secret = SecretText("")
     redis_ca: str = ""
     redis_plain: bool = False
-    stream_prefix: str = "shiftbook"
-    redis_lease: float = Field(default=60.0, ge=1, le=3600)
+    stream_prefix: Annotated[str, After(_prefix)] = "shiftbook"
+    redis_lease: Annotated[float, Limits(ge=1, le=3600)] = 60.0
     enable_telegram_poll: bool = False
-    telegram_token: SecretStr = SecretStr("")
-    telegram_chats: frozenset[int] = frozenset()
-    telegram_url: str = "https://api.telegram.org"
-    public_url: str = ""
+    telegram_token: Secret = SecretText("")
+    telegram_chats: Annotated[frozenset[int], Before(_chats)] = frozenset()
+    telegram_url: WebAddress = "https://api.telegram.org"
+    public_url: WebAddress = ""
     announce: bool | None = None
     infisical_url: str = ""
     infisical_project: str = ""
     infisical_environment: str = "prod"
     infisical_path: str = "/"
     infisical_client_id: str = ""
-    infisical_client_secret: SecretStr = SecretStr("")
-    backup_to: tuple[str, ...] = ()
-    _lacking: str = PrivateAttr(default="")
+    infisical_client_secret: Secret = SecretText("")
+    backup_to: Urls = ()
+    _lacking: str = ""
     """Why secrets of a server are not among these settings; empty where nothing lacks."""
-    _apart: str = PrivateAttr(default="")
+    _apart: str = ""
     """The folder's name of a ledger that is not the one of this machine's node; empty for that."""
-
-    @field_validator("role", mode="before")
-    @classmethod
-    def _role(cls, value: Any) -> Role:
-        return value if isinstance(value, Role) else Role.read(str(value))
-
-    @field_validator("http", "https", mode="before")
-    @classmethod
-    def _address(cls, value: Any) -> Any:
-        return listen_address.read(value) if isinstance(value, str) else value
-
-    @field_validator("hq_url", "public_url", "telegram_url", mode="after")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("write a web address, such as https://hq.example:8823")
-        return value
-
-    @field_validator("signal_secrets", mode="after")
-    @classmethod
-    def _suppliers(cls, value: SecretStr) -> SecretStr:
-        pairs = [each.strip().partition("=") for each in value.get_secret_value().split(",") if each.strip()]
-        short = any(len(secret) < MIN_SECRET_CHARS for _, _, secret in pairs)
-        if short or any(not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name, _, _ in pairs):
-            raise ValueError(
-                f"write NAME=SECRET, separated by commas; a secret has {MIN_SECRET_CHARS} characters or more"
-            )
-        if len({name for name, _, _ in pairs}) < len(pairs):
-            raise ValueError("each supplier has one secret")
-        return value
-
-    @field_validator("stream_prefix", mode="after")
-    @classmethod
-    def _prefix(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
-            raise ValueError("write letters, digits, _, . and -, at most 64")
-        return value
-
-    @field_validator("heartbeat_commands", mode="after")
-    @classmethod
-    def _commands(cls, value: str) -> str:
-        pairs = [each.strip().partition("=") for each in value.split(",") if each.strip()]
-        if any(not re.fullmatch("[a-z0-9]+([-_][a-z0-9]+)*", name) or path[:1] not in "/~" for name, _, path in pairs):
-            raise ValueError("write NAME=/PATH/OF/A/PROGRAM, separated by commas: names of small letters and digits")
-        return value
-
-    @field_validator("push_contact", mode="after")
-    @classmethod
-    def _contact(cls, value: str) -> str:
-        if not value.startswith(("mailto:", "https:")) or not value.isprintable() or len(value) > 200:
-            raise ValueError("write whom a push service may write to: mailto:me@example.org or https://…")
-        return value
-
-    @field_validator("cors", mode="after")
-    @classmethod
-    def _origins(cls, value: frozenset[str]) -> frozenset[str]:
-        for origin in value:
-            scheme, found, rest = origin.partition("://")
-            if scheme not in {"http", "https"} or not found or not rest or set(rest) & set("/*?# "):
-                raise ValueError("write origins such as https://desk.example:8443, separated by commas; * is not taken")
-        return value
-
-    @field_validator("provider", mode="after")
-    @classmethod
-    def _provider(cls, value: str) -> str:
-        name = PROVIDERS.get(value.lower(), "" if not value else None)
-        if name is None:
-            raise ValueError(f"name one of {', '.join(sorted(PROVIDERS))}")
-        return name
-
-    @field_validator("sync_peers", mode="after")
-    @classmethod
-    def _web_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not url.startswith(("http://", "https://")) for url in value):
-            raise ValueError("write other nodes' web addresses, such as https://vps.example:8823, separated by commas")
-        return value
-
-    @field_validator("peers", "sync_peers", "backup_to", mode="before")
-    @classmethod
-    def _urls(cls, value: Any) -> Any:
-        return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
-
-    @field_validator("capabilities", "agents", "cors", "hosts", mode="before")
-    @classmethod
-    def _words(cls, value: Any) -> Any:
-        return frozenset(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-    @field_validator("telegram_chats", mode="before")
-    @classmethod
-    def _chats(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        words = [word.strip() for word in value.split(",") if word.strip()]
-        if any(not re.fullmatch(r"-?[1-9][0-9]{0,15}", word) for word in words):
-            raise ValueError("write the numbers of chats, separated by commas, such as 123456789 or -1001234567890")
-        return frozenset(map(int, words))
-
-    @field_validator("agents", mode="after")
-    @classmethod
-    def _programs(cls, value: frozenset[str]) -> frozenset[str]:
-        if not value <= PAID_AGENTS:
-            raise ValueError(f"name some of {', '.join(sorted(PAID_AGENTS))}, separated by commas")
-        return value
-
-    @field_validator("home", "watch", mode="after")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else files.expand_home(value).absolute()
 
     @cached_property
     def node(self) -> str:
         """This node's name: what SHIFTBOOK_NODE_ID says, else the machine's, slugged. Raises WrongSetting."""
+        import platform
+
         try:
             return slug(self.node_id or platform.node().partition(".")[0] or "node")
         except BadName as error:
@@ -275,9 +261,7 @@ class Settings(BaseModel):
 
     def without(self, why: str) -> Settings:
         """The same settings, which remember why secrets lack."""
-        other = self.model_copy()
-        other._lacking = why
-        return other
+        return self.model_copy(update={"_lacking": why})
 
     @property
     def supplier_secrets(self) -> dict[str, str]:
@@ -305,9 +289,7 @@ class Settings(BaseModel):
 
     def renamed(self, node_id: str) -> Settings:
         """The same machine with another SHIFTBOOK_NODE_ID."""
-        other = self.model_copy(update={"node_id": node_id})
-        other.__dict__.pop("node", None)  # the name as it was worked out before
-        return other
+        return self.model_copy(update={"node_id": node_id})
 
     def at(self, ledger: str, branch: str) -> Settings:
         """The same machine for another fleet's ledger, of which it keeps the clone and what it has seen apart.
@@ -315,11 +297,10 @@ class Settings(BaseModel):
         The token for the ledger's server is shown to no other server.
         """
         same = _server(ledger) == _server(self.ledger)
-        token = self.git_token if same else SecretStr("")
-        other = self.model_copy(update={"ledger": ledger, "branch": branch, "git_token": token})
+        token = self.git_token if same else SecretText("")
         name = re.sub(r"[^A-Za-z0-9]+", "-", ledger.rstrip("/").removesuffix(".git").rpartition("/")[2])
-        other._apart = f"{name.strip('-')[:40]}-{hashlib.sha256(ledger.encode()).hexdigest()[:12]}"
-        return other
+        apart = f"{name.strip('-')[:40]}-{hashlib.sha256(ledger.encode()).hexdigest()[:12]}"
+        return self.model_copy(update={"ledger": ledger, "branch": branch, "git_token": token, "_apart": apart})
 
     @property
     def ledger_home(self) -> Path:
@@ -335,3 +316,17 @@ class Settings(BaseModel):
     def store_url(self) -> str:
         """The SQLAlchemy URL of this node's own database."""
         return self.database_url or f"sqlite:///{self.home / 'shiftbook.db'}"
+
+
+SETTING_NAMES = tuple(declared_fields(Settings))
+"""Every setting, as a field."""
+
+
+def is_secret(field: str) -> bool:
+    """Whether a field's value is shown to nobody."""
+    return isinstance(Settings.default_of(field), SecretText)
+
+
+def secret_variables() -> frozenset[str]:
+    """The variables that are secrets whatever they say; the database's URL may hold a password."""
+    return frozenset(variable(name) for name in SETTING_NAMES if is_secret(name)) | {variable("database_url")}

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
-
 from missions import document
+from missions.declared.declared_table import DeclaredTable
+from missions.declared.plain_values import WrongValues, declared_fields, hints
 from missions.mission import AGENTS, MissionFields, Quarantined
 from missions.plain_data import read_toml
 from orchestrator.ledger.config import fleet_toml
@@ -84,11 +84,10 @@ def _charter_problems(text: str | None) -> Iterator[FileProblem]:
         return
     try:
         FleetConfig.model_validate(read_toml(text))
-    except ValidationError as error:
-        facts = error.errors(include_url=False, include_input=False)
+    except WrongValues as error:
         found = [
             FileProblem(path=path, line=line, says=says, example=_charter_example(one["loc"], one["type"]))
-            for (says, line), one in zip(fleet_toml.explained(error, text), facts, strict=True)
+            for (says, line), one in zip(fleet_toml.explained(error, text), error.facts, strict=True)
         ]
         yield from sorted(found, key=lambda one: one.line or 0)
     except ValueError as error:
@@ -103,7 +102,7 @@ def _toml_line(said: str, text: str) -> int:
 
 def _charter_example(loc: tuple[int | str, ...], kind: str) -> str:
     """The line as it is by itself; of a key that there is not, the one that is nearest to it."""
-    part: type[BaseModel] = FleetConfig
+    part: type[DeclaredTable] = FleetConfig
     words = list(loc)
     while len(words) > 1:
         inner = _part_of(part, str(words.pop(0)))
@@ -114,18 +113,18 @@ def _charter_example(loc: tuple[int | str, ...], kind: str) -> str:
             words.pop(0)  # the project's own name
     key = str(words[0]) if words else "url"
     if kind == "extra_forbidden":
-        near = get_close_matches(key, part.model_fields, n=1)
-        return f"{near[0]} = …" if near else f"one of {', '.join(part.model_fields)}"
-    default = part.model_fields[key].default if key in part.model_fields else None
+        near = get_close_matches(key, declared_fields(part), n=1)
+        return f"{near[0]} = …" if near else f"one of {', '.join(declared_fields(part))}"
+    default = part.default_of(key)
     if key in EXAMPLES or not isinstance(default, str | int | float | tuple | list):
         return EXAMPLES.get(key, "")
     return f"{key} = {_toml_value(default)}"
 
 
-def _part_of(part: type[BaseModel], key: str) -> type[BaseModel] | None:
-    kind: Any = part.model_fields[key].annotation if key in part.model_fields else None
+def _part_of(part: type[DeclaredTable], key: str) -> type[DeclaredTable] | None:
+    kind: Any = hints(part).get(key)
     kinds = [kind, *get_args(kind)]
-    return next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), None)
+    return next((one for one in kinds if isinstance(one, type) and issubclass(one, DeclaredTable)), None)
 
 
 def _toml_value(value: object) -> str:

@@ -16,6 +16,7 @@ from handoff.entry import parse_log
 from missions import document
 from missions.approval import MAX_COUNT, ChangeFacts
 from missions.archive_path import archive_path, dated_path, day_of, index_entry, index_path
+from missions.declared.plain_values import WrongValues
 from missions.errors import BadName
 from missions.fields import RECORD_FIELDS, explain, read_fields
 from missions.frontmatter import Scalar
@@ -181,7 +182,7 @@ def _printable_line(text: str) -> str:
 def _invalid_value(fields: Mapping[str, Scalar]) -> str:
     try:
         read_fields(fields)
-    except ValidationError as error:
+    except WrongValues as error:
         return f"it sets what no mission can have: {_printable_line(explain(error, {})[0])}"
     except OverflowError as error:  # a whole number that no float can be
         return f"it sets what no mission can have: {error}"

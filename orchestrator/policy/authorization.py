@@ -181,9 +181,9 @@ class Trust:
 
     def _judge_commit(self, ledger: LedgerSnapshot, filed: MissionFile, commit: Oid) -> TrustDecision:
         """Whether a mission may run on the word of whoever signed this commit."""
-        author = load_commit(self.store, commit).author
         principal = self.signer(ledger, commit)
         if principal is None:
+            author = load_commit(self.store, commit).author
             why = f"commit {commit[:10]} by {author} is not signed by a key in allowed_signers"
             return TrustDecision(trusted=False, who=author, why=why)
         if filed.mission.task == UPDATE_TASK:

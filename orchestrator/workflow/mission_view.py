@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from missions.declared.plain_values import assembled
 from missions.errors import BadName
 from missions.fields import SHOWN_FIELDS
 from missions.lifecycle import event_of, next_status
@@ -165,7 +166,7 @@ def _has_file(ledger: LedgerSnapshot, name: str) -> bool:
 def file_view(mission: Mission, path: str, **told: Any) -> MissionView:
     """What the file alone says, and in some fields what is `told` of it."""
     meant = {"body": "", "project": mission.about, "agent": mission.worker, "path": path}
-    return MissionView(**vars(mission) | meant | told)
+    return assembled(MissionView, vars(mission) | meant | told)
 
 
 def _claimed_view(view: MissionView, mission: Mission, held: HeldClaim) -> MissionView:

@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 import pytest
 
+from missions.declared.plain_values import declared_fields, hints
 from missions.fields import ROLES
 from orchestrator.cli import cli
-from orchestrator.core.settings import Settings, variable
+from orchestrator.core.settings import SETTING_NAMES, variable
 from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig, FleetPart, ProjectPart, TrustPart
 from orchestrator.ledger.config.node_tables import DivisionPart, NodePart
 from orchestrator.ledger.config.notification import NotificationKind
@@ -58,7 +59,7 @@ def test_every_command_says_what_it_is_for(words: tuple[str, ...]) -> None:
 
 def test_every_setting_is_in_the_documents() -> None:
     """docs/settings.md has a row for each environment variable."""
-    names = [variable(field) for field in Settings.model_fields]
+    names = [variable(field) for field in SETTING_NAMES]
     assert [name for name in names if f"| `{name}` |" not in DOCUMENTS["settings.md"]] == []
 
 
@@ -70,13 +71,13 @@ def test_every_field_of_a_mission_is_in_the_documents() -> None:
 def test_every_key_of_the_fleets_file_is_in_the_documents() -> None:
     """docs/settings.md names each key of fleet.toml, with its table."""
     named = {"projects", "nodes", "suppliers"}
-    parts = {name: field.annotation for name, field in FleetConfig.model_fields.items() if name not in named}
-    keys = [f"{table}.{key}" for table, part in parts.items() for key in part.model_fields]  # type: ignore[union-attr]
-    keys += [f"projects.NAME.{key}" for key in ProjectPart.model_fields]
-    keys += [f"nodes.NAME.divisions.DIVISION.{key}" for key in DivisionPart.model_fields]
-    keys += [f"suppliers.NAME.{key}" for key in SupplierPart.model_fields]
-    keys += [f"suppliers.NAME.rules.{key}" for key in SignalRule.model_fields]
-    assert list(NodePart.model_fields) == ["divisions"]
+    parts = {name: kind for name, kind in hints(FleetConfig).items() if name not in named and isinstance(kind, type)}
+    keys = [f"{table}.{key}" for table, part in parts.items() for key in declared_fields(part)]
+    keys += [f"projects.NAME.{key}" for key in declared_fields(ProjectPart)]
+    keys += [f"nodes.NAME.divisions.DIVISION.{key}" for key in declared_fields(DivisionPart)]
+    keys += [f"suppliers.NAME.{key}" for key in declared_fields(SupplierPart)]
+    keys += [f"suppliers.NAME.rules.{key}" for key in declared_fields(SignalRule)]
+    assert list(declared_fields(NodePart)) == ["divisions"]
     assert {FleetPart, BusPart, TrustPart} <= set(parts.values())
     assert [key for key in keys if f"`{key}`" not in DOCUMENTS["settings.md"]] == []
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-
+from missions.declared.declared_table import DeclaredTable, made_by
+from missions.declared.plain_values import WrongValues
+from missions.declared.value_rules import After, Limits
 from missions.divisions import DEFAULT_DIVISIONS, Division
 from missions.plain_data import read_toml
-from orchestrator.core import cron
 from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.ledger.config.heartbeat_table import HeartbeatPart
@@ -32,45 +32,40 @@ WORDS = {"extra_forbidden": "there is no such key", "missing": "it is missing"}
 """What pydantic says for programmers, in words for people."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FleetPart(_Part):
+class FleetPart(DeclaredTable):
     """`[fleet]`."""
 
     name: str = "fleet"
 
 
-class BusPart(_Part):
+class BusPart(DeclaredTable):
     """`[bus]`: seconds. A lease is `lease_beats` beats long. `pushes_a_minute` is what the host allows all nodes."""
 
-    beat_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    lease_beats: Annotated[float, Field(ge=2, le=100)] = 3.0
+    beat_seconds: Annotated[float, Limits(gt=0, le=3600)] = 60.0
+    lease_beats: Annotated[float, Limits(ge=2, le=100)] = 3.0
     poll_seconds: tuple[float, float] = (5.0, 30.0)
-    pushes_a_minute: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    pushes_a_minute: Annotated[float, Limits(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
 
     @property
     def lease(self) -> float:
         """Seconds of silence after which a mission may be taken over."""
         return self.beat_seconds * self.lease_beats
 
-    @model_validator(mode="after")
-    def _order(self) -> BusPart:
+    def check(self) -> None:
+        """The pauses between two looks are a range."""
         low, high = self.poll_seconds
         if not 0 < low <= high:
             raise ValueError("poll_seconds must be [shortest, longest], both above 0")
-        return self
 
 
-class TrustPart(_Part):
+class TrustPart(DeclaredTable):
     """`[trust]`."""
 
     missions: Literal["signed", "remote"] = "signed"
     sandbox: Literal["required", "optional"] = "required"
 
 
-class ReviewPart(_Part):
+class ReviewPart(DeclaredTable):
     """`[review]`. `cron` is five fields, in `timezone`; empty: only by hand. `words` says who words new items."""
 
     cron: str = ""
@@ -78,66 +73,69 @@ class ReviewPart(_Part):
     approve: bool = False
     words: Literal["plain", "model"] = "plain"
 
-    @model_validator(mode="after")
-    def _readable(self) -> ReviewPart:
+    def check(self) -> None:
+        """Its line can be read."""
         if self.cron:
+            from orchestrator.core import cron
+
             cron.check(self.cron, self.timezone)  # raises ValueError
-        return self
 
 
-class HandoffPart(_Part):
+class HandoffPart(DeclaredTable):
     """`[handoff]`: when a lesson becomes known to all (0 switches that way off), and who words memos."""
 
-    promote_missions: Annotated[int, Field(ge=0, le=1000)] = 2
-    promote_projects: Annotated[int, Field(ge=0, le=1000)] = 2
+    promote_missions: Annotated[int, Limits(ge=0, le=1000)] = 2
+    promote_projects: Annotated[int, Limits(ge=0, le=1000)] = 2
     memo_words: Literal["plain", "model"] = "plain"
 
 
-class AnswersPart(_Part):
+class AnswersPart(DeclaredTable):
     """`[answers]`: what becomes of a model's sentences that no line of the handoff bears out."""
 
     grounded: Literal["mark", "drop", "off"] = "mark"
 
 
-class ToolsPart(_Part):
+def _known_acts(value: list[str]) -> list[str]:
+    for act in value:
+        tool, _, verb = act.partition(" ")
+        if tool not in TOOLS or (verb and tool != "git"):
+            raise ValueError(f"there are {', '.join(TOOLS)}, and verbs of git such as `git commit`, not {act!r}")
+    return value
+
+
+Acts = Annotated[list[str], After(_known_acts)]
+
+
+class ToolsPart(DeclaredTable):
     """`[tools]`: what a chat's tools must ask a person for, and what they may not do. `git` means all its verbs."""
 
-    ask: list[str] = ["git add", "git commit"]
-    deny: list[str] = []
-
-    @field_validator("ask", "deny")
-    @classmethod
-    def _known(cls, value: list[str]) -> list[str]:
-        for act in value:
-            tool, _, verb = act.partition(" ")
-            if tool not in TOOLS or (verb and tool != "git"):
-                raise ValueError(f"there are {', '.join(TOOLS)}, and verbs of git such as `git commit`, not {act!r}")
-        return value
+    ask: Acts = made_by(factory=lambda: ["git add", "git commit"])
+    deny: Acts = made_by(factory=list)
 
 
-Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Usd = Annotated[float, Limits(ge=0, le=1_000_000, allow_inf_nan=False)]
 """An amount that may be spent. 0: nothing at all."""
 
 
-class BudgetPart(_Part):
+class BudgetPart(DeclaredTable):
     """`[budget]`: what may be spent before work is stopped. Without a line there is no limit. Days are UTC's."""
 
     mission_usd: Usd | None = None
     day_usd: Usd | None = None
 
 
-class WorkspacesPart(_Part):
+class WorkspacesPart(DeclaredTable):
     """`[workspaces]`: how long a node keeps what nobody needs any more, and how much disk that may take."""
 
-    keep_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = 1.0
-    disk_gib: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = 10.0
-    free_gib: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = DEFAULT_FREE_GIB
+    keep_days: Annotated[float, Limits(ge=0, le=3650, allow_inf_nan=False)] = 1.0
+    disk_gib: Annotated[float, Limits(gt=0, le=1_000_000, allow_inf_nan=False)] = 10.0
+    free_gib: Annotated[float, Limits(ge=0, le=1_000_000, allow_inf_nan=False)] = DEFAULT_FREE_GIB
 
 
-Rounds = Annotated[int, Field(ge=0, le=10, strict=True)]
+Rounds = Annotated[int, Limits(ge=0, le=10, strict=True)]
 
 
-class DelegationPart(_Part):
+class DelegationPart(DeclaredTable):
     """`[delegation]`: how often work that is not right goes back to its agent before the attempt has failed."""
 
     verify_rounds: Rounds = 2
@@ -160,35 +158,34 @@ def _tree_path(value: str) -> str:
     return value
 
 
-NodePath = Annotated[str, Field(max_length=300), AfterValidator(_node_path)]
-TreePath = Annotated[str, Field(max_length=300), AfterValidator(_tree_path)]
+NodePath = Annotated[str, Limits(max_length=300), After(_node_path)]
+TreePath = Annotated[str, Limits(max_length=300), After(_tree_path)]
 
 
-class ProjectPart(_Part):
+def _git_url(value: str) -> str:
+    if re.match(r"^[A-Za-z0-9+.-]+::", value) or value.startswith("-"):
+        raise ValueError("not a Git URL or a path that may be cloned")
+    return value
+
+
+class ProjectPart(DeclaredTable):
     """`[projects.NAME]`."""
 
-    url: str
-    aliases: list[Annotated[str, Field(min_length=2, max_length=60)]] = []
+    url: Annotated[str, After(_git_url)]
+    aliases: list[Annotated[str, Limits(min_length=2, max_length=60)]] = made_by(factory=list)
     branch: str = "main"
     test: str | None = None
     setup: str | None = None
     tools: tuple[NodePath, ...] = ()
-    test_files: dict[TreePath, NodePath] = {}
+    test_files: dict[TreePath, NodePath] = made_by(factory=dict)
     verify_rounds: Rounds | None = None
     on_approval: Literal["merge", "push", "nothing"] = "nothing"
     budget_usd: Usd | None = None
     policy: PolicyPart | None = None
     trust_hooks: bool = False
 
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        if re.match(r"^[A-Za-z0-9+.-]+::", value) or value.startswith("-"):
-            raise ValueError("not a Git URL or a path that may be cloned")
-        return value
 
-
-class FleetConfig(_Part):
+class FleetConfig(DeclaredTable):
     """The whole file."""
 
     fleet: FleetPart = FleetPart()
@@ -204,9 +201,9 @@ class FleetConfig(_Part):
     delegation: DelegationPart = DelegationPart()
     notify: NotifyPart = NotifyPart()
     heartbeat: HeartbeatPart = HeartbeatPart()
-    projects: dict[str, ProjectPart] = {}
-    suppliers: dict[Annotated[str, Field(min_length=1, max_length=80)], SupplierPart] = {}
-    nodes: dict[Annotated[str, Field(min_length=1, max_length=80)], NodePart] = {}
+    projects: dict[str, ProjectPart] = made_by(factory=dict)
+    suppliers: dict[Annotated[str, Limits(min_length=1, max_length=80)], SupplierPart] = made_by(factory=dict)
+    nodes: dict[Annotated[str, Limits(min_length=1, max_length=80)], NodePart] = made_by(factory=dict)
 
     def divisions(self, node: str) -> tuple[Division, ...]:
         """A node's divisions, with the personas that the fleet gave them."""
@@ -248,19 +245,19 @@ def read(data: bytes | None) -> FleetConfig:
     try:
         text = data.decode("utf-8")
         return FleetConfig.model_validate(read_toml(text))
-    except ValidationError as error:
+    except WrongValues as error:
         first, line = explained(error, text)[0]
         raise BrokenLedger(f"{PATH}, line {line}: {first}" if line else f"{PATH}: {first}") from error
     except ValueError as error:
         raise BrokenLedger(f"{PATH}: {error}") from error
 
 
-def explained(error: ValidationError, text: str) -> list[tuple[str, int | None]]:
+def explained(error: WrongValues, text: str) -> list[tuple[str, int | None]]:
     """Everything that is wrong, each with its key, and its line in the text."""
     return [
         (
             f"{'.'.join(map(str, one['loc']))}: " + WORDS.get(one["type"], one["msg"].removeprefix("Value error, ")),
             line_of(text, one["loc"]),
         )
-        for one in error.errors(include_url=False, include_input=False)
+        for one in error.facts
     ]

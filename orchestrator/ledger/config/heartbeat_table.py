@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, model_validator
-
+from missions.declared.value_rules import Limits
 from orchestrator.ledger.config import quiet_hours
 from orchestrator.ledger.config.policy_tables import FleetTomlTable
 
-Dollars = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
+Dollars = Annotated[float, Limits(ge=0, le=10_000, allow_inf_nan=False)]
 
 
 class HeartbeatPart(FleetTomlTable):
@@ -20,18 +19,17 @@ class HeartbeatPart(FleetTomlTable):
     together, and each node's for what it looks at by itself.
     """
 
-    every_minutes: Annotated[int, Field(ge=0, le=1440)] = 30
+    every_minutes: Annotated[int, Limits(ge=0, le=1440)] = 30
     active: str = ""
     timezone: str = "UTC"
-    notices_per_day: Annotated[int, Field(ge=0, le=1000)] = 20
-    missions_per_day: Annotated[int, Field(ge=0, le=1000)] = 6
+    notices_per_day: Annotated[int, Limits(ge=0, le=1000)] = 20
+    missions_per_day: Annotated[int, Limits(ge=0, le=1000)] = 6
     usd_per_day: Dollars = 2.0
     mission_usd: Dollars = 0.5
 
-    @model_validator(mode="after")
-    def _readable(self) -> HeartbeatPart:
+    def check(self) -> None:
+        """Its hours can be read."""
         quiet_hours.read(self.active, self.timezone)  # raises ValueError
-        return self
 
     def is_active(self, now: datetime) -> bool:
         """Whether nodes look at anything now."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-
+from missions.declared.declared_table import made_by
+from missions.declared.value_rules import After, Limits
 from missions.divisions import DEFAULT_DIVISIONS, Division
 from missions.mission import TASKS
 from missions.one_line import printable
@@ -23,15 +23,15 @@ def _one_line(value: str) -> str:
 class DivisionPart(FleetTomlTable):
     """`[nodes.NAME.divisions.DIVISION]`: as whom a node's division speaks, and which kinds of work it takes."""
 
-    name: Annotated[str, Field(max_length=60), AfterValidator(_one_line)] | None = None
-    voice: Annotated[str, Field(max_length=300), AfterValidator(_one_line)] | None = None
+    name: Annotated[str, Limits(max_length=60), After(_one_line)] | None = None
+    voice: Annotated[str, Limits(max_length=300), After(_one_line)] | None = None
     tasks: tuple[Literal[TASKS], ...] | None = None  # type: ignore[valid-type]  # the words of a tuple
 
 
 class NodePart(FleetTomlTable):
     """`[nodes.NAME]`."""
 
-    divisions: dict[Literal["primary", "coder", "general"], DivisionPart] = Field(default_factory=dict)
+    divisions: dict[Literal["primary", "coder", "general"], DivisionPart] = made_by(factory=dict)
 
     def every(self) -> tuple[Division, ...]:
         """The node's divisions, with what is said of them here."""

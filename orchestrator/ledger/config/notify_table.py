@@ -6,50 +6,48 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
+from missions.declared.declared_table import DeclaredTable
+from missions.declared.value_rules import After, Before, Limits
 from orchestrator.ledger.config import quiet_hours
 from orchestrator.ledger.config.notification import NotificationKind
 
 
-class NotifyPart(BaseModel):
+def _known(value: object) -> object:
+    words = value if isinstance(value, list) else []
+    for word in words:
+        if word not in set(NotificationKind):
+            raise ValueError(f"there are {', '.join(NotificationKind)}, not {word!r}")
+    return value
+
+
+def _address(value: str) -> str:
+    if not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable() or " " in value:
+        raise ValueError("write the web app's address, such as https://hq.example")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("write it without a user and a password: everybody reads fleet.toml")
+    return value.rstrip("/")
+
+
+Kinds = Annotated[tuple[NotificationKind, ...], Before(_known)]
+
+
+class NotifyPart(DeclaredTable):
     """`[notify]`: which kinds are told, by which node, when, and where their pages are."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kinds: tuple[NotificationKind, ...] = tuple(NotificationKind)
-    by: Annotated[str, Field(max_length=80)] = ""
+    kinds: Kinds = tuple(NotificationKind)
+    by: Annotated[str, Limits(max_length=80)] = ""
     quiet: str = ""
     timezone: str = "UTC"
-    urgent: tuple[NotificationKind, ...] = ()
-    batch_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 20.0
-    link: Annotated[str, Field(max_length=500)] = ""
+    urgent: Kinds = ()
+    batch_seconds: Annotated[float, Limits(ge=0, le=86_400, allow_inf_nan=False)] = 20.0
+    link: Annotated[str, Limits(max_length=500), After(_address)] = ""
 
-    @field_validator("kinds", "urgent", mode="before")
-    @classmethod
-    def _known(cls, value: object) -> object:
-        words = value if isinstance(value, list) else []
-        for word in words:
-            if word not in set(NotificationKind):
-                raise ValueError(f"there are {', '.join(NotificationKind)}, not {word!r}")
-        return value
-
-    @field_validator("link")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable() or " " in value:
-            raise ValueError("write the web app's address, such as https://hq.example")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("write it without a user and a password: everybody reads fleet.toml")
-        return value.rstrip("/")
-
-    @model_validator(mode="after")
-    def _readable(self) -> NotifyPart:
+    def check(self) -> None:
+        """Its hours can be read."""
         quiet_hours.read(self.quiet, self.timezone)  # raises ValueError
-        return self
 
     def due(self, kind: NotificationKind, now: datetime) -> datetime:
         """When something of this kind may be told: `now`, or the end of the quiet hours."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-
 from missions.agent_trust import TrustTier, TrustWeights
+from missions.declared.declared_table import DeclaredTable, made_by
+from missions.declared.value_rules import After, Before, Limits
 from missions.mission import TASKS
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ TOOLS = ("search", "read", "write", "run", "shell", "git")
 """What chats and agents can do in their workspaces."""
 
 
-class FleetTomlTable(BaseModel):
+class FleetTomlTable(DeclaredTable):
     """A table of `fleet.toml`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    __table_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  # never changed
 
 
 def _check_globs(globs: tuple[str, ...]) -> tuple[str, ...]:
@@ -34,86 +34,76 @@ def _check_globs(globs: tuple[str, ...]) -> tuple[str, ...]:
     return globs
 
 
+Globs = Annotated[tuple[str, ...], After(_check_globs)]
+
+
 class AutoPart(FleetTomlTable):
     """`auto_approve`: when nobody has to look. `paths` and `max_lines` must be said."""
 
-    max_lines: Annotated[int, Field(ge=0, strict=True)]
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    max_files: Annotated[int, Field(ge=0, strict=True)] | None = None
-    max_cost_usd: Annotated[float, Field(ge=0)] | None = None
+    max_lines: Annotated[int, Limits(ge=0, strict=True)]
+    paths: Annotated[Globs, Limits(min_length=1)]
+    max_files: Annotated[int, Limits(ge=0, strict=True)] | None = None
+    max_cost_usd: Annotated[float, Limits(ge=0)] | None = None
     tests: Literal["passed", "any"] = "passed"
     tier: TrustTier = TrustTier.TRUSTED
-
-    @field_validator("paths")
-    @classmethod
-    def _paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _check_globs(value)
 
 
 class StandingPart(FleetTomlTable):
     """`standing`: what outcomes count, and how many points a tier takes."""
 
-    trusted: Annotated[int, Field(ge=0, le=1000, strict=True)] = 3
-    proven: Annotated[int, Field(ge=0, le=1000, strict=True)] = 10
-    failed: Annotated[int, Field(ge=0, le=1000, strict=True)] = 1
-    rejected: Annotated[int, Field(ge=0, le=1000, strict=True)] = 3
-    look_back: Annotated[int, Field(ge=1, le=100, strict=True)] = 20
+    trusted: Annotated[int, Limits(ge=0, le=1000, strict=True)] = 3
+    proven: Annotated[int, Limits(ge=0, le=1000, strict=True)] = 10
+    failed: Annotated[int, Limits(ge=0, le=1000, strict=True)] = 1
+    rejected: Annotated[int, Limits(ge=0, le=1000, strict=True)] = 3
+    look_back: Annotated[int, Limits(ge=1, le=100, strict=True)] = 20
 
-    @model_validator(mode="after")
-    def _order(self) -> StandingPart:
+    def check(self) -> None:
+        """The tiers are in order."""
         if self.proven < self.trusted:
             raise ValueError("proven must not take fewer points than trusted")
-        return self
 
 
 class ChildrenPart(FleetTomlTable):
     """`children`: what missions that an agent proposes may do without a person."""
 
-    max: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
-    share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    capabilities: frozenset[Annotated[str, Field(min_length=1, max_length=100)]] = frozenset()
+    max: Annotated[int, Limits(ge=0, le=20, strict=True)] = 0
+    share: Annotated[float, Limits(ge=0, le=1)] = 0.5
+    capabilities: frozenset[Annotated[str, Limits(min_length=1, max_length=100)]] = frozenset()
 
 
 def _false_as_none(value: Any) -> Any:
     return None if value is False else value
 
 
+def _known_tools(value: dict[TrustTier, tuple[str, ...]]) -> dict[TrustTier, tuple[str, ...]]:
+    unknown = [tool for tools in value.values() for tool in tools if tool not in TOOLS]
+    if unknown:
+        raise ValueError(f"there are {', '.join(TOOLS)}, not {unknown[0]!r}")
+    return value
+
+
 class TaskPolicy(FleetTomlTable):
     """What holds for one kind of work. `auto_approve = false` takes a wider rule back."""
 
-    auto_approve: Annotated[AutoPart | None, BeforeValidator(_false_as_none)] = None
+    auto_approve: Annotated[AutoPart | None, Before(_false_as_none)] = None
     auto_word: bool = True
-    scope: tuple[str, ...] = ()
-    tools: dict[TrustTier, tuple[str, ...]] = {}
+    scope: Globs = ()
+    tools: Annotated[dict[TrustTier, tuple[str, ...]], After(_known_tools)] = made_by(factory=dict)
     standing: StandingPart = StandingPart()
     children: ChildrenPart = ChildrenPart()
 
-    @field_validator("tools")
-    @classmethod
-    def _tools(cls, value: dict[TrustTier, tuple[str, ...]]) -> dict[TrustTier, tuple[str, ...]]:
-        unknown = [tool for tools in value.values() for tool in tools if tool not in TOOLS]
-        if unknown:
-            raise ValueError(f"there are {', '.join(TOOLS)}, not {unknown[0]!r}")
-        return value
 
-    @field_validator("scope")
-    @classmethod
-    def _scope(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _check_globs(value)
+def _known_tasks(value: dict[str, TaskPolicy]) -> dict[str, TaskPolicy]:
+    for task in value:
+        if task not in TASKS:
+            raise ValueError(f"there is no task {task!r}: one of {', '.join(TASKS)}")
+    return value
 
 
 class PolicyPart(TaskPolicy):
     """`[policy]`, and `[projects.NAME.policy]`."""
 
-    tasks: dict[str, TaskPolicy] = {}
-
-    @field_validator("tasks")
-    @classmethod
-    def _known(cls, value: dict[str, TaskPolicy]) -> dict[str, TaskPolicy]:
-        for task in value:
-            if task not in TASKS:
-                raise ValueError(f"there is no task {task!r}: one of {', '.join(TASKS)}")
-        return value
+    tasks: Annotated[dict[str, TaskPolicy], After(_known_tasks)] = made_by(factory=dict)
 
 
 def effective_rules(task: str, fleet: PolicyPart, project: PolicyPart | None, on_approval: str) -> ApprovalRules:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _HOURS = re.compile(r"\s*([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)\s*")
 
@@ -37,6 +40,10 @@ class QuietHours:
 
 def read(hours: str, zone: str) -> QuietHours | None:
     """Quiet hours such as `22:00-07:00`; None where the text is empty. Raises ValueError."""
+    if not hours.strip() and zone == "UTC":
+        return None  # as most fleets have it, whose zone need not be looked for
+    from zoneinfo import ZoneInfo
+
     try:
         found_zone = ZoneInfo(zone)
     except (KeyError, ValueError, OSError) as error:

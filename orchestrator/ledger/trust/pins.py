@@ -9,20 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-from pydantic import TypeAdapter
-
+from missions.declared.plain_values import read_values
 from missions.plain_data import read_json
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.trust.files import SIGNERS_PATH
 from orchestrator.ledger.trust.history import TrustState
 from sync import files
+from sync.disk.file_turn import file_turn
 from sync.objects import object_id
 from sync.remote import Oid
-
-_PINS = TypeAdapter(dict[str, Oid | TrustState])
-"""For each ledger the commit at which its stand begins, then its stand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +30,9 @@ class TrustPins:
 
     def anchor(self, tip: Oid) -> Oid:
         """The commit at which this machine first trusted the ledger; `tip` becomes it when there is none yet."""
+        known = self._read().get(self.ledger)
+        if known is not None:
+            return known.commit if isinstance(known, TrustState) else known
         with self._open() as pins:
             kept = pins.setdefault(self.ledger, tip)
             self._write(pins)
@@ -46,6 +45,8 @@ class TrustPins:
 
     def keep(self, stand: TrustState, later: Callable[[Oid], bool]) -> None:
         """Keeps a stand, unless another process has kept one that `later` does not call an earlier one."""
+        if self.load() == stand:  # as nearly every command finds it
+            return
         with self._open() as pins:
             kept = pins.get(self.ledger)
             if not isinstance(kept, TrustState) or later(kept.commit):
@@ -54,7 +55,7 @@ class TrustPins:
     @contextmanager
     def _open(self) -> Iterator[dict[str, Oid | TrustState]]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_suffix(".lock")):
+        with file_turn(self.path.with_suffix(".lock")):
             yield self._read()
 
     def _read(self) -> dict[str, Oid | TrustState]:
@@ -63,7 +64,7 @@ class TrustPins:
             return {}
         try:
             kept = read_json(self.path.read_text(encoding="utf-8"))
-            return _PINS.validate_python({ledger: _in_files(pin) for ledger, pin in kept.items()})
+            return {ledger: _read_pin(pin) for ledger, pin in kept.items()}
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             why = f"{self.path} is damaged ({error}): restore it from a backup, or delete it to trust the ledger anew"
             raise WrongSetting("pin.json", why) from error
@@ -72,6 +73,12 @@ class TrustPins:
         """Whole or not at all: half a file would be a machine that trusts nothing, or anything."""
         plain = {ledger: pin if isinstance(pin, str) else asdict(pin) for ledger, pin in pins.items()}
         files.replace(self.path, json.dumps(plain, indent=1) + "\n")
+
+
+def _read_pin(pin: Any) -> Oid | TrustState:
+    """Of a ledger the commit at which its stand begins, then its stand. Raises ValueError, LookupError, TypeError."""
+    found = _in_files(pin)
+    return found if isinstance(found, str) else read_values(TrustState, found)
 
 
 def _in_files(pin: Any) -> Any:

@@ -37,7 +37,7 @@ class NotificationDispatcher:
     courier: Notifier
     tell: Tell
     now: Callable[[], datetime]
-    charter: FleetConfig = field(default_factory=FleetConfig)
+    charter: FleetConfig = field(default_factory=lambda: FleetConfig())
     """The newest that is known."""
 
     def put(self, found: Notification) -> bool:

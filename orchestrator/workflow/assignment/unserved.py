@@ -13,8 +13,6 @@ from missions.divisions import addressed
 from missions.mission import AUTO, Mission
 from missions.one_line import printable
 from missions.selection import NodeCapabilities, changes_project, ineligible_reason
-from orchestrator.core.model_competence import NO_CODING_AGENT
-from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.ledger.node_pages import Presence, announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
@@ -92,6 +90,9 @@ def serves(mission: Mission, offer: NodeCapabilities) -> bool:
 
 
 def _explain(mission: Mission, offers: tuple[NodeCapabilities, ...]) -> str:
+    from orchestrator.core.model_competence import NO_CODING_AGENT  # most lists have nothing to explain
+    from orchestrator.execution.programs.install_lines import INSTALL_LINES
+
     able = [offer for offer in offers if serves(replace(mission, to=(), capabilities=()), offer)]
     if able:
         return _explain_place(mission, able)

@@ -15,7 +15,7 @@ from orchestrator.api.gunicorn_server import SPARE_THREADS
 from orchestrator.core.settings import Settings
 from tests.acceptance.load.served import Served
 
-BRIM = Settings.model_fields["streams"].default + SPARE_THREADS
+BRIM = Settings.default_of("streams") + SPARE_THREADS
 """All threads that the server has: it keeps those that it once needed."""
 STATES, STATE_BYTES = 100, 60_000
 """6 MB in the database: three times what SQLite keeps of it for each connection."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from orchestrator.app import secret_rotation
 from orchestrator.app.machine_settings import write_setting
 from orchestrator.app.secret_rotation import SecretRotation, changed_secrets
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import SecretsUnavailable, WrongSetting
-from orchestrator.core.settings import Settings, secret_variables
+from orchestrator.core.secret_text import SecretText
+from orchestrator.core.settings import SETTING_NAMES, Settings, is_secret, secret_variables
 from sync.git_remote import GitRemote
 from tests.waiting import until
 
@@ -39,7 +39,7 @@ class Running:
 
 
 def secret(**more: str) -> Settings:
-    return Settings(**{name: SecretStr(value) for name, value in more.items()})
+    return Settings(**{name: SecretText(value) for name, value in more.items()})
 
 
 def test_what_changed_is_taken_up_and_named() -> None:
@@ -73,7 +73,7 @@ def test_a_source_that_fails_takes_nothing_away(error: Exception) -> None:
 
 def test_every_secret_is_looked_at() -> None:
     """Each of them, whichever setting holds it."""
-    every = {name: SecretStr("x") for name, info in Settings.model_fields.items() if info.annotation is SecretStr}
+    every = {name: SecretText("x") for name in SETTING_NAMES if is_secret(name)}
     after = Settings().model_copy(update={**every, "database_url": "postgresql://u:p@h/d"})
     assert changed_secrets(Settings(), after) == secret_variables()
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from pydantic import SecretStr
 
 from orchestrator.api.auth.tokens import mint
 from orchestrator.app import registration, setup, wiring
 from orchestrator.app.factories import node_factory
 from orchestrator.cli import cli
 from orchestrator.core.roles import Role
+from orchestrator.core.secret_text import SecretText
 from orchestrator.core.settings import Settings
 from tests.servers import shiftbook_serve
 from tests.waiting import until
@@ -74,7 +74,7 @@ def test_a_worker_registers_with_a_real_headquarters(home: Path, monkeypatch: py
     with shiftbook_serve(home, ledger, SHIFTBOOK_NODE_ID="hq", HOME=str(home.parent)) as url:
         at = url.partition("/git/")[0]
         worker = made.model_copy(
-            update={"role": Role.LOCAL_WORKER, "ledger": str(ledger), "hq_url": at, "hq_token": SecretStr(token)}
+            update={"role": Role.LOCAL_WORKER, "ledger": str(ledger), "hq_url": at, "hq_token": SecretText(token)}
         )
         node = node_factory.build_node(worker, lambda _, words, **__: told.append(words))
         try:
@@ -87,7 +87,7 @@ def test_a_worker_registers_with_a_real_headquarters(home: Path, monkeypatch: py
             assert (row["node"], row["state"], row["role"]) == ("hq", "live", "LOCAL_WORKER")
             assert "builtin" in row["agents"]
             assert "hq" in typed("fleet", "registered")
-            refused = registration.open_registrar(worker.model_copy(update={"hq_token": SecretStr("sbk_no")}), node)
+            refused = registration.open_registrar(worker.model_copy(update={"hq_token": SecretText("sbk_no")}), node)
             assert refused is not None
             stop = refused.start()
             until(lambda: [words for words in told if "SHIFTBOOK_HQ_TOKEN" in words])

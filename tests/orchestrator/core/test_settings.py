@@ -10,7 +10,7 @@ import pytest
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.roles import Role
-from orchestrator.core.settings import Settings, default_home, variable
+from orchestrator.core.settings import SETTING_NAMES, default_home, variable
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_an_error_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch, name:
     assert str(raised.value) == f"{name}: {says}"
     monkeypatch.delenv(name)
     with pytest.raises(WrongSetting, match=name):
-        load_settings(**{field: value for field in Settings.model_fields if variable(field) == name})
+        load_settings(**{field: value for field in SETTING_NAMES if variable(field) == name})
 
 
 def test_what_code_says_outranks_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

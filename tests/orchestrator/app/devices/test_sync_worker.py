@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from orchestrator.adapters.database.factory import open_stores
 from orchestrator.app.devices.sync_worker import SyncWorker, peer_addresses
 from orchestrator.chat.synced_turns import SyncedTurns
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
+from orchestrator.core.secret_text import SecretText
 from orchestrator.core.settings import Settings
 from orchestrator.node.peer_sync import PeerSync
 from orchestrator.node.wakeups import ChangeSignal
@@ -102,10 +102,10 @@ def test_a_node_that_does_not_answer_is_told_once_and_left_alone_for_a_while(
     [
         ({}, []),
         ({"hq_url": "http://hq"}, []),
-        ({"hq_url": "http://hq", "sync_token": SecretStr("t")}, [("http://hq", "t")]),
-        ({"hq_url": "http://hq", "sync_token": SecretStr("t"), "role": Role.HEADQUARTERS}, []),
+        ({"hq_url": "http://hq", "sync_token": SecretText("t")}, [("http://hq", "t")]),
+        ({"hq_url": "http://hq", "sync_token": SecretText("t"), "role": Role.HEADQUARTERS}, []),
         (
-            {"hq_url": "http://hq", "sync_token": SecretStr("t"), "sync_peers": "http://a, http://b"},
+            {"hq_url": "http://hq", "sync_token": SecretText("t"), "sync_peers": "http://a, http://b"},
             [("http://a", "t"), ("http://b", "t")],
         ),
     ],

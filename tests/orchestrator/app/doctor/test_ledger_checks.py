@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from missions.merging.file_diff import Conflict
 from orchestrator.app.doctor import ledger_checks, machine_checks, trust_checks
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.doctor.checklist import CHECKS, run_checks
+from orchestrator.core.secret_text import SecretText
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.conflicts import unresolved_conflict
 from orchestrator.ledger.publish import conflict_files
@@ -153,7 +153,7 @@ def test_who_tells_people(tmp_path: Path) -> None:
     plain = brought_up(Settings(home=tmp_path / "plain", node_id="desk"))
     result = ledger_checks.check_notices(plain, ledger())
     assert (result.health, result.remedy) == (CheckStatus.ABSENT, "docs/notifications.md")
-    speaks = brought_up(Settings(home=tmp_path / "speaks", node_id="desk", notify=SecretStr("json://127.0.0.1:1")))
+    speaks = brought_up(Settings(home=tmp_path / "speaks", node_id="desk", notify=SecretText("json://127.0.0.1:1")))
     unknown = ledger_checks.check_notices(speaks, ledger())
     assert (unknown.health, unknown.says) == (CheckStatus.POOR, "desk tells people, and is no node")
     good = ledger_checks.check_notices(speaks, ledger({"heartbeats/desk.md": PAGE.format("desk")}))

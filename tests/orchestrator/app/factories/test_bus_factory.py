@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from pydantic import SecretStr
 
 from missions.mission import Status
 from orchestrator.app import setup, wiring
 from orchestrator.app.factories import bus_factory, node_factory
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.roles import Role
+from orchestrator.core.secret_text import SecretText
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.delegation.task_types import TaskTypes
 from tests.buses import Told
@@ -38,7 +38,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, server: RedisServer) -> I
         here.setenv("HOME", str(folder / "home"))
         made = Settings(home=folder / "desk", node_id="desk", role=Role.HEADQUARTERS, http=None)
         setup.init(folder / "clone", made)
-        url = SecretStr(server.url)
+        url = SecretText(server.url)
         yield made.model_copy(update={"ledger": str(folder / "clone.git"), "redis_url": url})
 
 
@@ -48,7 +48,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, server: RedisServer) -> I
         ({"role": Role.HEADQUARTERS}, True, True),
         ({"role": Role.HEADQUARTERS, "accept_delegations": False}, False, True),
         ({"role": Role.LOCAL_WORKER}, True, False),
-        ({"role": Role.LOCAL_WORKER, "redis_url": SecretStr("unix:///nowhere/redis.sock")}, True, False),
+        ({"role": Role.LOCAL_WORKER, "redis_url": SecretText("unix:///nowhere/redis.sock")}, True, False),
     ],
 )
 def test_each_role_has_its_side(settings: Settings, change: dict[str, object], worker: bool, recorder: bool) -> None:
@@ -63,7 +63,7 @@ def test_each_role_has_its_side(settings: Settings, change: dict[str, object], w
         node.close()
 
 
-@pytest.mark.parametrize("change", [{"redis_url": SecretStr("")}, {"role": Role.STANDALONE_NODE}])
+@pytest.mark.parametrize("change", [{"redis_url": SecretText("")}, {"role": Role.STANDALONE_NODE}])
 def test_without_a_bus_there_is_none(settings: Settings, change: dict[str, object]) -> None:
     """A node that works its own ledger alone has no part in it; nor has one that does what it can once."""
     node = node_factory.build_node(settings.model_copy(update=change), Told())
@@ -78,7 +78,7 @@ def test_a_missing_extra_and_a_wrong_address_say_what_to_do(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line each."""
-    plain = settings.model_copy(update={"redis_url": SecretStr("redis://hq.example")})
+    plain = settings.model_copy(update={"redis_url": SecretText("redis://hq.example")})
     with pytest.raises(WrongSetting, match="rediss://"):
         bus_factory.open_mission_bus(plain)
     monkeypatch.setattr(bus_factory, "find_spec", lambda _name: None)

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from pydantic import SecretStr
 
 from missions.mission import Mission
 from orchestrator.adapters.sandbox.none import NoSandbox
@@ -23,6 +22,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.roles import Role
+from orchestrator.core.secret_text import SecretText
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.config.fleet_toml import BusPart
@@ -142,7 +142,7 @@ def test_a_worker_that_knows_headquarters_registers_there_and_nobody_else_does(s
 
 @pytest.mark.parametrize(
     ("broken", "error"),
-    [({"ledger": ""}, WrongSetting), ({"notify": SecretStr("nonsense")}, WrongSetting)],
+    [({"ledger": ""}, WrongSetting), ({"notify": SecretText("nonsense")}, WrongSetting)],
 )
 def test_what_was_opened_is_closed_when_the_rest_cannot_be(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, broken: dict[str, str], error: type[Exception]

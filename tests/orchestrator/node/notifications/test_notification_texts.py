@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from missions.declared.plain_values import WrongValues
 from orchestrator.ledger.config import notification, quiet_hours
 from orchestrator.ledger.config.notification import MAX_KEY_CHARS, Notification, NotificationKind, key_of
 from orchestrator.ledger.config.notify_table import NotifyPart
@@ -125,7 +125,7 @@ def test_quiet_hours_never_lead_back(now: datetime) -> None:
 )
 def test_a_wrong_setting_says_what_would_be_right(words: dict[str, object], says: str) -> None:
     """Each wrong value in [notify] is named; there is no key for addresses."""
-    with pytest.raises(ValidationError, match=says):
+    with pytest.raises(WrongValues, match=says):
         NotifyPart.model_validate(words)
 
 

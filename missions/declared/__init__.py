@@ -1,0 +1,1 @@
+"""How are fields declared once, checked, and read quickly?"""

@@ -1,0 +1,1 @@
+"""What is done with files of this machine, beside git?"""
