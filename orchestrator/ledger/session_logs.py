@@ -35,8 +35,8 @@ _MONTH = re.compile(r"\d{4}-\d\d(?:-\d\d)?\.md", re.ASCII)
 _DAY, _PART = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), re.compile(r"\d{3}\.md", re.ASCII)
 MAX_CACHED_LOGS, MAX_CACHED_ENTRIES = 64, 10_000
 """Logs that stay parsed, and entries in them; their blobs never change, so neither does what they mean. A busy month's
-running log is another blob after each fold, and has ten thousand entries at its end; the last
-two stay whatever they have."""
+running log is another blob after each fold, and has ten thousand entries at its end; the last two stay
+whatever they have."""
 MAX_LOG_BYTES = 32 * 1024 * 1024
 """Bytes of a log that is read: three busy months in one file."""
 _parsed_logs: dict[tuple[Oid, ...], ParsedLog] = {}
