@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -159,9 +159,14 @@ def _bring_up(engine: Engine) -> None:
 
 
 def _make_file(path: Path, engine: Engine) -> None:
-    """The file for nobody else to read, writing ahead. Two processes may do this at once."""
+    """The file for nobody else to read, writing ahead. Two processes may do this at once.
+
+    One that is there is opened by SQLite alone: to close any descriptor of it would drop the locks that this process
+    holds on it, and another one would then take its log away (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     over = time.monotonic() + BUSY_MS / 1000
     while True:
         raw = engine.raw_connection()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -110,6 +111,44 @@ def test_a_url_with_options_is_read_by_sqlalchemy(url: str) -> None:
     stores.marks.put("m", "1")
     stores.close()
     assert opened(url).marks.get("m") == "1"
+
+
+# -- the locks of a file that is open --------------------------------------------------------------------------------
+
+
+def test_a_late_store_leaves_this_process_its_locks(url: str) -> None:
+    """The kernel's list shows the file before and after: whoever closes a descriptor of it loses all of them."""
+    path, stores = Path(url.removeprefix("sqlite:///")), opened(url)
+    stores.marks.put("m", "1")
+    before = locks_on(path)
+    assert before
+    assert stores.tokens.listing() == ()
+    assert locks_on(path) >= before
+    stores.close()
+
+
+def test_another_process_that_comes_and_goes_takes_no_row_away(url: str) -> None:
+    """It finds that somebody has the file open, and leaves the log where it is: what is written next stays."""
+    path, stores = Path(url.removeprefix("sqlite:///")), opened(url)
+    stores.marks.put("before", "1")
+    assert stores.tokens.listing() == ()
+    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM store_facts'); c.close()"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert path.with_name(f"{path.name}-wal").exists()
+    for number in range(300):
+        stores.marks.put(f"m{number}", "1")
+    reader = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM store_facts'))"
+    found = subprocess.run([sys.executable, "-c", reader, str(path)], check=True, capture_output=True, text=True)
+    assert int(found.stdout.strip("(), \n")) >= 301
+    stores.close()
+    assert {opened(url).marks.get(name) for name in ("before", "m0", "m299")} == {"1"}
+
+
+def locks_on(path: Path) -> int:
+    """How many locks of this process the kernel lists on the file (proc_locks(5))."""
+    inode, pid = path.stat().st_ino, str(os.getpid())
+    words = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return sum(pid in each and any(word.endswith(f":{inode}") for word in each) for each in words)
 
 
 # -- made by a process that ends -----------------------------------------------------------------------------------
