@@ -32,6 +32,7 @@ def planned_files(wanted: Deployment, *, certified: bool) -> tuple[ManagedFile, 
     found.insert(1, ManagedFile(path=Path("/etc/tmpfiles.d/shiftbook.conf"), body=units.folders(wanted)))
     if wanted.headquarters:
         found.append(_unit(folder, "shiftbook-backup.service", units.backup_unit(wanted), own))
+        found.append(_unit(folder, units.LEDGER_BACKUP, units.ledger_backup_unit(), own))
         found.append(_unit(folder, "shiftbook-backup.timer", units.backup_timer(), own))
     if wanted.site is not None:
         body = nginx_site(wanted.site, certified=certified)

@@ -6,6 +6,9 @@ from orchestrator.app.deployment.hardening import node_lines, plain_lines
 from orchestrator.app.deployment.layout import BACKUPS, CHALLENGES, CREDENTIALS, HOME, LEDGER, USER, Deployment
 
 KEPT_BACKUPS = 14
+LEDGER_BACKUP = "shiftbook-backup-ledger.service"
+SECRETS = f"LoadCredential=shiftbook:{CREDENTIALS}"
+"""What each unit has that opens the node's settings: without it the node's database may seem to be another one."""
 WATCHDOG_SECONDS = 60
 """Seconds without a sign of life after which systemd starts a node again; it is fed every third of that."""
 STOP_SECONDS = 3600
@@ -17,7 +20,7 @@ def node_unit(wanted: Deployment) -> str:
     start = _command(wanted, "node", "run")
     system = [
         *(f"User={USER}", f"Group={USER}", f"WorkingDirectory={HOME}", "StateDirectory=shiftbook"),
-        *("StateDirectoryMode=0700", f"Environment=HOME={HOME}", f"LoadCredential=shiftbook:{CREDENTIALS}"),
+        *("StateDirectoryMode=0700", f"Environment=HOME={HOME}", SECRETS),
     ]
     return _text(
         ("Unit", [f"Description=Shiftbook {wanted.label}", "StartLimitIntervalSec=0", *_network(wanted)]),
@@ -40,16 +43,28 @@ def node_unit(wanted: Deployment) -> str:
 
 
 def backup_unit(wanted: Deployment) -> str:
-    """The unit that saves what cannot be made again: the node's own, and the ledger that it serves."""
+    """The unit that saves what of the node cannot be made again. It sees the node's secrets: its database may be one.
+
+    The ledger's is wanted, not required: neither goes unsaved because the other one failed.
+    """
     save = _command(wanted, "backup", str(BACKUPS), "--keep", str(KEPT_BACKUPS))
+    after = (f"Wants={LEDGER_BACKUP}", f"After={LEDGER_BACKUP} network-online.target", "Wants=network-online.target")
+    return _saving("Backup of Shiftbook", f"ExecStart={save}", SECRETS, unit=after)
+
+
+def ledger_backup_unit() -> str:
+    """The unit that saves the ledger that the node serves, as one bundle."""
     bundle = f"git -C {LEDGER}.git bundle create --quiet {BACKUPS}/{LEDGER.name}.bundle --all"
+    return _saving("Backup of Shiftbook's ledger", f"ExecStart=/usr/bin/env {bundle}")
+
+
+def _saving(what: str, *lines: str, unit: tuple[str, ...] = ()) -> str:
     return _text(
-        ("Unit", ["Description=Backup of Shiftbook"]),
+        ("Unit", [f"Description={what}", *unit]),
         (
             "Service",
             [
-                *("Type=oneshot", f"User={USER}", f"Group={USER}", f"WorkingDirectory={HOME}"),
-                *(f"ExecStart={save}", f"ExecStart=/usr/bin/env {bundle}"),
+                *("Type=oneshot", f"User={USER}", f"Group={USER}", f"WorkingDirectory={HOME}", *lines),
                 *(f"Environment=HOME={HOME}", f"ReadWritePaths={HOME} {BACKUPS}"),
                 *("Nice=10", "IOSchedulingClass=idle", *plain_lines()),
             ],

@@ -32,7 +32,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def test_twice(tmp_path: Path) -> None:
     """The second time nothing is done, and a changed wish changes the one file that it is about."""
     first = deploy(tmp_path)
-    assert len(first.changes) == len(contents(tmp_path)) == 6
+    assert len(first.changes) == len(contents(tmp_path)) == 7
     before = contents(tmp_path)
     assert deploy(tmp_path).changes == []
     assert deploy(tmp_path, memory="4G").changes == [f"write /{UNIT}"]
@@ -48,7 +48,7 @@ def test_dry_run(tmp_path: Path) -> None:
     assert (said.changes, said.diffs) == (done.changes, done.diffs)
     assert "+Type=notify" in done.diffs[f"/{UNIT}"].splitlines()
     assert remove(tmp_path, dry_run=True).changes == [f"delete /{name}" for name in _order(tmp_path)]
-    assert len(contents(tmp_path)) == 6
+    assert len(contents(tmp_path)) == 7
 
 
 def _order(root: Path) -> list[str]:

@@ -128,3 +128,30 @@ def test_interpreter(tmp_path: Path) -> None:
     (tmp_path / "python3").symlink_to("/usr/bin/true")
     assert tmp_path / "python3" in plan._needed(script)
     assert Path("/usr/bin/true").resolve() in plan._needed(script)
+
+
+# -- what a backup sees ------------------------------------------------------------------------------------------------
+
+
+def service_lines(folder: Path, name: str) -> list[str]:
+    """The lines of a unit of headquarters."""
+    written(folder, HQ)
+    return (folder / "etc/systemd/system" / name).read_text(encoding="utf-8").splitlines()
+
+
+def test_the_backup_sees_the_secrets_that_the_node_sees(tmp_path: Path) -> None:
+    """A database at a server whose URL is a credential is what is saved, and not a new one in the home."""
+    loaded = [line for line in service_lines(tmp_path, "shiftbook.service") if line.startswith("LoadCredential=")]
+    assert loaded == ["LoadCredential=shiftbook:/etc/shiftbook/credentials"]
+    assert loaded[0] in service_lines(tmp_path, "shiftbook-backup.service")
+
+
+def test_neither_backup_goes_undone_because_of_the_other(tmp_path: Path) -> None:
+    """A oneshot unit ends at its first command that fails: each has one alone, and one start of them brings both."""
+    node, ledger = (service_lines(tmp_path, f"shiftbook-backup{end}.service") for end in ("", "-ledger"))
+    for lines, word in ((node, "backup /var/backups/shiftbook --keep 14"), (ledger, "git -C")):
+        (start,) = [line for line in lines if line.startswith("ExecStart")]
+        assert word in start
+    assert "Wants=shiftbook-backup-ledger.service" in node
+    assert not [line for line in node if line.startswith(("Requires", "BindsTo"))]
+    assert not [line for line in ledger if line.startswith("LoadCredential")]
