@@ -14,6 +14,7 @@ from typing import Protocol
 
 from handoff.errors import HandoffError
 from handoff.log import rotate
+from orchestrator.core import tracing
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.ledger import session_logs
@@ -33,7 +34,7 @@ from orchestrator.workflow.journal.review_schedule import (
 from orchestrator.workflow.journal.review_status import review_problems
 from orchestrator.workflow.journal.tamper_check import TamperCheck
 from orchestrator.workflow.recurring.due import missed_words
-from orchestrator.workflow.recurring.filing import TemplateSchedule
+from orchestrator.workflow.recurring.filing import DueTemplates, TemplateSchedule
 from sync.objects import load_commit
 
 MIN_CHECK_SECONDS = 60.0
@@ -76,7 +77,8 @@ class Maintenance:
     _filed: datetime | None = None
     """The last time of the schedule that is seen to."""
     _templates_looked: float = float("-inf")
-    _turns: dict[str, float] = field(default_factory=dict)
+    _turns: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """By kind of work: what of it is due, and when this node does it if nobody before it has."""
 
     def step(self, ledger: LedgerSnapshot) -> bool:
         """One round; returns whether the branch was changed. Raises SyncError when the remote does not answer."""
@@ -98,7 +100,10 @@ class Maintenance:
             return False
 
     def _rotate(self, ledger: LedgerSnapshot) -> bool:
-        if rotate_logs(ledger) is None or not self._my_turn(ledger, "rotate"):
+        if rotate_logs(ledger) is None:
+            self._turns.pop("rotate", None)
+            return False
+        if not self._my_turn(ledger, "rotate", "rotate"):
             return False
         moved = commit_change(self.bus, self.reader, rotate_logs) is not None
         if moved:
@@ -107,16 +112,17 @@ class Maintenance:
 
     def _file_review(self, ledger: LedgerSnapshot) -> bool:
         due = self.schedule.last_due(ledger.charter.review)
-        if due is None or due == self._filed:
-            return False
-        if not review_missing(ledger, due):
+        if due is None or due == self._filed or not review_missing(ledger, due):
             self._filed = due
+            self._turns.pop("review", None)
             return False
-        if not self._my_turn(ledger, review_mission_name(due)):
+        if not self._my_turn(ledger, "review", review_mission_name(due)):
             return False
+        began = tracing.moment()
         filed = commit_change(self.bus, self.reader, lambda newest: review_mission(newest, due)) is not None
         self._filed = due
         if filed:
+            tracing.record(tracing.FILING, began, mission=review_mission_name(due))
             self.tell(
                 "filed", f"{review_mission_name(due)}: the review of the logs is due", mission=review_mission_name(due)
             )
@@ -126,25 +132,41 @@ class Maintenance:
         """Files what templates have become due, as one commit."""
         if self.clock() - self._templates_looked < TEMPLATE_CHECK_SECONDS:
             return False
-        found = self.templates.look(ledger, self.bus.now(), partial(self.trust.signer, ledger))
+        found = self._due_templates(ledger)
         for problem in found.problems:
             self.tell("template", problem, once=True)
         first = next((f"{name} {found.due[name].slots[0]}" for name in found.names), "")
-        if not first or not self._my_turn(ledger, f"template {first}"):
-            self._templates_looked = self._templates_looked if first else self.clock()
+        if not first:
+            self._turns.pop("template", None)
+            self._templates_looked = self.clock()
+            return False
+        if not self._my_turn(ledger, "template", f"template {first}"):
             return False
         self._templates_looked = self.clock()
+        return self._file_templates()
+
+    def _due_templates(self, ledger: LedgerSnapshot) -> DueTemplates:
+        return self.templates.look(ledger, self.bus.now(), partial(self.trust.signer, ledger))
+
+    def _file_templates(self) -> bool:
+        """Files what is due in the newest ledger, and tells just that: another node may have been here before."""
+        looks, began = list[DueTemplates](), tracing.moment()
 
         def due(newest: LedgerSnapshot) -> LedgerChange | None:
-            return self.templates.change(newest, self.bus.now(), partial(self.trust.signer, newest))
+            looks.append(self._due_templates(newest))
+            return self.templates.change(newest, looks[-1])
 
-        filed = commit_change(self.bus, self.reader, due) is not None
-        for name in found.names if filed else ():
+        if commit_change(self.bus, self.reader, due) is None:
+            return False
+        found = looks[-1]
+        for name in found.names:
             missions, missed = found.missions(name), found.due[name].missed
+            for mission in missions:
+                tracing.record(tracing.FILING, began, mission=mission)
             self.tell("filed", f"{', '.join(missions)}: due by missions/templates/{name}.md", mission=missions[-1])
             if missed:
                 self.tell("missed", missed_words(name, missed))
-        return filed
+        return True
 
     def _look(self, ledger: LedgerSnapshot) -> bool:
         """Tells what a person should know, each thing once."""
@@ -162,13 +184,13 @@ class Maintenance:
             self._tip = ledger.tip
         return False
 
-    def _my_turn(self, ledger: LedgerSnapshot, what: str) -> bool:
+    def _my_turn(self, ledger: LedgerSnapshot, kind: str, what: str) -> bool:
         """At once for the first; the others leave it for a while to those before them."""
-        if what not in self._turns:
-            self._turns[what] = self.clock() + self.precedence.wait(ledger, what)
-        if self.clock() < self._turns[what]:
+        if self._turns.get(kind, ("", 0.0))[0] != what:
+            self._turns[kind] = (what, self.clock() + self.precedence.wait(ledger, what))
+        if self.clock() < self._turns[kind][1]:
             return False
-        del self._turns[what]
+        del self._turns[kind]
         return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def new(
     if of:
         from orchestrator.workflow.recurring.by_hand import mission_of_template
 
-        body = mission_of_template(fleet.ledger(), of, words, fleet.now())
+        ledger = fleet.ledger()
+        body = mission_of_template(ledger, of, words, fleet.now(), partial(fleet.trust.signer, ledger))
     anywhere = bool(run_line) and fields["task"] != "coding_task"  # its text says nothing of where the line runs
     given["depends_on"] = [fleet.full_name(one) for one in depends_on]
     if no_project or not (fields["project"] or fields["task"] == "review" or body.startswith("---")):

@@ -16,6 +16,11 @@ from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.templates import TemplateReader, Templates, followed_template, local_time
 from orchestrator.ledger.transport import Transport
+from orchestrator.policy.due_missions import Signer
+from orchestrator.workflow.recurring.filing import TemplateSchedule
+
+SIGN_IT = "read it, change what it asks for, commit and push"
+"""What makes a template count: a commit of somebody who may file missions that says something of its own."""
 
 
 def template_named(ledger: LedgerSnapshot, name: str) -> Template:
@@ -35,9 +40,14 @@ def _others(found: Templates, name: str) -> str:
     return instead_of(name, found.known)
 
 
-def mission_of_template(ledger: LedgerSnapshot, name: str, given: Sequence[str], now: datetime) -> str:
-    """The text of a mission of it, filed now, with words such as `version=1.2`. Raises NotFound and WrongSetting."""
+def mission_of_template(ledger: LedgerSnapshot, name: str, given: Sequence[str], now: datetime, signer: Signer) -> str:
+    """The text of a mission of it, filed now, with words such as `version=1.2`. Raises NotFound and WrongSetting.
+
+    Whoever files it signs what the template says, often unread: one that is on nobody's word becomes no mission.
+    """
     template = template_named(ledger, name)
+    if not TemplateSchedule(ledger.store).signed(ledger, template, signer)[0]:
+        raise WrongSetting("--template", f"{template.path} was not signed by anybody who may file missions: {SIGN_IT}")
     values: dict[str, str] = {}
     for word in given:
         key, equals, value = word.partition("=")

@@ -78,9 +78,9 @@ class TemplateSchedule:
                 problems.append(f"{template.path} was not signed by anybody who may file missions: it is not followed")
         return DueTemplates(due=due, problems=tuple(problems))
 
-    def change(self, ledger: LedgerSnapshot, now: datetime, signer: Signer) -> LedgerChange | None:
-        """All that is due, as one commit; None where nothing is."""
-        found, files, lines = self.look(ledger, now, signer), dict[str, bytes | None](), list[str]()
+    def change(self, ledger: LedgerSnapshot, found: DueTemplates) -> LedgerChange | None:
+        """All that a look at this ledger found due, as one commit; None where nothing is."""
+        files, lines = dict[str, bytes | None](), list[str]()
         for name in found.names:
             template = self.templates(ledger).known[name]
             for slot in found.due[name].slots:

@@ -16,6 +16,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.templates import local_time
 from orchestrator.policy.due_missions import Signer
 from orchestrator.policy.template_missions import due_back
+from orchestrator.workflow.recurring.by_hand import SIGN_IT
 from orchestrator.workflow.recurring.filing import TemplateSchedule
 
 SHOWN_TIMES = 10
@@ -53,7 +54,7 @@ class TemplateView:
         """What a person can do that it is followed; empty where it is."""
         if self.who:
             return ""
-        return f"not followed: whoever may file missions signs it anew, for example by `git commit -S` of {self.path}"
+        return f"not followed, as nobody who may file missions signed it: {SIGN_IT}"
 
     @property
     def path(self) -> str:

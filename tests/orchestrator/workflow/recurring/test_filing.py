@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core import tracing
+from orchestrator.core.roles import Role
 from orchestrator.node.maintenance import TEMPLATE_CHECK_SECONDS
 from tests.journals import upkeep
 from tests.ledgers import FLEET, Keys, Peer, Town
@@ -30,9 +32,9 @@ def town(keys: Keys) -> Town:
 class Shift:
     """One node's upkeep, round after round."""
 
-    def __init__(self, peer: Peer, folder: Path) -> None:
+    def __init__(self, peer: Peer, folder: Path, role: Role = Role.HEADQUARTERS) -> None:
         self.peer, self.told = peer, list[tuple[str, str]]()
-        self.upkeep = upkeep(peer, folder, self.told)
+        self.upkeep = upkeep(peer, folder, self.told, role=role)
 
     def rounds(self, town: Town, number: int = 3) -> list[str]:
         """Looks a few times; returns the open missions."""
@@ -95,6 +97,47 @@ def test_two_nodes_at_once_file_it_once(town: Town, shift: Shift, keys: Keys, tm
     shift.peer.line.before_push.append(lambda: other.upkeep.step(other.peer.ledger()))
     assert shift.rounds(town) == ["daily-20261121-0700"]
     assert [event for event, _ in [*shift.told, *other.told]].count("filed") == 1
+
+
+def test_what_another_node_filed_is_waited_for_no_more(
+    town: Town, shift: Shift, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn of something that is over would keep a node looking at everything each round, for good."""
+    worker = Shift(town.peer("n2", key=keys["n2"]), tmp_path, Role.LOCAL_WORKER)
+    tidied = list[int]()
+    worker.upkeep.tidy = lambda: tidied.append(1)
+    monkeypatch.setattr(worker.upkeep.precedence, "wait", lambda _ledger, _what: 100_000.0)
+    for day in range(3):
+        worker.rounds(town, 2)
+        assert worker.upkeep._turns
+        assert shift.rounds(town) == [f"daily-2026112{day + 1}-0700"]
+        worker.rounds(town, 1)
+        assert not worker.upkeep._turns
+        shift.peer.attempt(f"daily-2026112{day + 1}-0700")
+        shift.peer.fold()
+        town.clock.at += DAY - timedelta(minutes=10)
+    worker.rounds(town, 1)
+    tidied.clear()
+    shift.rounds(town)
+    worker.rounds(town, 1)
+    tidied.clear()
+    worker.rounds(town, 20)
+    assert len(tidied) <= 1
+    assert [event for event, _ in worker.told] == []
+
+
+def test_what_is_told_is_what_was_filed(town: Town, shift: Shift, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the template was changed since the first look; and each mission has a span that others hang below."""
+    spans = list[str]()
+    monkeypatch.setattr(tracing, "record", lambda name, _began, *, mission: spans.append(f"{name} {mission}"))
+    anna, late = town.peer("anna", key=keys["anna"]), DAILY.replace("daily", "late")
+    stamp, town.clock.at = town.clock.at, town.clock.at - DAY
+    anna.push({"missions/templates/late.md": late})
+    town.clock.at = stamp
+    shift.peer.line.before_push.append(lambda: anna.push({"missions/templates/late.md": None}) and None)
+    assert shift.rounds(town) == ["daily-20261121-0700"]
+    assert [words.split(":")[0] for event, words in shift.told if event == "filed"] == ["daily-20261121-0700"]
+    assert spans == ["mission.file daily-20261121-0700"]
 
 
 @pytest.mark.parametrize(
