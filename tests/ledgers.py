@@ -51,7 +51,7 @@ from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
 from sync.latency import LatencyMeter
 from sync.memory_remote import MemoryRemote, MemoryServer
-from sync.objects import Signer, read_commit, read_tree
+from sync.objects import Signer, edit_tree, read_commit, read_tree, write_commit
 from sync.publish import publish
 from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, Refs, RefUpdate
 from sync.signatures import Key, Principal, make_key
@@ -219,6 +219,25 @@ class Peer:
     def paths(self) -> list[str]:
         """Every file on the branch."""
         return sorted(all_files(self.bus.store, self.ledger().tree))
+
+
+def merge_in(peer: Peer, beside: Oid, files: Files, *, first: bool = True) -> Oid:
+    """Merges a commit into the branch, with these files on top of it, signed as the peer signs, and pushes that.
+    `first`: the branch is the first parent."""
+    bus = peer.bus
+    tip = bus.remote.fetch()[bus.main]
+    merge = write_commit(
+        bus.store,
+        tree=edit_tree(bus.store, read_commit(bus.store.get(tip)).tree, in_bytes(files)) or "",
+        parents=(tip, beside) if first else (beside, tip),
+        name=peer.name,
+        email=f"{peer.name}@shiftbook.invalid",
+        when=int(bus.now().timestamp()),
+        message="merge",
+        sign=bus.sign,
+    )
+    peer.line.push([RefUpdate(ref=bus.main, expect=tip, new=merge)])
+    return merge
 
 
 def in_bytes(files: Files) -> dict[str, bytes | None]:

@@ -29,6 +29,7 @@ from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, TurnRecord, lo
 from orchestrator.ledger.node_pages import PAGES_FOLDER
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.policy.due_missions import (
+    FILING_ROLES,
     NOT_COME,
     YEARS,
     FindAuthor,
@@ -37,6 +38,7 @@ from orchestrator.policy.due_missions import (
     bytes_at,
     is_past,
     is_still_to_come,
+    misplaced_reason,
     parse_slot,
 )
 from orchestrator.policy.provenance import Provenance
@@ -45,7 +47,6 @@ from sync.objects import load_commit
 from sync.remote import Oid
 from sync.signatures import Principal
 
-FILING_ROLES = frozenset({"author", "admin"})
 MAX_FOUND, MAX_FOUND_CHARS = 20, 400
 """Findings that a mission names, and characters of each."""
 MAX_BLOCK_CHARS = MAX_FOUND * (12 * MAX_FOUND_CHARS + 8)
@@ -174,6 +175,7 @@ def heartbeat_permission(
         or _wrong_looker(ledger, before, line, by, named["node"] or "")
         or backdated_reason(ledger, before, read.committed, signer)
         or _wrong_mission(ledger, filed, line, part, by, slot)
+        or misplaced_reason(ledger, filed, commit, (PATH, fleet_toml.PATH), signer)
     )
     return (
         ("", why) if why else (who, f"line {line.number} of {PATH} asks for it, which {who} signed; {by.name} filed it")

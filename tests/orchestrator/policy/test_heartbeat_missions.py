@@ -24,9 +24,10 @@ from orchestrator.policy.heartbeat_missions import (
 )
 from orchestrator.workflow.heartbeat.overview import heartbeat_overview
 from orchestrator.workflow.heartbeat.probe import Finding
+from sync.objects import load_commit
 from sync.remote import RefUpdate
 from sync.signatures import Principal
-from tests.ledgers import Keys, Peer, Town
+from tests.ledgers import Keys, Peer, Town, merge_in
 from tests.orchestrator.workflow.heartbeat.turns import SIGNED, Scripted, signed_town, turn
 
 LIST = """# Heartbeat
@@ -198,11 +199,38 @@ def test_a_time_that_is_long_past_is_filed_by_nobody(town: Town, keys: Keys) -> 
     assert "was long past when it was filed" in found[1].why
     path, text = texts[0]
     for hours, trusted in ((18.9, True), (21.9, True), (22.1, False)):  # it is noon; at 07:00 the line is due again
-        n1.push({path: None})
-        at, town.clock.at = town.clock.at, town.clock.at + timedelta(hours=hours)
+        other = signed_town(keys, LIST)
+        other.clock.forward(hours * 3600)
+        n1 = other.peer("n1", key=keys["n1"])
         n1.push({path: text})
         assert words(n1)[path[9:-3]].trusted is trusted, hours
-        town.clock.at = at
+
+
+def test_what_a_person_called_off_is_not_filed_again(town: Town, keys: Keys) -> None:
+    """Deleting the mission's file is enough, also while its time is near."""
+    n1, (path, text) = town.peer("n1", key=keys["n1"]), asked_text(town)
+    n1.push({path: text})
+    assert words(n1)[path[9:-3]].trusted
+    town.peer("anna", key=keys["anna"]).push({path: None})
+    n1.push({path: text})
+    word = words(n1)[path[9:-3]]
+    assert (word.trusted, f"{path} was there before" in word.why) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "gone", [{"HEARTBEAT.md": "# Heartbeat\n"}, {"fleet.toml": SIGNED + "[heartbeat]\nevery_minutes = 0\n"}]
+)
+def test_a_line_that_was_withdrawn_is_not_followed_beside_the_branch(
+    town: Town, keys: Keys, gone: dict[str, str]
+) -> None:
+    """A node's commit on an old one, merged by the node: what a person said since then counts."""
+    anna, n1, (path, text) = town.peer("anna", key=keys["anna"]), town.peer("n1", key=keys["n1"]), asked_text(town)
+    old = anna.ledger().tip
+    anna.push(gone)
+    beside = n1.commit({path: text}, onto=old, tree=load_commit(n1.bus.store, old).tree)
+    merge_in(n1, beside, {path: text})
+    word = words(n1)[path[9:-3]]
+    assert (word.trusted, f"was changed beside commit {beside[:10]}" in word.why) == (False, True)
 
 
 def test_a_commit_that_states_an_earlier_time_than_those_before_it_files_nothing(town: Town, keys: Keys) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from missions.recurring.template import Template, mission_name, read_template
 from orchestrator.policy.authorization import TrustDecision
-from tests.ledgers import FLEET, Keys, Peer, Town
+from sync.objects import load_commit
+from sync.remote import Oid
+from tests.ledgers import FLEET, Keys, Peer, Town, merge_in
 
 SIGNED = FLEET.format(trust="signed")
 PATH = "missions/templates/daily.md"
@@ -136,6 +138,72 @@ def test_a_commit_that_states_an_earlier_time_files_nothing(town: Town, keys: Ke
     town.clock.at -= DAY
     n1.push({path: text})
     assert "states an earlier time" in word(n1, path).why
+
+
+def on_an_old_commit(town: Town, peer: Peer, old: Oid, slot: datetime, text: str = DAILY) -> tuple[str, str, Oid]:
+    """A node's commit on an old one, that states a time at which its mission was due: path, text and commit."""
+    path, text = filed(town, slot, text)
+    at, town.clock.at = town.clock.at, slot + timedelta(minutes=1)
+    commit = peer.commit({path: text}, onto=old, tree=load_commit(peer.bus.store, old).tree)
+    town.clock.at = at
+    return path, text, commit
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("gone", [None, DAILY.replace("Look at", "Count"), DAILY.replace("0 7", "30 7")])
+def test_a_template_that_was_withdrawn_is_not_followed_beside_the_branch(
+    town: Town, keys: Keys, gone: str | None, first: bool
+) -> None:
+    """A node hangs its commit onto an old one and merges it, as either parent: what was said since then counts."""
+    anna, n1 = town.peer("anna", key=keys["anna"]), town.peer("n1", key=keys["n1"])
+    old = anna.ledger().tip
+    anna.push({PATH: gone})
+    path, text, beside = on_an_old_commit(town, n1, old, SEVEN)
+    merge_in(n1, beside, {path: text}, first=first)
+    anna.push({"a.txt": "later on"})
+    assert word(n1, path).why == f"{PATH} was changed beside commit {beside[:10]}, which does not know of it"
+
+
+def test_an_old_time_is_not_filed_for_beside_the_branch(town: Town, keys: Keys) -> None:
+    """Nor where the template is the same: the branch has been further on for long."""
+    anna, n1 = town.peer("anna", key=keys["anna"]), town.peer("n1", key=keys["n1"])
+    old = anna.ledger().tip
+    anna.push({"a.txt": "at noon"})
+    path, text, beside = on_an_old_commit(town, n1, old, SEVEN - DAY)
+    merge_in(n1, beside, {path: text})
+    assert "merged beside others that are later" in word(n1, path).why
+
+
+def test_a_person_who_worked_offline_keeps_no_mission_from_running(town: Town, keys: Keys) -> None:
+    """Their merge is their word, whatever was said on their side; anybody's merge of something else is no harm."""
+    anna, n1 = town.peer("anna", key=keys["anna"]), town.peer("n1", key=keys["n1"])
+    old = anna.ledger().tip
+    tree = load_commit(anna.bus.store, old).tree
+    notes = town.peer("eve").commit({"b.txt": "b"}, onto=old, tree=tree)
+    path, text = filed(town, SEVEN)
+    n1.push({path: text})
+    merge_in(town.peer("eve"), notes, {"b.txt": "b"})
+    assert word(n1, path).trusted
+    town.clock.at += timedelta(hours=5)
+    mine = anna.commit({PATH: None}, onto=old, tree=tree)
+    merge_in(anna, mine, {PATH: None}, first=False)
+    assert word(n1, path).trusted
+
+
+def test_what_a_person_called_off_is_not_filed_again(town: Town, keys: Keys) -> None:
+    """Deleting the mission's file is enough; nor is it filed again beside the branch."""
+    anna, n1 = town.peer("anna", key=keys["anna"]), town.peer("n1", key=keys["n1"])
+    old = anna.ledger().tip
+    path, text = filed(town, SEVEN)
+    n1.push({path: text})
+    assert word(n1, path).trusted
+    anna.push({path: None})
+    n1.push({path: text})
+    assert word(n1, path).why == f"{path} was there before: what was filed, or called off, once is not filed again"
+    anna.push({path: None})
+    _, _, beside = on_an_old_commit(town, n1, old, SEVEN)
+    merge_in(n1, beside, {path: text})
+    assert not word(n1, path).trusted
 
 
 def test_a_persons_own_mission_of_such_a_name_is_a_persons(town: Town, keys: Keys) -> None:
