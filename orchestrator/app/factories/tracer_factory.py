@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 
 from orchestrator.core import tracing
 from orchestrator.core.events import Tell
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 EXPORTERS = ("otlp", "console")
+MAX_CHARS = 500
+"""Characters of what the SDK says when it does not start."""
 
 
 def wanted_exporter(environment: Mapping[str, str]) -> str:
@@ -33,20 +34,34 @@ def open_tracing(node: str, tell: Tell) -> Callable[[], None]:
     if why:
         tell("tracing", f"nothing is traced: {why}", once=True)
         return lambda: None
-    from orchestrator.adapters.telemetry.otel_tracer import open_otel_tracer
+    try:
+        from orchestrator.adapters.telemetry.otel_tracer import open_otel_tracer
 
-    tracer = open_otel_tracer(node, exporter, tell)
-    tracing.set_tracer(tracer)
-    return tracer.close
+        tracer = open_otel_tracer(node, exporter, tell)
+    except ImportError as error:
+        why = f"OpenTelemetry is not installed whole ({error}): pip install 'shiftbook[otel]'"
+    except (
+        Exception
+    ) as error:  # the SDK says what is wrong with an OTEL_* value by whatever it raises, also when imported
+        why = f"OpenTelemetry does not start as the OTEL_* variables say: {type(error).__name__}: {_one_line(error)}"
+    else:
+        tracing.set_tracer(tracer)
+        return tracer.close
+    tell("tracing", f"nothing is traced: {why}", once=True)
+    return lambda: None
+
+
+def _one_line(error: Exception) -> str:
+    from handoff.secrets.redact import redact
+
+    return redact(" ".join(str(error).split())).text[:MAX_CHARS]
 
 
 def _hindrance(exporter: str, environment: Mapping[str, str]) -> str:
-    """Why it cannot be done; empty if it can."""
+    """Why nothing of it needs to be loaded; empty if it is to be tried."""
     if exporter not in EXPORTERS:
         return f"OTEL_TRACES_EXPORTER is {exporter}; {', '.join(EXPORTERS)} and none are known"
     protocol = environment.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environment.get("OTEL_EXPORTER_OTLP_PROTOCOL")
     if protocol not in (None, "", "http/protobuf"):
         return f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}; http/protobuf is spoken here"
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
-        return "OpenTelemetry is not installed: pip install 'shiftbook[otel]'"
     return ""

@@ -102,10 +102,37 @@ def test_without_a_word_nothing_of_it_is_loaded() -> None:
     assert probe().strip() == "[]"
 
 
-def test_without_the_extra_it_says_what_to_install() -> None:
-    """A machine whose environment names a collector, and which has no SDK."""
-    hide = "import sys; sys.modules['opentelemetry'] = None"
-    script = f"{hide}\n{PROBE.format(modules=())}"
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"])
+def test_without_the_extra_it_says_what_to_install(missing: str) -> None:
+    """A machine whose environment names a collector, and which has no SDK, or no exporter."""
+    script = f"import sys; sys.modules[{missing!r}] = None\n{PROBE.format(modules=())}"
     environment = dict(os.environ) | {"OTEL_TRACES_EXPORTER": "otlp"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
-    assert "pip install 'shiftbook[otel]'" in done.stdout, done.stderr
+    assert "nothing is traced" in done.stdout, done.stderr
+    assert "pip install 'shiftbook[otel]'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5000"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
+    ],
+)
+def test_a_value_that_the_sdk_refuses_ends_nothing(name: str, value: str) -> None:
+    """Whatever it raises, when it is imported or made: one line, and the process works on without traces."""
+    after = "from orchestrator.core import tracing; print('goes on', tracing.is_traced())"
+    environment = {key: word for key, word in os.environ.items() if not key.startswith("OTEL_")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{PROBE.format(modules=())}\n{after}"],
+        capture_output=True,
+        text=True,
+        env=environment | {"OTEL_TRACES_EXPORTER": "otlp", name: value},
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if "nothing is traced" in line and "OTEL_" in line and "ValueError" in line], lines
+    assert lines[-1] == "goes on False"
+    assert "Traceback" not in done.stderr
