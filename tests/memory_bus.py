@@ -43,6 +43,8 @@ class _Job:
     seen: float = 0.0
     filed: bool = False
     answered: bool = False
+    failure: str = ""
+    taken_back: str = ""
 
 
 @dataclass
@@ -71,6 +73,7 @@ class MemoryBus:
             place = priority_class(priority)
             job = _Job(key=key, envelope=envelope, place=place, entry=self._next(), filed=filed)
             job.epoch = known.epoch if known is not None else 0
+            job.taken_back = known.taken_back if known is not None else ""
             job.filed = filed or (known is not None and known.filed)
             self._jobs[key] = job
             self._queues[place].append(job)
@@ -183,6 +186,8 @@ class MemoryBus:
                 return PutBack.LIVES
             if known is not None:
                 known.state, known.filed = "reopened", False
+                known.taken_back = known.failure
+                self._results.pop(known.failure, None)
             self.publish(letter.envelope, int(read.get("priority", 1)))
             self.drop(letter.id)
             return PutBack.QUEUED
@@ -222,7 +227,7 @@ class MemoryBus:
                 if job is not None and key in reopened:
                     if job.state in {"done", "dead"}:
                         job.state, job.token, job.ended, job.attempt, job.answered = "reopened", "", "", 0, False
-                elif job is not None and job.state != "dead":
+                elif job is not None and job.state != "dead" and job.taken_back != result.entry:
                     job.state, job.answered = "done", True
                     self._held.pop(job.key, None)
                     self._queues[job.place] = [each for each in self._queues[job.place] if each is not job]
@@ -278,11 +283,12 @@ class MemoryBus:
         self._held.pop(job.key, None)
         self._put_letter(job.envelope, why)
         body = {"job_id": _read(job.envelope)["job_id"], "status": "FAILED", "result": None, "error": why}
-        self._add_result(json.dumps(body), job, by, 0)
+        job.failure = self._add_result(json.dumps(body), job, by, 0)
 
-    def _add_result(self, body: str, job: _Job, worker: str, epoch: int) -> None:
+    def _add_result(self, body: str, job: _Job, worker: str, epoch: int) -> str:
         entry, job.answered = self._next(), True
         self._results[entry] = ReceivedResult(entry=entry, body=body, key=job.key, worker=worker, epoch=epoch)
+        return entry
 
 
 def _read(envelope: str) -> dict[str, str]:

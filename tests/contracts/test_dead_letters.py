@@ -12,7 +12,7 @@ import pytest
 from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.adapters.redis_bus.dead_letters import PAGE, RedisDeadLetters
 from orchestrator.core.ports.bus_care import DeadLetterBox, LetterKind, PutBack
-from orchestrator.core.ports.mission_bus import GivenUp, Requeued
+from orchestrator.core.ports.mission_bus import GivenUp, ReceivedResult, Requeued
 from tests.buses import envelope, result
 from tests.memory_bus import MemoryBus
 from tests.redis_server import RedisServer, redis_server
@@ -86,7 +86,36 @@ def test_a_mission_that_is_put_back_has_all_its_attempts(desk: Desk) -> None:
     assert (again.epoch, again.attempt) == (before.epoch + 1, 1)
     assert not desk.bus.finish(before, result("a"))
     assert desk.bus.finish(again, result("a"))
-    assert [json.loads(each.body)["status"] for each in desk.bus.results(5)] == ["FAILED", "SUCCESS"]
+    assert [json.loads(each.body)["status"] for each in desk.bus.results(5)] == ["SUCCESS"]
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_mission_that_is_put_back_has_not_failed(desk: Desk, read: bool) -> None:
+    """The result that said so is gone, also where it was read and not settled; the others stay."""
+    desk.kill("b")
+    desk.kill("a")
+    if read:
+        assert len(desk.bus.results(5)) == 2
+    letter = desk.box.letter(desk.box.letters(1)[0].id)
+    assert letter is not None
+    assert desk.box.put_back(letter) is PutBack.QUEUED
+    assert [json.loads(each.body)["job_id"] for each in desk.bus.results(5)] == ["b"]
+
+
+def test_settling_what_was_taken_back_ends_nothing(desk: Desk) -> None:
+    """It was read, the mission was put back, and only then its word is said: the mission is done all the same."""
+    desk.kill("a")
+    (failed,) = desk.bus.results(5)
+    letter = desk.box.letter(desk.box.letters(1)[0].id)
+    assert letter is not None
+    assert desk.box.put_back(letter) is PutBack.QUEUED
+    desk.bus.settle([(failed, "a")])
+    (held,) = desk.bus.claim("w", 5)
+    desk.bus.settle([(failed, "a")])
+    assert desk.bus.finish(held, result("a"))
+    (done,) = desk.bus.results(5)
+    desk.bus.settle([(done, "a")])
+    assert not desk.bus.publish(envelope("a"), 1), "it is done"
 
 
 def test_putting_back_twice_changes_nothing(desk: Desk) -> None:
@@ -111,7 +140,7 @@ def test_a_mission_that_lives_is_not_put_beside_itself(desk: Desk) -> None:
     assert second is not None
     assert desk.box.put_back(second) is PutBack.QUEUED
     (held,) = desk.bus.claim("w", 1)
-    desk.bus.set_aside(replace(desk.bus.results(1)[0], body=envelope("a")), "an old copy")
+    desk.bus.set_aside(ReceivedResult(entry="1-1", body=envelope("a")), "an old copy")
     copy = desk.box.letter(desk.box.letters(1)[0].id)
     assert copy is not None
     assert desk.box.put_back(copy) is PutBack.LIVES

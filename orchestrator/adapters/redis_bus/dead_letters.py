@@ -37,16 +37,22 @@ return out
 """
 
 PUT_BACK = """
--- KEYS: dead letters, job, stream. ARGV: letter, envelope, seal, publication
+-- KEYS: dead letters, job, stream, results. ARGV: letter, envelope, seal, publication, group of the ledger. The result
+-- that said that it failed is taken back, read or not: whoever records would take it for the first of the mission.
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
-local state = redis.call('HGET', KEYS[2], 'state')
+local state, failure = unpack(redis.call('HMGET', KEYS[2], 'state', 'failure'))
 if state and state ~= 'dead' then return 'lives' end
 local id = ARGV[3] == '' and redis.call('XADD', KEYS[3], '*', 'envelope', ARGV[2])
   or redis.call('XADD', KEYS[3], '*', 'envelope', ARGV[2], 'seal', ARGV[3])
 redis.call('HSET', KEYS[2], 'publication', ARGV[4], 'state', 'queued', 'entry', id, 'stream', KEYS[3], 'token', '')
-redis.call('HDEL', KEYS[2], 'attempt', 'answered', 'ended', 'filed')
+redis.call('HDEL', KEYS[2], 'attempt', 'answered', 'ended', 'filed', 'failure')
 redis.call('EXPIRE', KEYS[2], TTL)
 redis.call('XDEL', KEYS[1], ARGV[1])
+if failure then
+  redis.call('HSET', KEYS[2], 'taken_back', failure)
+  redis.call('XACK', KEYS[4], ARGV[5], failure)
+  redis.call('XDEL', KEYS[4], failure)
+end
 return 'queued'
 """
 
@@ -87,8 +93,8 @@ class RedisDeadLetters:
         entry = seal_entry(letter.envelope)
         said = read_json(letter.envelope).get("priority")
         place = priority_class(said if isinstance(said, int) else 1)
-        keys = [names.dead, names.job(entry.job), names.missions(place)]
-        words = [letter.id, letter.envelope, entry.seal, os.urandom(12).hex()]
+        keys = [names.dead, names.job(entry.job), names.missions(place), names.results]
+        words = [letter.id, letter.envelope, entry.seal, os.urandom(12).hex(), names.ledger]
         return PutBack(self._run(PUT_BACK, keys, words))
 
     def drop(self, letter_id: str) -> bool:

@@ -65,10 +65,10 @@ local function bury(prefix, stream, group, entry, why, by)
   local raw = text or entry[2][2] or ''
   redis.call('XADD', prefix .. 'dlq', '*', 'envelope', string.sub(raw, 1, LIMIT), 'reason', why, 'entry', entry[1])
   if text then
-    redis.call('XADD', prefix .. 'results', '*', 'envelope', failed(text, key, why), 'key', key,
+    local failure = redis.call('XADD', prefix .. 'results', '*', 'envelope', failed(text, key, why), 'key', key,
       'worker', by or '', 'epoch', '0')
     local job = prefix .. 'job:' .. redis.sha1hex(key)
-    redis.call('HSET', job, 'state', 'dead', 'token', '', 'answered', '1')
+    redis.call('HSET', job, 'state', 'dead', 'token', '', 'answered', '1', 'failure', failure)
     redis.call('EXPIRE', job, TTL)
   end
   if group then redis.call('XACK', stream, group, entry[1]) end
@@ -265,16 +265,17 @@ return out
 
 SETTLE = """
 -- KEYS: results. ARGV: prefix, group, then of each: entry, key (empty for what is no mission's), whether it is reopened
+-- A result that was taken back since it was read (its mission was put back) says nothing of a mission that lives again.
 for i = 3, #ARGV, 3 do
   if ARGV[i + 1] ~= '' then
     local job = ARGV[1] .. 'job:' .. redis.sha1hex(ARGV[i + 1])
-    local state = redis.call('HGET', job, 'state')
+    local state, taken_back = unpack(redis.call('HMGET', job, 'state', 'taken_back'))
     if ARGV[i + 2] == '1' then
       if state == 'done' or state == 'dead' then
         redis.call('HSET', job, 'token', '')
-        redis.call('HDEL', job, 'state', 'entry', 'stream', 'attempt', 'answered', 'ended')
+        redis.call('HDEL', job, 'state', 'entry', 'stream', 'attempt', 'answered', 'ended', 'failure')
       end
-    elseif state ~= 'dead' then
+    elseif state ~= 'dead' and taken_back ~= ARGV[i] then
       redis.call('HSET', job, 'state', 'done', 'answered', '1')
     end
     redis.call('EXPIRE', job, TTL)

@@ -92,7 +92,8 @@ class DeadLetterBox(Protocol):
 
     def put_back(self, letter: DeadLetter) -> PutBack:
         """Queues a dead mission again, with all its attempts, so that it is filed anew if the ledger does not have it;
-        the letter is gone then. Raises ValueError for a letter that is no mission."""
+        the letter is gone then, and so is the result that said that it failed. Raises ValueError for a letter that is
+        no mission."""
 
     def drop(self, letter_id: str) -> bool:
         """Takes a letter away for good. False: it was gone."""

@@ -143,7 +143,7 @@ class RecordFeed(Protocol):
     def settle(self, settled: Sequence[tuple[ReceivedResult, str]], reopened: Collection[str] = ()) -> None:
         """The ledger's word on these has been said; each with its mission's idempotency key, so that it is done. What
         is `reopened` (keys of these) is not: the ledger took no result and still wants one, so that it may be published
-        again; whoever works on it now goes on."""
+        again; whoever works on it now goes on. A result that was taken back meanwhile settles nothing."""
 
     def set_aside(self, received: ReceivedResult, why: str) -> None:
         """Keeps a result that the ledger cannot take among the dead letters, for people; it is still to be settled."""

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from missions.mission import Status
 from orchestrator.core.errors import NotFound, Refused
-from orchestrator.core.ports.mission_bus import GivenUp
+from orchestrator.core.ports.mission_bus import GivenUp, ReceivedResult
 from orchestrator.workflow.delegation.dead_letter_desk import DeadLetterDesk, is_letter_id, letter_json
 from sync.objects import load_commit
 from sync.remote import RefUpdate
@@ -39,21 +40,26 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_what_could_not_be_filed_is_filed_once_it_can(scene: Scene) -> None:
-    """The server's hook refused it and no longer does: put back, the mission is filed, done and recorded once."""
+def refuse_b(scene: Scene) -> None:
+    """The server has a hook that takes everything but b."""
     line = scene.person.line
-    free = line.remote
 
     def refuses(update: RefUpdate) -> str:
         message = load_commit(scene.person.bus.store, update.new or "").message
         return "not on Sundays" if "Delegated: b " in message else ""
 
-    line.remote = RefusingRemote(free, refuses)
+    line.remote = RefusingRemote(line.remote, refuses)
+
+
+def test_what_could_not_be_filed_is_filed_once_it_can(scene: Scene) -> None:
+    """The server's hook refused it and no longer does: put back, the mission is filed, done and recorded once."""
+    free = scene.person.line.remote
+    refuse_b(scene)
     for job in ("a", "b"):
         scene.bus.publish(envelope(job), 1)
     scene.recorder.step()
     assert sorted(scene.hq.ledger().open) == ["a"]
-    line.remote = free
+    scene.person.line.remote = free
     assert scene.desk.put_back(scene.letter()).job_id == "b"
     scene.recorder.step()
     assert sorted(scene.hq.ledger().open) == ["a", "b"]
@@ -62,6 +68,42 @@ def test_what_could_not_be_filed_is_filed_once_it_can(scene: Scene) -> None:
     assert set(scene.hq.fold().missions) == {"a", "b"}
     assert scene.hq.archived("b").count('"found": "gold"') == 1
     assert scene.bus.letters(5) == []
+
+
+def test_a_success_after_a_retry_is_what_counts(scene: Scene) -> None:
+    """Headquarters was away for all of it: the first word, that it failed, is not what it records."""
+    scene.bus.publish(envelope("a", max_retries=1), 1)
+    (held,) = scene.bus.claim("w", 1)
+    scene.bus.give_up(held, GivenUp.RETRY, "no paper")
+    scene.desk.put_back(scene.letter())
+    work_off(worker(scene.bus, "w", {"probe": lambda _job: {"found": "gold"}}, clock=Ticks()))
+    scene.recorder.step()
+    assert scene.hq.fold().missions == {"a": Status.DONE}
+    assert '"found": "gold"' in scene.hq.archived("a")
+
+
+def test_a_retry_before_its_refusal_is_settled_is_done(scene: Scene) -> None:
+    """Headquarters has read its own word that it refuses b, when a person puts b back: b is queued all the same."""
+    free = scene.person.line.remote
+    refuse_b(scene)
+    for job in ("a", "b"):
+        scene.bus.publish(envelope(job), 1)
+    read = scene.bus.results
+
+    def read_and_put_back(count: int) -> list[ReceivedResult]:
+        found = read(count)
+        for letter in scene.bus.letters(5):
+            scene.person.line.remote = free
+            scene.desk.put_back(letter.id)
+        return found
+
+    scene.bus.results = read_and_put_back  # type: ignore[method-assign]
+    scene.recorder.step()
+    assert scene.person.line.remote is free, "it was put back"
+    scene.recorder.step()
+    work_off(worker(scene.bus, "w", {"probe": lambda _job: {}}, clock=Ticks()))
+    scene.recorder.step()
+    assert scene.hq.fold().missions == {"a": Status.DONE, "b": Status.DONE}
 
 
 def test_what_the_ledger_has_goes_on_there(scene: Scene) -> None:
