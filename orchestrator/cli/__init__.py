@@ -47,6 +47,13 @@ def _show_usage_error(error: click.ClickException) -> None:
         click.echo(f"`{context.command_path} {context.help_option_names[-1]}` says how it is used", err=True)
 
 
+def _say_error(words: str) -> None:
+    """On standard error. It may quote what anybody has sent."""
+    from orchestrator.cli.terminal import printable
+
+    click.echo(f"shiftbook: {printable(words)}", err=True)
+
+
 def _word_meant(error: click.ClickException) -> str:
     """For a value that is none of an option's words: the one that is spelled most alike."""
     kind = getattr(getattr(error, "param", None), "type", None)
@@ -72,17 +79,17 @@ def main() -> None:
         click.echo("stopped", err=True)
         code = 130
     except OrchestratorError as error:
-        click.echo(f"shiftbook: {error}", err=True)
+        _say_error(str(error))
         code = error.exit_code
     except BrokenPipeError:  # `shiftbook mission list | head`: whoever reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (SyncError, MissionError) as error:
-        click.echo(f"shiftbook: {error}", err=True)
+        _say_error(str(error))
         code = 1
     except OSError as error:
         from sync.git_messages import explained
 
-        click.echo(f"shiftbook: {explained(str(error), str(error))}", err=True)
+        _say_error(explained(str(error), str(error)))
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -75,12 +75,17 @@ def print_line(parts: Iterable[str]) -> None:
 def print_lines(rows: Iterable[Iterable[str]]) -> None:
     """A list in a pipe, one line for each row, its parts parted by tabs; written at once, as each write is a call."""
     text = "\n".join("\t".join(" ".join(part.split()) for part in parts).rstrip("\t") for parts in rows)
+    if text:
+        click.echo(printable(text))
+
+
+def printable(text: str) -> str:
+    """Others' words, safe for a terminal: what moves the cursor, or is half a character, is spelled out."""
     if not text.replace("\n", "").replace("\t", "").isprintable():
         from orchestrator.workflow.approval.diff_view import printable_diff
 
-        text = printable_diff(text)
-    if text:
-        click.echo(text)
+        return printable_diff(text)
+    return text
 
 
 def print_status(words: str, status: str) -> None:

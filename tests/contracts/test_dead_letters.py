@@ -12,7 +12,8 @@ import pytest
 from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.adapters.redis_bus.dead_letters import PAGE, RedisDeadLetters
 from orchestrator.core.ports.bus_care import DeadLetterBox, LetterKind, PutBack
-from orchestrator.core.ports.mission_bus import GivenUp, ReceivedResult, Requeued
+from orchestrator.core.ports.mission_bus import MAX_ENVELOPE_BYTES, GivenUp, ReceivedResult, Requeued
+from orchestrator.workflow.delegation.dead_letter_desk import letter_json
 from tests.buses import envelope, result
 from tests.memory_bus import MemoryBus
 from tests.redis_server import RedisServer, redis_server
@@ -191,6 +192,44 @@ def test_what_cannot_be_read_is_listed_too(server: RedisServer) -> None:
         whole = box.letter(each.id)
         assert whole is not None
         assert whole.kind is LetterKind.NOTHING
+
+
+def test_what_is_cut_is_cut_between_characters(server: RedisServer) -> None:
+    """A listing and a whole letter say the same, and both can be written as UTF-8, whatever somebody put there."""
+    prefix = next(PREFIXES)
+    box = RedisDeadLetters(server.bus(prefix))
+    with server.client() as client:
+        for text, reason in [
+            (envelope("x" + "é" * 3000).encode(), ("x" + "é" * 3000).encode()),
+            (envelope("y" + "😀" * 3000).encode(), b"\xff\xfe broken"),
+            (b"\xc3", b"\xe2\x82"),
+        ]:
+            client.xadd(f"{prefix}:missions:dlq", {"envelope": text, "reason": reason})
+    found = box.letters(5)
+    assert [(each.job_id[:2], len(each.job_id)) for each in found] == [("", 0), ("y😀", 200), ("xé", 200)]
+    assert [each.reason[:8] for each in found] == ["\ufffd", "\ufffd\ufffd broke", "xééééééé"]
+    assert len(found[2].reason) == 2000
+    for each in found:
+        assert (each.job_id + each.reason).encode()
+        whole = box.letter(each.id)
+        assert whole is not None
+        assert replace(whole, envelope="") == each
+        assert letter_json(whole)["envelope"].encode()
+
+
+def test_what_was_too_long_is_shown_although_it_was_cut(server: RedisServer) -> None:
+    """A worker's server cuts it at a number of bytes, in the middle of a character."""
+    prefix = next(PREFIXES)
+    bus = server.bus(prefix)
+    bus.make_groups()
+    with server.client() as client:
+        client.xadd(f"{prefix}:missions:delegation", {"envelope": "x" + "é" * MAX_ENVELOPE_BYTES})
+    assert bus.claim("w", 5) == []
+    box = RedisDeadLetters(bus)
+    (letter,) = [box.letter(each.id) for each in box.letters(5)]
+    assert letter is not None
+    assert letter.size == MAX_ENVELOPE_BYTES
+    assert letter_json(letter)["envelope"].encode().endswith("é\ufffd".encode())
 
 
 def test_many_come_page_by_page(server: RedisServer) -> None:

@@ -17,10 +17,13 @@ from orchestrator.core.ports.mission_bus import DEFAULT_ATTEMPTS, LEDGER, MAX_EN
 
 PAGE = 20
 """Letters that are read at once: each may be as long as an envelope."""
-MAX_REASON = 2000
+MAX_REASON, MAX_NAME = 2000, 200
+"""Characters."""
+BYTES = 4
+"""Of a character at most: the server cuts bytes, maybe within one, and what it cuts is cut once more here."""
 
 LETTERS = """
--- KEYS: dead letters. ARGV: before which, how many, characters of a reason. Without the envelopes.
+-- KEYS: dead letters. ARGV: before which, how many, bytes of a reason, of a name. Without the envelopes.
 local out = {}
 for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', ARGV[2])) do
   local t = {}
@@ -28,7 +31,7 @@ for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', A
   local text, job, kind = t.envelope or '', '', 'unreadable'
   local ok, read = pcall(cjson.decode, #text <= LIMIT and text or '')
   if ok and type(read) == 'table' and type(read.job_id) == 'string' then
-    job = string.sub(read.job_id, 1, 200)
+    job = string.sub(read.job_id, 1, ARGV[4])
     kind = read.status and 'result' or read.payload and 'mission' or kind
   end
   out[#out + 1] = {entry[1], job, kind, string.sub(t.reason or '', 1, ARGV[3]), #text}
@@ -69,7 +72,7 @@ class RedisDeadLetters:
         before = "+"
         while len(found) < count:
             page = min(PAGE, count - len(found))
-            rows = self._run(LETTERS, [self.bus.names.dead], [before, page, MAX_REASON])
+            rows = self._run(LETTERS, [self.bus.names.dead], [before, page, MAX_REASON * BYTES, MAX_NAME * BYTES])
             found += [_letter(*row) for row in rows]
             if len(rows) < page:
                 break
@@ -85,7 +88,7 @@ class RedisDeadLetters:
         entry, fields = rows[0]
         text = fields.get("envelope", "")
         job, kind = _read(text)
-        return _letter(entry, job, kind, fields.get("reason", "")[:MAX_REASON], len(text), text)
+        return _letter(entry, job, kind, fields.get("reason", ""), len(_encoded(text)), text)
 
     def put_back(self, letter: DeadLetter) -> PutBack:
         """Queues a dead mission again."""
@@ -123,7 +126,7 @@ def _read(text: str) -> tuple[str, str]:
     if not isinstance(found, dict) or not isinstance(found.get("job_id"), str):
         return "", LetterKind.NOTHING
     kind = LetterKind.RESULT if found.get("status") else LetterKind.MISSION if found.get("payload") else None
-    return found["job_id"][:200], kind or LetterKind.NOTHING
+    return found["job_id"], kind or LetterKind.NOTHING
 
 
 def _letter(entry: str, job: str, kind: str, reason: str, size: int, envelope: str = "") -> DeadLetter:
@@ -131,8 +134,18 @@ def _letter(entry: str, job: str, kind: str, reason: str, size: int, envelope: s
         id=entry,
         when=datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC),
         kind=LetterKind(kind),
-        job_id=job,
-        reason=reason,
+        job_id=_readable(job)[:MAX_NAME],
+        reason=_readable(reason)[:MAX_REASON],
         size=size,
         envelope=envelope,
     )
+
+
+def _encoded(text: str) -> bytes:
+    """As it lies on the server."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _readable(text: str) -> str:
+    """Whole characters: what is none, as where the server cut one, cannot be printed."""
+    return _encoded(text).decode("utf-8", "replace")

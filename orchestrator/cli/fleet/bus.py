@@ -81,7 +81,7 @@ def dead_show(letter_id: str, as_json: bool) -> None:
         return
     for name in ("id", "when", "kind", "job_id", "reason"):
         terminal.print_line((name, str(told[name])))
-    click.echo(told.get("envelope", ""))
+    click.echo(terminal.printable(told.get("envelope", "")))
 
 
 @click.command("retry")
@@ -108,7 +108,7 @@ def dead_retry(ids: tuple[str, ...], every: bool, as_json: bool) -> None:
     if as_json:
         terminal.print_json(rows)
     for row in rows if not as_json else ():
-        click.echo(row["refused"] or f"{row['job_id']} is on the bus again")
+        terminal.print_line([row["refused"] or f"{row['job_id']} is on the bus again"])
     if not rows and not as_json:
         click.echo("No dead missions.")
     sys.exit(1 if any(row["refused"] for row in rows) else 0)
@@ -134,7 +134,7 @@ def dead_drop(ids: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> No
         terminal.print_json([letter_json(each) for each in letters])
         return
     for each in letters:
-        click.echo(f"{each.id} ({each.job_id or each.kind}) is gone")
+        terminal.print_line([f"{each.id} ({each.job_id or each.kind}) is gone"])
     if not letters:
         click.echo("No dead letters.")
 

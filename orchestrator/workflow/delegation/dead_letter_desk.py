@@ -70,9 +70,10 @@ def is_letter_id(text: str) -> bool:
 
 
 def letter_json(letter: DeadLetter) -> dict[str, Any]:
-    """A letter for programs; `envelope` where it was read, without secrets."""
+    """A letter for programs; `envelope` where it was read, without secrets, and whole characters only."""
     told = asdict(letter) | {"when": format_utc(letter.when), "reason": redact(letter.reason).text}
     if letter.envelope:
-        return told | {"envelope": redact(letter.envelope).text}
+        whole = letter.envelope.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return told | {"envelope": redact(whole).text}
     del told["envelope"]
     return told

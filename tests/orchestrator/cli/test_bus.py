@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -175,3 +177,30 @@ def test_a_server_that_is_away_is_one_line(server: RedisServer) -> None:
     server.kill()
     for words in (["list"], ["show", "1-0"], ["retry", "1-0"], ["drop", "1-0", "--yes"]):
         assert "the bus at" in refused("bus", "dead", *words)
+
+
+def test_nothing_that_anybody_sent_moves_the_cursor(server: RedisServer) -> None:
+    """Control characters and broken bytes are spelled out for people, and are characters for programs."""
+    evil = b'{"job_id": "a\\u001b[2J", "payload": 1}' + b"\x1b]0;title\x07 \xff \xc3"
+    body = result("b\x1b[31m").encode()
+    with server.client() as client:
+        for text in (evil, evil[:38], body):
+            client.xadd("t:missions:dlq", {"envelope": text, "reason": b"\x1b[1mbold \xe2\x82"})
+    rows = json.loads(typed("bus", "dead", "list", "--json"))
+    assert len(rows) == 3
+    assert {row["reason"] for row in rows} == {"\x1b[1mbold \ufffd"}
+    said = [typed("bus", "dead", "list"), *(typed("bus", "dead", "show", row["id"]) for row in rows)]
+    assert "\\x1b]0;title\\x07" in said[-1]
+    for row in rows:
+        json.loads(typed("bus", "dead", "show", row["id"], "--json"))
+    said.append(typed("bus", "dead", "retry", "--all", code=1))
+    said.append(typed("bus", "dead", "drop", "--all", "--yes"))
+    assert not [text for text in said if "\x1b" in text or "\x07" in text]
+    done = shiftbook("bus", "dead", "retry", "x\x1b[2J")
+    assert "no dead letter x\\x1b[2J" in done.stderr
+
+
+def shiftbook(*words: str) -> subprocess.CompletedProcess[str]:
+    """The whole command, with its way of saying errors."""
+    program = [sys.executable, "-m", "orchestrator", *words]
+    return subprocess.run(program, capture_output=True, text=True, check=False)
