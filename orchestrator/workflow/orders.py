@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from missions import frontmatter, lifecycle
+from missions import document, frontmatter, lifecycle
 from missions.errors import BadTransition
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
-from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
@@ -60,10 +60,13 @@ class Orders:
 
     def endorse(self, name: str) -> None:
         """Trusts an untrusted mission: the person signs its text as it is."""
-        self.give(name, "Trust", lambda mission, me: {"trusted_by": me.name})
+        self.give(name, "Trust", lambda mission, me: {"trusted_by": me.name}, vouches=True)
 
-    def give(self, name: str, verb: str, change: FieldChange) -> None:
-        """A person's word on an open mission, as a signed change of its front matter. `name` is its slug."""
+    def give(self, name: str, verb: str, change: FieldChange, *, vouches: bool = False) -> None:
+        """A person's word on an open mission, as a signed change of its front matter. `name` is its slug.
+
+        `vouches`: the order is given to make the text the person's own.
+        """
         membership = Membership(bus=self.bus, reader=self.reader, trust=self.trust)
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
@@ -71,11 +74,24 @@ class Orders:
             if filed is None:
                 raise NotFound("no open mission {!r}", name)
             me = membership.require_member(ledger, "author", "admin")
-            text = frontmatter.write(ledger.text(filed.path), change(filed.mission, me))
+            before = ledger.text(filed.path)
+            text = frontmatter.write(before, change(filed.mission, me))
+            if not vouches:
+                self._must_be_trusted(ledger, filed, before, text)
             asked = f"\n\nAsked-By: {' '.join(self.by.split())}" if self.by else ""
             return LedgerChange(files={filed.path: text.encode()}, message=f"{verb} {name}{asked}")
 
         commit_change(self.bus, self.reader, draft)
+
+    def _must_be_trusted(self, ledger: LedgerSnapshot, filed: MissionFile, before: str, after: str) -> None:
+        """Whoever changes what is asked for signs all of it: a budget must not vouch for a text that nobody read."""
+        same = document.requested_content(before.encode()) == document.requested_content(after.encode())
+        if self.bus.sign is None or same:
+            return
+        word = self.trust.authorize(ledger, filed)
+        if not word.trusted:
+            hint = f"read it, then `shiftbook mission trust {filed.mission.name}`"
+            raise Refused("{} is not trusted as it is now: {}; {}", filed.path, word.why, hint)
 
 
 def _next_status(mission: Mission, event: str, only: str) -> str:

@@ -93,6 +93,51 @@ def test_an_author_cannot_vouch_for_one(town: Town, keys: Keys) -> None:
     assert judged(town).trusted
 
 
+STRANGERS = "---\nagent: command\nrun: id\n---\nDo it.\n"
+
+
+@pytest.mark.parametrize(("text", "filed_by"), [(TEXT, "bert"), (TEXT, "x"), (STRANGERS, "x"), (STRANGERS, "desk")])
+def test_a_budget_vouches_for_nothing(town: Town, keys: Keys, text: str, filed_by: str) -> None:
+    """An author's update, or a stranger's command line, is not the admin's because they said what it may cost."""
+    known = town.peer(filed_by, key=keys[filed_by]) if filed_by != "x" else town.peer("x")
+    before = known.push({PATH: text})
+    anna = fleet(speaker(town, keys, "anna"))
+    with pytest.raises(Refused, match=r"not trusted as it is now.*shiftbook mission trust update-desk"):
+        anna.set_budget("update-desk", 5)
+    assert town.peer("desk").ledger().tip == before
+    assert not judged(town).trusted
+
+
+def test_orders_that_ask_for_nothing_else_leave_a_strangers_mission_untrusted(town: Town, keys: Keys) -> None:
+    """It may be parked, put back into the queue and called off unread, and is no more anybody's than it was."""
+    town.peer("x").push({PATH: STRANGERS})
+    anna = fleet(speaker(town, keys, "anna"))
+    for order in (anna.pause, anna.resume, anna.cancel):
+        order("update-desk")
+        assert not judged(town).trusted
+
+
+def test_a_budget_is_set_once_the_text_is_vouched_for(town: Town, keys: Keys) -> None:
+    """And the mission is trusted before and after; what is as it was is no change, whoever filed it."""
+    town.peer("x").push({PATH: STRANGERS})
+    anna = fleet(speaker(town, keys, "anna"))
+    anna.endorse("update-desk")
+    anna.set_budget("update-desk", 5)
+    assert judged(town).trusted
+    assert "budget_usd: 5" in town.peer("desk").text(PATH)
+
+
+def test_a_strangers_edit_of_the_moment_before_is_not_signed_with_a_budget(town: Town, keys: Keys) -> None:
+    """What counts is the text on which the order lands, and not the one that was looked at."""
+    town.peer("anna", key=keys["anna"]).push({PATH: STRANGERS.replace("run: id", "run: date")})
+    anna, other = speaker(town, keys, "anna"), town.peer("x")
+    anna.bus.remote.before_push.append(lambda: other.push({PATH: STRANGERS}))  # type: ignore[attr-defined]
+    with pytest.raises(Refused, match="not trusted as it is now"):
+        fleet(anna).set_budget("update-desk", 5)
+    assert not judged(town).trusted
+    assert "budget_usd" not in other.text(PATH)
+
+
 def test_an_order_that_was_carried_out_is_not_brought_back(town: Town, keys: Keys) -> None:
     """The file of before, byte for byte, by somebody else: who adds it says it."""
     anna = town.peer("anna", key=keys["anna"])
