@@ -22,6 +22,7 @@ from orchestrator.core.ports.chat_network import (
     ChatNetworkFailed,
     ChatUpdate,
     OutgoingText,
+    TurnOver,
 )
 from orchestrator.core.ports.stores import Cursors
 from orchestrator.node.notifications.chat_text import messages, safe_words
@@ -75,7 +76,10 @@ class TelegramDesk:
     """Called when the ledger was changed: this machine's node looks at once."""
 
     def handle(self, update: ChatUpdate) -> None:
-        """Does what is asked, and says what came of it. Raises ChatNetworkFailed where that could not be said."""
+        """Does what is asked, and says what came of it.
+
+        Raises ChatNetworkFailed where that could not be said, and TurnOver where another node is to say it.
+        """
         try:
             if update.press:
                 self._pressed(update)
@@ -90,17 +94,21 @@ class TelegramDesk:
             self._refused(update, LOST)
 
     def _send(self, chat: int, message: OutgoingText) -> int:
-        """Sends a message, after the pauses that the API asks for; 0 where it is another node's turn by now."""
+        """Sends a message, after the pauses that the API asks for."""
         for _ in range(MAX_TRIES):
-            if not self.may_answer():
-                return 0
+            self._must_answer()
             try:
                 return self.network.send(chat, message)
             except ChatNetworkBusy as error:
                 if error.seconds > MAX_BUSY_SECONDS:
                     raise
                 self.rest(error.seconds)
+        self._must_answer()
         return self.network.send(chat, message)
+
+    def _must_answer(self) -> None:
+        if not self.may_answer():
+            raise TurnOver
 
     def _refused(self, update: ChatUpdate, why: str) -> None:
         for message in messages(why):
@@ -127,8 +135,7 @@ class TelegramDesk:
 
     def _settle(self, update: ChatUpdate, words: str, *, taken: bool) -> None:
         """Tells what came of a press, to who pressed and in the chat; `taken`: the buttons are of no more use."""
-        if not self.may_answer():
-            return
+        self._must_answer()
         self.network.answer_press(update.press, words)
         if taken:
             self.network.take_buttons(update.chat, update.message)
@@ -137,8 +144,7 @@ class TelegramDesk:
     def _ask_reason(self, update: ChatUpdate) -> None:
         pressed, _ = is_approval(update.data)
         asked = self.decisions.wanted_reason(pressed)
-        if not self.may_answer():
-            return
+        self._must_answer()
         self.network.answer_press(update.press, "Say what is wrong with it")
         words = f"What is wrong with {asked.mission}? Answer this message: the next attempt reads your words."
         number = self._send(update.chat, OutgoingText(text=words, asks=True))

@@ -24,6 +24,7 @@ from orchestrator.core.ports.chat_network import (
     ChatUpdate,
     OutgoingText,
     PollConflict,
+    TurnOver,
 )
 from orchestrator.core.ports.stores import Cursors
 from sync.backoff import Backoff
@@ -65,6 +66,8 @@ class TelegramDoor:
     _pause: float = 0.0
     _conflict: float = 0.0
     _polls: bool = False
+    _survived: int = 0
+    """The update whose last try failed and ended no process."""
 
     def start(self) -> Callable[[], None]:
         """Polls until what this returns is called, which waits for what is under way."""
@@ -108,7 +111,10 @@ class TelegramDoor:
             with self.turn.answering():
                 if not self.goes_on():
                     return  # the next one's turn: it gets this, and what comes after it, again
-                self._do(update)
+                try:
+                    self._do(update)
+                except TurnOver:
+                    return
                 self.marks.put(place, str(update.number + 1))
 
     def _do(self, update: ChatUpdate) -> None:
@@ -119,12 +125,20 @@ class TelegramDoor:
             return
         if not self._is_tried(update):
             self.tell("telegram", f"update {update.number} ended this process {MAX_TRIES} times: it is given up")
+            self._say_so(update)
             return
         try:
             self.handle(update)
+        except TurnOver:
+            self._forgive(update)
+            raise
         except ChatNetworkFailed as error:  # it is done, and the answer is lost: done again it would be as little heard
+            if self._over.is_set():  # nothing is sent by a node that ends: the next one says it
+                self._forgive(update)
+                raise TurnOver from error
             self.tell("telegram", f"an answer did not go out: {error}")
         except StoreFailed:
+            self._survived = update.number
             raise
         except Exception as error:  # whatever it is, the next one must be heard
             self.tell("telegram", f"update {update.number}: {type(error).__name__}: {error}")
@@ -137,9 +151,20 @@ class TelegramDoor:
             self.tell("telegram", f"an answer did not go out: {error}")
 
     def _is_tried(self, update: ChatUpdate) -> bool:
-        """Counts a try; whether there is one left."""
-        place = f"{TRYING}{self.network.name}"
-        before = read_json(self.marks.get(place) or "{}")
-        tries = before.get("tries", 0) + 1 if before.get("update") == update.number else 1
-        self.marks.put(place, json.dumps({"update": update.number, "tries": tries}))
-        return bool(tries <= MAX_TRIES)
+        """Counts a try, unless the last one is known to have ended no process; whether there is one left."""
+        survived, self._survived = self._survived == update.number, 0
+        tries = self._tries(update) + (0 if survived else 1)
+        self._note_tries(update, tries)
+        return tries <= MAX_TRIES
+
+    def _forgive(self, update: ChatUpdate) -> None:
+        """Takes a try back that ended no process, for whichever process makes the next one."""
+        self._note_tries(update, self._tries(update) - 1)
+
+    def _tries(self, update: ChatUpdate) -> int:
+        before = read_json(self.marks.get(f"{TRYING}{self.network.name}") or "{}")
+        return int(before["tries"]) if before.get("update") == update.number else 0
+
+    def _note_tries(self, update: ChatUpdate, tries: int) -> None:
+        told = {"update": update.number, "tries": tries}
+        self.marks.put(f"{TRYING}{self.network.name}", json.dumps(told))

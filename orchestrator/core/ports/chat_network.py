@@ -25,6 +25,10 @@ class ChatNetworkBusy(ChatNetworkFailed):
         super().__init__(words)
 
 
+class TurnOver(Exception):
+    """It is another node's turn by now, or this one ends: nothing more is said, and the update comes again."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChatUpdate:
     """Something that a person wrote or pressed. `number` grows from one to the next, and is the same for the same.

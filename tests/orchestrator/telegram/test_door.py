@@ -98,6 +98,7 @@ def test_what_ends_the_process_each_time_is_given_up(bot: Bot) -> None:
     bot.api.write("hello")
     bot.start().round()
     assert [each.message for each in bot.asked] == ["hello"]
+    assert bot.api.texts[0] == "That went wrong here; the node's log says how."
     assert any("it is given up" in words for words in bot.told)
 
 
@@ -127,6 +128,56 @@ def test_a_database_that_is_away_confirms_nothing(bot: Bot) -> None:
     bot.before = lambda: None
     bot.hear()
     assert [each.key for each in bot.asked] == [f"telegram-{bot.network.name}-{update}"]
+
+
+def test_what_a_turn_ends_in_the_middle_of_is_answered_by_whoever_is_next(bot: Bot) -> None:
+    """Talk, a press and an order: none is noted as done, however often that happens, and each is said in the end."""
+    bot.result()
+    bot.say("/inbox")
+    data = bot.buttons()["Approve"]
+    for ask, says in (
+        (lambda: bot.api.write("what is new?"), "It is **42**."),
+        (lambda: bot.api.press(data), "m is decided already"),  # it was, by the press that could not be answered
+        (lambda: bot.api.write("/status"), "0 running"),
+    ):
+        number, bot.may_answer = ask(), False
+        for _ in range(MAX_TRIES + 2):  # as many ends of a turn as would be too many ends of a process
+            assert bot.hear() == []
+            bot.start()
+        assert [each["update_id"] for each in bot.api.updates] == [number]
+        bot.may_answer = True
+        assert any(says in words for words in bot.hear())
+    assert bot.status() == "done"
+    assert len({each.key for each in bot.asked}) == 1
+
+
+def test_what_a_node_ends_in_the_middle_of_is_answered_after_its_next_start(bot: Bot) -> None:
+    """Its network is closed by then, and says so: that is no answer that was lost."""
+
+    def ends() -> None:
+        bot.door._over.set()
+        bot.network.close()
+
+    bot.before = ends
+    bot.api.write("what is new?")
+    bot.door.round()
+    assert bot.api.texts == []
+    bot.before = lambda: None
+    bot.__post_init__()  # a new process, with a network of its own
+    assert bot.hear() == ["It is **42**.\n\nMara, primary of hq"]
+
+
+def test_a_database_that_is_away_often_is_no_process_that_ended(bot: Bot) -> None:
+    """However often it fails, the message is answered when it is back."""
+
+    def away() -> None:
+        raise StoreFailed("here", "locked")
+
+    bot.before = away
+    bot.api.write("hello")
+    assert bot.hear(2 * MAX_TRIES) == []
+    bot.before = lambda: None
+    assert bot.hear() == ["It is **42**.\n\nMara, primary of hq"]
 
 
 def test_it_polls_only_while_it_is_its_turn(bot: Bot) -> None:
