@@ -14,7 +14,7 @@ import math
 import re
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 """Makes a declared value of a written one. Raises ValueError for what is not plainly right."""
+UNFORESEEN = (TypeError, AttributeError, LookupError, OverflowError)
+"""What a rule raises for a value of a kind that it was not written for."""
 
 
 class NotPlain(ValueError):
@@ -38,7 +40,12 @@ class WrongValues(ValueError):
 
     def __init__(self, facts: list[dict[str, Any]]) -> None:
         self.facts = facts
-        super().__init__("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in facts))
+        super().__init__("; ".join(told(one["loc"], one["msg"]) for one in facts))
+
+
+def told(place: Iterable[object], says: str) -> str:
+    """What is wrong, with the key that it is about; no key where it is about all of it."""
+    return ": ".join([*filter(None, [".".join(map(str, place))]), says])
 
 
 def read_values(cls: type[T], given: Mapping[str, object]) -> T:
@@ -49,17 +56,20 @@ def read_values(cls: type[T], given: Mapping[str, object]) -> T:
     from pydantic import ValidationError
 
     kind: type = cls
+    adapter = _adapter(kind)
     try:
-        return cast("T", _adapter(kind).validate_python(given))
+        return cast("T", adapter.validate_python(given))
     except ValidationError as error:
         raise WrongValues([dict(one) for one in error.errors(include_url=False)]) from error
+    except UNFORESEEN as error:  # which pydantic hands on: a text of others must not end whoever reads it
+        raise WrongValues([{"loc": (), "type": "unforeseen", "msg": f"it cannot be read: {error}"}]) from error
 
 
 def read_plainly(cls: type[T], given: Mapping[str, object]) -> T | None:
     """The same where all of it is plainly right; else None."""
     try:
         return cast("T", _read_table(cls, given))
-    except (ValueError, AssertionError, OverflowError):
+    except (ValueError, AssertionError, *UNFORESEEN):
         return None
 
 
@@ -76,7 +86,7 @@ def _adapter(cls: type) -> TypeAdapter[Any]:
 
 
 def _read_table(cls: type, given: Mapping[str, object]) -> Any:
-    if not _needed(cls) <= given.keys():
+    if not _needed(cls) <= given.keys() <= declared_fields(cls).keys():  # for what others name nothing is kept
         raise NotPlain
     values = {key: _field_reader(cls, key)(value) for key, value in given.items()}
     made = getattr(cls, "of_right_values", None)
@@ -150,7 +160,7 @@ def _hint(cls: type, name: str) -> Any:
 
 @cache
 def _field_reader(cls: type, name: str) -> Reader:
-    return _reader(_hint(cls, name)) if name in declared_fields(cls) else _never
+    return _reader(_hint(cls, name))
 
 
 def _reader(hint: Any) -> Reader:

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from missions import document
 from missions.declared.declared_table import DeclaredTable
@@ -102,15 +102,18 @@ def _toml_line(said: str, text: str) -> int:
 
 def _charter_example(loc: tuple[int | str, ...], kind: str) -> str:
     """The line as it is by itself; of a key that there is not, the one that is nearest to it."""
+    if not loc:
+        return ""  # it is about the whole file
     part: type[DeclaredTable] = FleetConfig
     words = list(loc)
     while len(words) > 1:
-        inner = _part_of(part, str(words.pop(0)))
+        kinds = _kinds(hints(part).get(str(words.pop(0))))
+        inner = next((one for one in kinds if isinstance(one, type) and issubclass(one, DeclaredTable)), None)
         if inner is None:
             return ""
         part = inner
-        if part is fleet_toml.ProjectPart:
-            words.pop(0)  # the project's own name
+        if {dict, tuple} & set(map(get_origin, kinds)):
+            words.pop(0)  # its own name, or its number
     key = str(words[0]) if words else "url"
     if kind == "extra_forbidden":
         near = get_close_matches(key, declared_fields(part), n=1)
@@ -121,10 +124,9 @@ def _charter_example(loc: tuple[int | str, ...], kind: str) -> str:
     return f"{key} = {_toml_value(default)}"
 
 
-def _part_of(part: type[DeclaredTable], key: str) -> type[DeclaredTable] | None:
-    kind: Any = hints(part).get(key)
-    kinds = [kind, *get_args(kind)]
-    return next((one for one in kinds if isinstance(one, type) and issubclass(one, DeclaredTable)), None)
+def _kinds(hint: Any) -> list[Any]:
+    """A hint and, however deep, all that it is made of: the kinds of a list's items, of an optional value."""
+    return [hint, *(kind for inner in get_args(hint) for kind in _kinds(inner))]
 
 
 def _toml_value(value: object) -> str:

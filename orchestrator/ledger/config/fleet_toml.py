@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from missions.declared.declared_table import DeclaredTable, made_by
-from missions.declared.plain_values import WrongValues
+from missions.declared.plain_values import WrongValues, told
 from missions.declared.value_rules import After, Limits
 from missions.divisions import DEFAULT_DIVISIONS, Division
 from missions.plain_data import read_toml
@@ -256,7 +256,7 @@ def explained(error: WrongValues, text: str) -> list[tuple[str, int | None]]:
     """Everything that is wrong, each with its key, and its line in the text."""
     return [
         (
-            f"{'.'.join(map(str, one['loc']))}: " + WORDS.get(one["type"], one["msg"].removeprefix("Value error, ")),
+            told(one["loc"], WORDS.get(one["type"], one["msg"].removeprefix("Value error, "))),
             line_of(text, one["loc"]),
         )
         for one in error.facts

@@ -15,7 +15,7 @@ from orchestrator.ledger.config.notification import NotificationKind
 def _known(value: object) -> object:
     words = value if isinstance(value, list) else []
     for word in words:
-        if word not in set(NotificationKind):
+        if not isinstance(word, str) or word not in set(NotificationKind):
             raise ValueError(f"there are {', '.join(NotificationKind)}, not {word!r}")
     return value
 

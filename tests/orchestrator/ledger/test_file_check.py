@@ -63,6 +63,25 @@ day_usd = -1
 
 
 @pytest.mark.parametrize(
+    ("table", "line", "example"),
+    [
+        ("policy.auto_approve", "max_linez = 3", "max_lines = …"),
+        ("policy.tasks.coding_task", "auto_wurd = true", "auto_word = …"),
+        ("projects.url.policy.children", "shaer = 0.5", "share = …"),
+        ("projects.shop.policy.standing", "proven = 9999", "proven = 10"),
+        ("suppliers.news", "every_minutes = 1", "every_minutes = 60"),
+        ("[suppliers.news.rules]", "top = 50", "top = 1"),
+        ("nodes.vm.divisions.coder", "voize = 'x'", "voice = …"),
+        ("notify", "kinds = [['review']]", 'kinds = ["review", '),
+    ],
+)
+def test_an_example_is_of_the_table_that_is_meant(keys: Keys, table: str, line: str, example: str) -> None:
+    """Also of one that has a name of its own, stands in a list, has rules of its own, or need not be there."""
+    found = looked(keys, {"fleet.toml": f"[{table}]\n{line}\n"})
+    assert [one.example[: len(example)] for one in found if line.split()[0] in one.says] == [example]
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [
         ("[bus\n", "fleet.toml:1"),

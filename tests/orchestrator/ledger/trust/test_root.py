@@ -143,7 +143,14 @@ def test_an_admins_slip_does_not_stop_the_fleet(town: Town, keys: Keys) -> None:
     """A fleet.toml with a typing error, or a deleted one: the version before stays in force, with an alarm that says
     what is wrong; the next good one is followed."""
     anna = by(town, keys, "anna")
-    for broken, words in (("[bus\n", "fleet.toml"), ("[bus]\nbeat_seconds = -1\n", "beat_seconds"), (None, "missing")):
+    slips = (
+        ("[bus\n", "fleet.toml"),
+        ("[bus]\nbeat_seconds = -1\n", "beat_seconds"),
+        ('[notify]\nkinds = [["review"]]\n', "notify.kinds"),
+        ("[notify]\nurgent = [{a = 1}]\n", "notify.urgent"),
+        (None, "missing"),
+    )
+    for broken, words in slips:
         anna.push({"fleet.toml": broken})
         ledger = look(town)
         assert ledger.charter.trust.missions == "signed"
