@@ -206,10 +206,16 @@ def tamper_check(settings: Settings) -> TamperCheck:
 def stores(settings: Settings) -> Stores:
     """What this node keeps in its own database. Raises WrongSetting, StoreFailed, GlobalStateRefused."""
     from orchestrator.adapters.database.factory import open_stores
+    from orchestrator.app.database_place import note_server, require_told
     from orchestrator.core.state_scope import DatabaseUser
 
+    require_told(settings.home, settings.database_url)
     user = DatabaseUser(node=settings.node, role=settings.role)
-    return open_stores(settings.store_url, now=now, new_id=lambda: os.urandom(16).hex(), node=settings.node, user=user)
+    new_id = lambda: os.urandom(16).hex()  # noqa: E731
+    found = open_stores(settings.store_url, now=now, new_id=new_id, node=settings.node, user=user)
+    if not settings.store_url.startswith("sqlite"):
+        note_server(settings, found.copies.place)
+    return found
 
 
 def bring_up_database(settings: Settings) -> None:

@@ -61,6 +61,8 @@ class Manifest(BaseModel):
     """The moment, as UTC."""
     secrets: bool = True
     """Whether private keys and the secrets of `.env` are in it; older versions saved them always."""
+    database_server: str = ""
+    """What the database is called at its server, if it was not in the home; older versions did not say."""
     parts: tuple[BackupPart, ...] = ()
 
     @property

@@ -26,6 +26,7 @@ from orchestrator.app.backups.archive import Manifest, OnBytesDone
 from orchestrator.app.backups.encryption import SUFFIX, decrypt, encrypt, is_encrypted, read_recipients
 from orchestrator.app.backups.home_copy import DATABASE_PART, HOME_PREFIX, STAGE_PREFIX, copy_home, is_backup_part
 from orchestrator.app.backups.secret_parts import carry_over
+from orchestrator.app.database_place import require_saveable, restored_database
 from orchestrator.app.kept_revocations import read_revocations
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.environment import load_settings
@@ -72,11 +73,12 @@ def save(settings: Settings, target: Path, say: OnBytesDone, *, to: Sequence[str
     """Writes a backup to the file `target`, or into it if it is a folder; a node may run meanwhile.
 
     With recipients it holds the node's secrets, too, and is encrypted `to` them; without, neither. Raises NotFound
-    without a home, WrongSetting, Refused when the file is there, BackupFailed, StoreFailed.
+    without a home, WrongSetting, Refused when the file is there or no database is, BackupFailed, StoreFailed.
     """
     home = settings.home
     if not home.is_dir():
         raise NotFound(f"there is no node's home at {home}: SHIFTBOOK_HOME says where it is")
+    require_saveable(settings)
     now = wiring.now()
     readers = read_recipients(to) if to else []
     ending = f".tar.gz{SUFFIX}" if readers else ".tar.gz"
@@ -101,6 +103,7 @@ def save(settings: Settings, target: Path, say: OnBytesDone, *, to: Sequence[str
                 node=settings.node,
                 made=format_utc(now),
                 secrets=bool(readers),
+                database_server="" if settings.store_url.startswith("sqlite") else stores.copies.place,
             )
             packed = Path(name, "packed.tar.gz") if readers else path
             manifest = archive.pack(stage, packed, about, say)
@@ -202,7 +205,7 @@ def _serving_process(home: Path) -> int | None:
 def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *, force: bool) -> RestoredBackup:
     home, new = settings.home, stage / HOME_PREFIX
     carried = 0 if manifest.secrets else carry_over(home, new)
-    after = load_settings(home=new)  # the restored `.env` may name another database
+    after = _restored_settings(home, new, manifest)
     elsewhere = bool(after.database_url)
     revoked = read_revocations(settings)  # before anything is written: it may be the very database
     stores = wiring.stores(after)
@@ -236,6 +239,17 @@ def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *
         revocations_known=revoked.known,
         carried=carried,
     )
+
+
+def _restored_settings(home: Path, new: Path, manifest: Manifest) -> Settings:
+    """Those of the home that comes: its `.env` may name another database. Raises WrongSetting, SecretsUnavailable."""
+    try:
+        after = load_settings(home=new)
+    except WrongSetting as error:
+        why = f"{error.why}; nothing was restored: the backup's settings want it, so set it for this command"
+        raise WrongSetting(error.name, why) from error
+    url = restored_database(home, after.database_url, manifest.database_server)
+    return after.model_copy(update={"database_url": url})
 
 
 def _free_path(path: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestrator.app.backups import archive
 from orchestrator.app.backups.secret_parts import SETTINGS_FILE, is_private, without_secrets
+from orchestrator.app.database_place import NOTE
 from orchestrator.app.web_process import RECORD_FILE
 
 DATABASE_PART, HOME_PREFIX = "database.db", "home/"
@@ -20,7 +21,7 @@ EXCLUDED = (
     *("recall.db", "recall.db-*", "seen.json", "edits.json", "fleets"),  # what is seen and indexed of ledgers
     *("beat",),  # which machine beats
     *("*.lock", "*.new", "*.tmp", "node.pid", RECORD_FILE),  # a running process's own
-    *("http.log", "http.err", "nudge", "gate", "headquarters.json"),
+    *("http.log", "http.err", "nudge", "gate", "headquarters.json", NOTE),
     f"{STAGE_PREFIX}*",
 )
 """What lies in the home folder and is in no backup, as patterns of names. Anything else is."""

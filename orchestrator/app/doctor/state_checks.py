@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.app import wiring
+from orchestrator.app.database_place import noted_server
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.core.errors import GlobalStateRefused, OrchestratorError
 from orchestrator.core.settings import Settings
@@ -21,7 +22,8 @@ def check_state(settings: Settings) -> Iterator[CheckResult]:
 
 def check_database(settings: Settings) -> CheckResult:
     """Whether it can be used: one on this machine is not made for that."""
-    if not settings.database_url and not (settings.home / "shiftbook.db").is_file():
+    nowhere = not settings.database_url and not noted_server(settings.home)
+    if nowhere and not (settings.home / "shiftbook.db").is_file():
         return CheckResult(what="database", health=CheckStatus.ABSENT, says="none yet; the node makes it at its start")
     try:
         stores = wiring.stores(settings)

@@ -84,6 +84,10 @@ class Place:
         for name, text in {**FILES, **dict.fromkeys(REMADE, "again")}.items():
             (self.home / name).parent.mkdir(parents=True, exist_ok=True)
             (self.home / name).write_text(text)
+        return self.fill_rows()
+
+    def fill_rows(self) -> str:
+        """Rows in its database; returns a conversation of one turn."""
         stores = wiring.stores(self.settings)
         here = stores.conversations.create("shop", "phone", "title").id
         stores.conversations.append(here, ConversationTurn(role="user", content="hello"))
@@ -337,10 +341,48 @@ def test_a_backup_moves_between_databases(place: Place, shelf: Path, url: str) -
     assert not (place.home / "shiftbook.db").exists()
     assert place.turns(here) == 1
     second = save(place.settings, shelf / "2", quiet)
-    place.monkeypatch.delenv("SHIFTBOOK_DATABASE_URL")
+    place.monkeypatch.setenv("SHIFTBOOK_DATABASE_URL", f"sqlite:///{place.home / 'shiftbook.db'}")
     done = restore(place.settings, second.path, quiet, force=True)
+    place.monkeypatch.delenv("SHIFTBOOK_DATABASE_URL")
     assert (place.turns(here), done.rows) == (1, first.rows)
     assert place.files() == FILES
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_servers_rows_go_into_no_sqlite_unasked(place: Place, shelf: Path, url: str, elsewhere: bool) -> None:
+    """The `.env` of a backup without secrets lacks an address with a password: then a person says where they go."""
+    place.home.mkdir(parents=True)
+    (place.home / ".env").write_text(f"SHIFTBOOK_DATABASE_URL={url}\n")
+    here = place.fill_rows()
+    saved = backup.save(place.settings, shelf, quiet)
+    assert saved.manifest.database_server.startswith("backups at 127.0.0.1")
+    (place.home / ".env").unlink()
+    if elsewhere:
+        place.home = place.home.with_name("fresh")
+    with pytest.raises(WrongSetting, match=r"the database is backups at 127.*moves it into this home"):
+        backup.restore(place.settings, saved.path, quiet, force=True)
+    assert place.home.exists() is not elsewhere
+    place.monkeypatch.setenv("SHIFTBOOK_DATABASE_URL", f"sqlite:///{place.home / 'shiftbook.db'}")
+    backup.restore(place.settings, saved.path, quiet, force=True)
+    place.monkeypatch.delenv("SHIFTBOOK_DATABASE_URL")
+    assert place.turns(here) == 1
+
+
+def test_what_the_restored_settings_want_is_said_before_anything_changes(place: Place, shelf: Path) -> None:
+    """A backup without secrets, of a node with a server of secrets: what opens that is not in it."""
+    place.fill()
+    saved = backup.save(place.settings, shelf, quiet)
+    text = (
+        "SHIFTBOOK_INFISICAL_URL=https://127.0.0.1:1\nSHIFTBOOK_INFISICAL_PROJECT=p\nSHIFTBOOK_INFISICAL_CLIENT_ID=c\n"
+    )
+    with_server = archive(
+        shelf / "served", [(entry("parts/database.db"), b"x"), (entry("parts/home/.env"), text.encode())]
+    )
+    assert saved.path.exists()
+    place.home = place.home.with_name("fresh")
+    with pytest.raises(WrongSetting, match=r"CLIENT_SECRET: .*nothing was restored: .*set it for this command"):
+        backup.restore(place.settings, with_server, quiet, force=False)
+    assert not place.home.exists()
 
 
 def test_the_restored_settings_name_the_database(place: Place, shelf: Path, url: str) -> None:

@@ -91,7 +91,7 @@ def test_removed(tmp_path: Path) -> None:
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nNice=5\n", encoding="utf-8")
     deploy(tmp_path)
-    assert len(remove(tmp_path).changes) == 6
+    assert len(remove(tmp_path).changes) == 7
     assert list(contents(tmp_path)) == [str(drop_in.relative_to(tmp_path))]
     assert remove(tmp_path).changes == []
 
