@@ -117,6 +117,15 @@ def unpack(file: Path, folder: Path, wanted: Callable[[str], bool], say: OnBytes
     return manifest
 
 
+def holds_secrets(file: Path) -> bool:
+    """Whether an archive that is not encrypted says that keys and secrets are in it; False for what is no archive."""
+    try:
+        with gzip.open(file) as packed, tarfile.open(fileobj=packed, mode="r|", tarinfo=BoundedTarInfo) as tar:
+            return _manifest(file, tar).secrets
+    except (WrongSetting, OSError, tarfile.TarError, EOFError, zlib.error, UnicodeError):
+        return False
+
+
 def is_inside(name: str) -> bool:
     """Whether a part's name is a path that stays below its folder and means the same on every system."""
     path = PurePosixPath(name)

@@ -193,6 +193,12 @@ class Installer:
     def _setting(self, name: str) -> str:
         return self._environment().get(name, "")
 
+    @property
+    def _backs_up_keys(self) -> bool:
+        name = "SHIFTBOOK_BACKUP_TO"
+        given = below(self.machine.root, layout.CREDENTIALS / name).exists()
+        return given or (self.machine.live and bool(self._setting(name)))
+
     def _append(self, lines: str) -> None:
         script = (
             'umask 077; mkdir -p "${1%/*}"; test ! -s "$1" || test -z "$(tail -c1 "$1")" || echo >>"$1"; cat >>"$1"'
@@ -249,6 +255,11 @@ class Installer:
             steps.append(
                 f"a certificate: certbot certonly --webroot -w {layout.CHALLENGES} -d {site.domain}"
                 " (or --certificate and --certificate-key), then this command again: until then nobody is served"
+            )
+        if self.wanted.headquarters and not self._backs_up_keys:
+            steps.append(
+                f"the daily backup holds no keys: SHIFTBOOK_BACKUP_TO=age1… in {self._env_file}, and pip install "
+                "'shiftbook[age]', have it save them, encrypted"
             )
         if self.wanted.headquarters:
             steps.append(f"let a worker in: sudo -u {layout.USER} -H {self.wanted.program} fleet invite NAME")

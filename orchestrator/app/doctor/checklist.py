@@ -45,6 +45,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield machine_checks.check_disk(settings.home)
     yield secret_checks.check_secrets(settings)
     yield from secret_checks.check_secret_server(settings)
+    yield from secret_checks.check_backups(settings)
     yield from state_checks.check_state(settings)
     yield from bus_checks.check_bus(settings)
     yield from _ledger(settings)

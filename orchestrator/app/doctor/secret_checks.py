@@ -1,10 +1,11 @@
-"""Checks of secrets: can anybody else on this machine read one, and are those here that a server keeps?"""
+"""Checks of secrets: can anybody else here read one, did the server of secrets give them, does a backup hold them?"""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -12,8 +13,10 @@ from dotenv import dotenv_values
 from orchestrator.app.backups.secret_parts import PUBLIC_SUFFIXES, SECRET_FOLDERS
 from orchestrator.app.deployment.layout import CREDENTIALS
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings, secret_variables
 
+EXTRA = "pip install 'shiftbook[age]'"
 SHOWN = 5
 """So many files are named."""
 
@@ -38,6 +41,22 @@ def check_secret_server(settings: Settings) -> Iterator[CheckResult]:
         says = settings.lacking or f"{settings.infisical_url} gives this node's secrets"
         remedy = "mend what the line says; the node takes them up by itself" if settings.lacking else ""
         yield CheckResult(what="secret server", health=health, says=says, remedy=remedy)
+
+
+def check_backups(settings: Settings) -> Iterator[CheckResult]:
+    """Whether headquarters' backups could replace it: without its keys the fleet may be left without an admin."""
+    if settings.role is not Role.HEADQUARTERS:
+        return
+    remedy = f"set SHIFTBOOK_BACKUP_TO=age1… (age-keygen makes one; keep its key elsewhere) and {EXTRA}"
+    if not settings.backup_to:
+        says = "they hold no keys: with this machine the only admin's key, tls/ and what devices are called by are lost"
+    elif find_spec("pyrage") is None:
+        says, remedy = "none is made: what encrypts them is not installed", EXTRA
+    else:
+        says = "encrypted, keys included"
+        yield CheckResult(what="backups", health=CheckStatus.GOOD, says=says)
+        return
+    yield CheckResult(what="backups", health=CheckStatus.POOR, says=says, remedy=remedy)
 
 
 def _secret_files(home: Path) -> Iterator[Path]:

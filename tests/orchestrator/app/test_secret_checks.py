@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.app.doctor import secret_checks
 from orchestrator.app.doctor.check_result import CheckStatus
-from orchestrator.app.doctor.secret_checks import check_secret_server, check_secrets
+from orchestrator.app.doctor.secret_checks import check_backups, check_secret_server, check_secrets
+from orchestrator.core.roles import Role
 from orchestrator.core.settings import SETTING_NAMES, Settings, is_secret, secret_variables, variable
 
 
@@ -75,3 +76,26 @@ def test_a_server_of_secrets(everybodys: Path) -> None:
     assert (good.health, poor.health) == (CheckStatus.GOOD, CheckStatus.POOR)
     assert "goes on without" in poor.says
     assert poor.remedy
+
+
+# -- backups -----------------------------------------------------------------------------------------------------------
+
+READER = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
+
+def test_headquarters_whose_backups_hold_no_keys_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to set and to install; well with both, and with what is set alone no backup is made, which is said, too."""
+    (plain,) = check_backups(Settings(home=tmp_path, role=Role.HEADQUARTERS))
+    assert (plain.health, "hold no keys" in plain.says) == (CheckStatus.POOR, True)
+    assert "SHIFTBOOK_BACKUP_TO" in plain.remedy
+    assert "shiftbook[age]" in plain.remedy
+    sealed = Settings(home=tmp_path, role=Role.HEADQUARTERS, backup_to=(READER,))
+    assert [each.health for each in check_backups(sealed)] == [CheckStatus.GOOD]
+    monkeypatch.setattr(secret_checks, "find_spec", lambda _name: None)
+    (lacking,) = check_backups(sealed)
+    assert (lacking.health, "none is made" in lacking.says) == (CheckStatus.POOR, True)
+
+
+def test_nobody_asks_a_worker_for_backups(tmp_path: Path) -> None:
+    """What it has is disposable."""
+    assert [*check_backups(Settings(home=tmp_path, role=Role.LOCAL_WORKER))] == []

@@ -40,6 +40,15 @@ def test_twice(tmp_path: Path) -> None:
     assert {name for name in before if before[name] != after[name]} == {UNIT}
 
 
+def test_a_backup_without_keys_is_said_and_no_longer_once_it_has_them(tmp_path: Path) -> None:
+    """The next step names the setting and the extra; a credential that sets it is seen."""
+    assert any("holds no keys: SHIFTBOOK_BACKUP_TO=age1" in step for step in deploy(tmp_path).next_steps)
+    credential = tmp_path / "etc/shiftbook/credentials/SHIFTBOOK_BACKUP_TO"
+    credential.parent.mkdir(parents=True)
+    credential.write_text("age1…", encoding="utf-8")
+    assert not any("SHIFTBOOK_BACKUP_TO" in step for step in deploy(tmp_path).next_steps)
+
+
 def test_dry_run(tmp_path: Path) -> None:
     """It writes nothing, and says what the real run then says, with each file whole."""
     said = deploy(tmp_path, dry_run=True)
