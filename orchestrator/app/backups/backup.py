@@ -204,7 +204,8 @@ def _serving_process(home: Path) -> int | None:
 
 def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *, force: bool) -> RestoredBackup:
     home, new = settings.home, stage / HOME_PREFIX
-    carried = 0 if manifest.secrets else carry_over(home, new)
+    # another node's keys are not this one's
+    carried = 0 if manifest.secrets or manifest.node != settings.node else carry_over(home, new)
     after = _restored_settings(home, new, manifest)
     elsewhere = bool(after.database_url)
     revoked = read_revocations(settings)  # before anything is written: it may be the very database

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from orchestrator.app.backups import archive
-from orchestrator.app.backups.secret_parts import SETTINGS_FILE, is_private, without_secrets
+from orchestrator.app.backups.env_secrets import without_secrets
+from orchestrator.app.backups.secret_parts import SETTINGS_FILE, is_private
 from orchestrator.app.database_place import NOTE
 from orchestrator.app.web_process import RECORD_FILE
 
@@ -25,6 +26,10 @@ EXCLUDED = (
     f"{STAGE_PREFIX}*",
 )
 """What lies in the home folder and is in no backup, as patterns of names. Anything else is."""
+
+BROWSER_PROFILES = ("desktop", "desktop-browser")
+"""Of `shiftbook desktop`: a browser's, hundreds of megabytes, and in them the private key of a paired device. They are
+not saved; older backups have them, and may bring them."""
 
 
 @dataclass(kw_only=True)
@@ -45,7 +50,7 @@ def copy_home(home: Path, folder: Path, database: str, *, whole: bool) -> Copied
     """
     copying = CopiedHome(whole=whole, databases=frozenset({database, f"{database}-wal", f"{database}-shm"}))
     for top in sorted(home.iterdir()):
-        if not _is_excluded(top.name):
+        if top.name not in BROWSER_PROFILES and not _is_excluded(top.name):
             _copy_one(top, folder / top.name, top.name, copying)
     return copying
 

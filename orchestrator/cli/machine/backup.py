@@ -79,8 +79,9 @@ def restore(file: Path, force: bool, identity: Path | None, as_json: bool) -> No
     """
     from orchestrator.app.backups import backup
 
+    settings = load_settings()
     with _progress("restoring") as say:
-        done = backup.restore(load_settings(), file, say, force=force, identity=identity)
+        done = backup.restore(settings, file, say, force=force, identity=identity)
     if as_json:
         told = {"home": str(done.home), "database": done.database, "rows": done.rows}
         told |= {"aside": [str(path) for path in done.aside], "kept_out": list(done.kept_out)}
@@ -93,6 +94,10 @@ def restore(file: Path, force: bool, identity: Path | None, as_json: bool) -> No
         click.echo(
             f"it holds no secrets; {done.carried} of this machine's own were taken over. Where keys lack now, "
             "`shiftbook doctor` says which and what to do"
+        )
+    if not done.manifest.secrets and done.manifest.node != settings.node:
+        click.echo(
+            f"{settings.node} was this machine's node: its keys are not {done.manifest.node}'s and were not taken"
         )
     for path in done.aside:
         click.echo(f"what was there before is kept in {path}")

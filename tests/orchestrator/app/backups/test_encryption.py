@@ -10,8 +10,11 @@ import pyrage
 import pytest
 
 from orchestrator.app.backups import backup, encryption
+from orchestrator.app.backups.env_secrets import secret_lines, without_secrets
+from orchestrator.app.backups.home_copy import is_backup_part
 from orchestrator.app.backups.retention import drop_older
-from orchestrator.app.backups.secret_parts import is_private, without_secrets
+from orchestrator.app.backups.secret_parts import is_private
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import secret_variables
 from tests.conftest import require_program
@@ -75,6 +78,48 @@ def test_a_restore_here_takes_the_secrets_that_are_here(place: Place, shelf: Pat
     place.home = place.home.with_name("fresh")
     assert backup.restore(place.settings, saved.path, quiet, force=False).carried == 0
     assert not (place.home / "keys" / "node").exists()
+
+
+def test_keys_that_were_rotated_since_stay_whole_pairs(place: Place, shelf: Path) -> None:  # noqa: F811
+    """The public halves are those of here as well, not the backup's; one that only the backup has stays."""
+    filled(place)
+    (place.home / "keys" / "gone.pub").write_text("public")
+    saved = backup.save(place.settings, shelf, quiet)
+    for name in ("keys/node", "keys/node.pub", "tls/root.key", "tls/root.crt"):
+        (place.home / name).write_text(f"new {name}")
+    (place.home / "keys" / "gone.pub").unlink()
+    (place.home / "keys" / "node.until-20261101T000000Z").write_text("old")
+    backup.restore(place.settings, saved.path, quiet, force=True)
+    found = place.files()
+    for name in ("keys/node", "keys/node.pub", "tls/root.key", "tls/root.crt"):
+        assert found[name] == f"new {name}"
+    assert (found["keys/node.until-20261101T000000Z"], found["keys/gone.pub"]) == ("old", "public")
+
+
+def test_another_nodes_backup_gets_no_key_of_this_machine(place: Place, shelf: Path) -> None:  # noqa: F811
+    """Two machines would be one node; the keys that were here lie in the home that is kept, and it is said."""
+    filled(place)
+    place.monkeypatch.setenv("SHIFTBOOK_NODE_ID", "other")
+    saved = backup.save(load_settings(home=place.home), shelf, quiet)
+    assert saved.manifest.node == "other"
+    done = place.shiftbook("restore", str(saved.path), "--force")
+    assert done.returncode == 0, done.stderr
+    assert "its keys are not other's and were not taken" in done.stdout
+    assert "0 of this machine's own were taken over" in done.stdout
+    assert not (place.home / "keys" / "node").exists()
+    assert not [word for word in SECRET_WORDS if word in place.files()[".env"]]
+
+
+def test_a_browsers_profile_is_in_no_backup(place: Place, shelf: Path) -> None:  # noqa: F811
+    """It is large and holds a device's private key; an older backup that has one is still put back."""
+    filled(place)
+    for name in ("desktop", "desktop-browser"):
+        (place.home / name).mkdir()
+        (place.home / name / "key").write_text("hush")
+    for to in ([], [READER]):
+        saved = backup.save(place.settings, shelf, quiet, to=to)
+        assert not [part.name for part in saved.manifest.parts if "desktop" in part.name]
+    assert is_backup_part("home/desktop/Default/Cookies")
 
 
 def test_an_encrypted_one_holds_all(place: Place, shelf: Path, key: Path) -> None:  # noqa: F811
@@ -164,6 +209,61 @@ def test_every_secret_setting_is_left_out() -> None:
     assert without_secrets(words) == ("", len(secret_variables() - urls))
     kept = "SHIFTBOOK_DATABASE_URL=postgresql:///fleet?host=/run/postgresql\n"
     assert without_secrets(kept + "SHIFTBOOK_REDIS_URL=rediss://u:p@h/0\n") == (kept, 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "# SHIFTBOOK_GIT_TOKEN=hush\n",
+        "#shiftbook_git_token = hush\n",
+        "# once https://me:hush@git.example/x\n",
+        'SHIFTBOOK_GIT_TOKEN="hush\n',
+        'SHIFTBOOK_NOTIFY="mailto://u:x@h\nhush\n',
+        'SHIFTBOOK_NOTIFY="mailto://u:x@h\nMORE=hush\n# hush\n',
+        "SHIFTBOOK_GIT_TOKEN='hush' and more\n",
+        "SHIFTBOOK_DATABASE_URL=postgresql://h/d?user=u&password=hush\n",
+        "SHIFTBOOK_DATABASE_URL=postgresql://u:hu/sh@h/d\n",
+        "SHIFTBOOK_REDIS_URL=rediss://:hush@h/0\n",
+        "BASE=hush\nSHIFTBOOK_GIT_TOKEN=${BASE}\n",
+        "A=hush\nB=${A}\nSHIFTBOOK_GIT_TOKEN=${B:-x}\n",
+        "CREDS=u:hush\nSHIFTBOOK_LEDGER=https://${CREDS}@h/x\n",
+        "SHIFTBOOK_LEDGER=https://hush@git.example/fleet.git\n",
+        "SHIFTBOOK_SYNC_PEERS=https://a,https://u:hush@b\n",
+        "SHIFTBOOK_OPENAI_URL=https://u:hu,sh@h/v1\n",
+        "SHIFTBOOK_OPENAI_URL=https://u:hu/sh@h/v1\n",
+        "SHIFTBOOK_OPENAI_URL=https://h/v1?api_key=hush\n",
+        "ANTHROPIC_API_KEY=hush\n",
+        "export password=hush\n",
+    ],
+)
+def test_a_secret_that_hides_in_a_line_is_left_out(words: str) -> None:
+    """In comments, broken quotes, URLs of any setting, parts of which one is made, other programs' variables."""
+    before, after = "SHIFTBOOK_SLOTS=2\n", "SHIFTBOOK_NODE_ID=desk\n"
+    kept, left = without_secrets(before + words + after)
+    assert "hush" not in kept.replace("hu,sh", "hush").replace("hu/sh", "hush")
+    assert left
+    assert kept.startswith(before)
+    assert kept.endswith(after)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "# mine: ask https://docs.example/x#top\n\n",
+        "SHIFTBOOK_LEDGER=ssh://git@host:2222/fleet.git\nSHIFTBOOK_PEERS=http://[::1]:8080,http://b:1/v1\n",
+        "ROOT=/srv\nSHIFTBOOK_LEDGER=${ROOT}/fleet.git\n",
+        "SHIFTBOOK_DATABASE_URL=postgresql://me@h/d\nSHIFTBOOK_REDIS_URL=redis://127.0.0.1:6379/0\nHF_TOKEN=\n",
+    ],
+)
+def test_what_is_no_secret_is_kept_to_the_byte(words: str) -> None:
+    """Settings, what they refer to, comments, users without a password."""
+    assert without_secrets(words) == (words, 0)
+
+
+def test_what_was_left_out_is_what_comes_from_here_again() -> None:
+    """In its order, so that what is made of another line still is; comments and broken lines set nothing."""
+    words = "# SHIFTBOOK_GIT_TOKEN=x\nBASE=hush\nSHIFTBOOK_SLOTS=2\n\nSHIFTBOOK_GIT_TOKEN=${BASE}\nX='\n"
+    assert secret_lines(words) == ("BASE=hush", "SHIFTBOOK_GIT_TOKEN=${BASE}")
 
 
 def test_which_files_are_private() -> None:
