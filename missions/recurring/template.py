@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -18,12 +18,12 @@ from missions.errors import BadName
 from missions.field_types import list_items
 from missions.fields import NODE_FIELDS
 from missions.frontmatter import FrontMatter, Malformed
-from missions.mission import MAX_NAME_CHARS, Quarantined, slug
+from missions.mission import MAX_NAME_CHARS, UPDATE_TASK, Mission, Quarantined, slug
 from missions.one_line import printable
 from missions.spelling import did_you_mean
 from missions.template_fields import TEMPLATE_FIELDS, TEMPLATES_FOLDER
 
-NOT_IN_A_TEMPLATE = frozenset({*NODE_FIELDS, "not_before", "attachments"})
+NOT_IN_A_TEMPLATE = frozenset({*NODE_FIELDS, "not_before", "attachments", "parent"})
 """What each of its missions has for itself."""
 SLOT_FORMAT = "%Y%m%d-%H%M"
 """How the name of a mission ends that was due then, in UTC."""
@@ -32,8 +32,8 @@ MAX_PARAMETERS, MAX_VALUE_CHARS = 20, 1000
 
 _PLACEHOLDER = re.compile(r"\{\{[ \t]*([a-z][a-z0-9_]*)[ \t]*\}\}")
 _PARAMETER = re.compile(r"([a-z][a-z0-9_]*)[ \t]*(?:=[ \t]*(.*))?", re.DOTALL)
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9._/@+-]*")
-"""What may stand in the front matter: nothing of it can end a value, or be more than a word to a shell."""
+_PLAIN_VALUE = re.compile(r"(?:[A-Za-z0-9._/@+][A-Za-z0-9._/@+-]*)?")
+"""What may stand in the front matter: it cannot end a value, be more than a word to a shell, or be an option."""
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -59,7 +59,8 @@ class Template:
     """A template that can be read. `text` is the mission's file without the template's own fields.
 
     `every` is a line of cron, as it is written: whether it is one has to be asked elsewhere; empty: missions of it are
-    filed by hand only. `parameters` has each one's default, None where a value must be given.
+    filed by hand only. `parameters` has each one's default, None where a value must be given. `project` is that of its
+    missions, empty where there is none, or where a value that is still to be given decides.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Template:
     catch_up: CatchUp = CatchUp.LATEST
     overlap: Overlap = Overlap.WAIT
     parameters: Mapping[str, str | None] = field(default_factory=dict)
+    project: str = ""
 
     @property
     def path(self) -> str:
@@ -106,8 +108,7 @@ def read_template(path: str, data: bytes) -> Template | Quarantined:
         text = document.decode(data)
         frontmatter.refuse_misplaced(text.removeprefix(frontmatter.BYTE_ORDER_MARK))
         block = frontmatter.split(text.removeprefix(frontmatter.BYTE_ORDER_MARK))
-        template = _build_template(name, text, block)
-        _refuse_wrong_mission(template, block)
+        template = _with_project(_build_template(name, text, block), block)
     except BadName as error:
         return Quarantined(name=stem, path=path, reason=str(error), hint="rename the file")
     except Malformed as error:
@@ -163,14 +164,24 @@ def _build_template(name: str, text: str, block: FrontMatter) -> Template:
     )
 
 
-def _refuse_wrong_mission(template: Template, block: FrontMatter) -> None:
-    """Raises Malformed, with the line in the template, where its missions could not be read."""
+def _with_project(template: Template, block: FrontMatter) -> Template:
+    """With what its missions say of it. Raises Malformed, with the line, where they could not be read, or never run."""
+    sample = _sample_mission(template, block)
+    if sample.task == UPDATE_TASK and template.every:
+        why = "an update is an admin's word each time: nothing that nodes file updates them"
+        raise Malformed(why, block.lines.get("task"))
+    is_open = None in template.parameters.values() and "{{" in str(block.fields.get("project"))
+    return replace(template, project="" if is_open else sample.project or "")
+
+
+def _sample_mission(template: Template, block: FrontMatter) -> Mission:
     sample = {name: default if default is not None else name for name, default in template.parameters.items()}
     text = template.mission_text(datetime(2026, 1, 1, tzinfo=UTC), sample)
     read = document.read(f"{template.name}.md", text.encode())
     if isinstance(read, Quarantined):
         field_named = re.search(r"“([a-z_]+)", read.reason)
         raise Malformed(read.reason, block.lines.get(field_named[1]) if field_named else None)
+    return read
 
 
 def _word(block: FrontMatter, name: str) -> str:
@@ -231,9 +242,8 @@ def _replace_words(text: str, words: Mapping[str, str]) -> str:
     def in_head(found: re.Match[str]) -> str:
         value = words.get(found[1])
         if value is not None and not _PLAIN_VALUE.fullmatch(value):
-            why = (
-                f"the value of {found[1]} stands in the front matter, where it has letters, digits and . _ / @ + - only"
-            )
+            only = "letters, digits and . _ / @ + - only, and no - first"
+            why = f"the value of {found[1]} stands in the front matter, where it has {only}"
             raise Malformed(why, None)
         return found[0] if value is None else value
 

@@ -19,7 +19,7 @@ from missions.plain_data import read_toml
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import SnapshotReader
-from orchestrator.ledger.templates import TemplateReader
+from orchestrator.ledger.templates import TemplateReader, unknown_project
 from orchestrator.ledger.trust.files import MAX_BYTES, SIGNERS_PATH, admin_lines
 from orchestrator.ledger.trust.root import TrustRoot
 from sync.objects import edit_tree, find, write_commit
@@ -60,13 +60,18 @@ def check_files(store: ObjectStore, tree: Oid) -> list[FileProblem]:
     """Everything that is wrong in a ledger's tree; empty where the fleet takes all of it. Writes objects of its own."""
     charter, signers = _text(store, tree, fleet_toml.PATH), _text(store, tree, SIGNERS_PATH)
     found = [*_charter_problems(charter), *_signer_problems(signers)]
-    templates = _template_problems(store, tree)
+    templates = _template_problems(store, tree, charter)
     return [*found, *_mission_problems(store, _readable(store, tree, charter, signers), charter=charter), *templates]
 
 
-def _template_problems(store: ObjectStore, tree: Oid) -> Iterator[FileProblem]:
-    for bad in TemplateReader(store).read(tree).quarantined:
+def _template_problems(store: ObjectStore, tree: Oid, charter: str | None) -> Iterator[FileProblem]:
+    found = TemplateReader(store).read(tree)
+    for bad in found.quarantined:
         yield FileProblem(path=bad.path, line=bad.line, says=bad.reason)
+    for template in found.known.values() if _is_toml(charter) else ():
+        why = unknown_project(template, _projects(charter)).removeprefix(f"{template.path}: ")
+        if why:
+            yield FileProblem(path=template.path, line=None, says=why)
 
 
 def _text(store: ObjectStore, tree: Oid, path: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -86,6 +86,14 @@ def followed_template(path: str, data: bytes) -> Template | Quarantined:
             said = str(error) if read.every else f"unknown time zone {read.timezone!r}"
             return Quarantined(name=read.name, path=path, reason=f"“every” or “timezone”: {said}")
     return read
+
+
+def unknown_project(template: Template, projects: Collection[str]) -> str:
+    """Why its missions would be in quarantine, each of them, where fleet.toml does not have their project."""
+    if not template.project or template.project in projects:
+        return ""
+    known = ", ".join(sorted(projects)) or "none yet"
+    return f"{template.path}: unknown project “{template.project}”: fleet.toml has {known}"
 
 
 def local_time(template: Template, moment: datetime) -> datetime:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import Protocol
 
 from handoff.errors import HandoffError
@@ -146,7 +145,7 @@ class Maintenance:
         return self._file_templates()
 
     def _due_templates(self, ledger: LedgerSnapshot) -> DueTemplates:
-        return self.templates.look(ledger, self.bus.now(), partial(self.trust.signer, ledger))
+        return self.templates.look(ledger, self.bus.now(), self.trust)
 
     def _file_templates(self) -> bool:
         """Files what is due in the newest ledger, and tells just that: another node may have been here before."""
@@ -165,7 +164,7 @@ class Maintenance:
                 tracing.record(tracing.FILING, began, mission=mission)
             self.tell("filed", f"{', '.join(missions)}: due by missions/templates/{name}.md", mission=missions[-1])
             if missed:
-                self.tell("missed", missed_words(name, missed))
+                self.tell("missed", missed_words(found.templates.known[name], missed))
         return True
 
     def _look(self, ledger: LedgerSnapshot) -> bool:

@@ -34,6 +34,8 @@ from sync.remote import ObjectStore, Oid
 from sync.signatures import Principal
 
 _MINUTE = timedelta(minutes=1)
+ON_TIME = timedelta(minutes=15)
+"""So late a mission is still filed on time."""
 MAX_CATCH_UP = 24
 """Times that passed while no node ran which are made up for, at most: the last ones."""
 
@@ -105,6 +107,8 @@ def _wrong_time(template: Template, slot: datetime, committed: int, since: datet
         return f"the time in its name was before {template.path} was signed"
     reach = MAX_CATCH_UP if template.catch_up is CatchUp.ALL else 1
     last = next(islice(_due_after(template, slot), reach - 1, None), None)
+    if template.catch_up is CatchUp.NONE and is_past(slot + ON_TIME, committed):
+        return f"the time in its name was long past when it was filed, and {template.path} has none made up for"
     if is_past(last, committed):
         return f"the time in its name was long past when it was filed: {template.path} was due again since"
     return ""

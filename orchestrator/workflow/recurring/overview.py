@@ -13,7 +13,7 @@ from missions.recurring.template import Template, mission_name
 from orchestrator.core import cron
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.templates import local_time
+from orchestrator.ledger.templates import local_time, unknown_project
 from orchestrator.policy.due_missions import Signer
 from orchestrator.policy.template_missions import due_back
 from orchestrator.workflow.recurring.by_hand import SIGN_IT
@@ -99,7 +99,8 @@ def templates_overview(ledger: LedgerSnapshot, signer: Signer, now: datetime) ->
     templates = schedule.templates(ledger)
     views = [_view(schedule, ledger, each, signer, now) for each in templates.known.values()]
     views.sort(key=lambda view: (view.next is None, view.next or now, view.template.name))
-    problems = (f"{bad.path}{f', line {bad.line}' if bad.line else ''}: {bad.reason}" for bad in templates.quarantined)
+    problems = [f"{bad.path}{f', line {bad.line}' if bad.line else ''}: {bad.reason}" for bad in templates.quarantined]
+    problems += filter(None, (unknown_project(each, ledger.charter.projects) for each in templates.known.values()))
     return TemplatesOverview(views=tuple(views), problems=tuple(problems))
 
 

@@ -113,6 +113,8 @@ HARMFUL = [
     "&x",
     "!!python",
     "a\u2028b",
+    "--force",
+    "-",
 ]
 
 
@@ -154,6 +156,12 @@ WRONG = [
     ("---\nparameters: [a, a=1]\n---\nx\n", "there is a parameter a already", 2),
     ("---\nstatus: parked\n---\nx\n", "a template has no “status”", 2),
     ("---\nnot_before: 2026-12-01T08:00:00Z\n---\nx\n", "a template has no “not_before”", 2),
+    ("---\nparent: release\n---\nx\n", "a template has no “parent”", 2),
+    (
+        "---\nevery: 0 7 * * *\ntask: system:update_factory\nrelease: v1.2.0\nto: [desk]\n---\nx\n",
+        "an update is an admin's word each time",
+        3,
+    ),
     ("---\nevery: 0 7 * * *\npriority: 12\n---\nx\n", "priority", 3),
     ("---\npriorty: 1\n---\nx\n", "priorty", 2),
     ("---\nevery: 0 7 * * *\n", "is never closed", 1),
@@ -167,6 +175,26 @@ def test_what_is_wrong_is_told_with_its_line(text: str, reason: str, line: int |
     found = refused(text)
     assert reason in found.reason
     assert found.line == line
+
+
+@pytest.mark.parametrize(
+    ("head", "project"),
+    [
+        ("", ""),
+        ("project: shop", "shop"),
+        ("project: '{{p}}'\nparameters: [p=shop]", "shop"),
+        ("project: '{{p}}'\nparameters: [p]", ""),
+        ("project: shop\nparameters: [p]", "shop"),
+    ],
+)
+def test_the_project_of_its_missions_is_known_where_no_value_decides_it(head: str, project: str) -> None:
+    """So that a wrong one is told before any mission of it is filed."""
+    assert template(f"---\n{head}\npriority: 1\n---\nx\n").project == project
+
+
+def test_an_update_by_hand_is_a_persons_word() -> None:
+    """An admin may keep what they file now and then."""
+    assert template("---\ntask: system:update_factory\nrelease: v1.2.0\nto: [desk]\n---\nx\n").name == "nightly"
 
 
 @pytest.mark.parametrize("name", ["Nightly", "nightly build", "n" * (MAX_TEMPLATE_NAME_CHARS + 1), "…"])

@@ -129,14 +129,18 @@ def test_what_cannot_be_followed_is_told_before_it_is_pushed(clone: Path) -> Non
     """By `check`, by `template list`; and a mission's file with a template's field says where it belongs."""
     (clone / "missions/templates").mkdir()
     (clone / "missions/templates/odd.md").write_text("---\nevery: often\n---\nx\n")
+    (clone / "missions/templates/shop.md").write_text("---\nproject: shpo\n---\nx\n")
     (clone / "missions/again.md").write_text('---\nevery: "0 3 * * *"\n---\nx\n')
     said = typed("check", str(clone), exit_code=1)
     assert "missions/templates/odd.md: “every” or “timezone”: 'often' has 1 fields" in said
     assert "missions/again.md:2: “every” is for a template: move the file to missions/templates/" in said
+    assert "missions/templates/shop.md: unknown project “shpo”: fleet.toml has none yet" in said
     git(clone, "add", ".")
     git(clone, "commit", "--quiet", "-m", "odd")
     git(clone, "push", "--quiet", "--no-verify")
-    assert "odd.md" in typed("template", "list")
+    listed = typed("template", "list")
+    assert "odd.md" in listed
+    assert "unknown project “shpo”" in listed
 
 
 def test_the_list_of_missions_shows_what_comes_again(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

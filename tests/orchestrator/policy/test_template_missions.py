@@ -105,6 +105,17 @@ def test_all_that_were_missed_may_be_filed_where_the_template_says_so(town: Town
         assert word(n1, filed(town, slot, text)[0]).trusted
 
 
+@pytest.mark.parametrize(("hour", "trusted"), [(10, True), (11, False)])
+def test_what_has_none_made_up_for_is_filed_on_time_or_never(town: Town, keys: Keys, hour: int, trusted: bool) -> None:
+    """`catch_up: none` is a quarter of an hour, and what a node takes to push."""
+    text = DAILY.replace("budget_usd", "catch_up: none\nbudget_usd")
+    sign(town, keys, text)
+    town.clock.at = SEVEN.replace(hour=hour)
+    n1, (path, said) = town.peer("n1", key=keys["n1"]), filed(town, SEVEN, text)
+    n1.push({path: said})
+    assert (word(n1, path).trusted, "none made up for" in word(n1, path).why) == (trusted, not trusted)
+
+
 def test_a_template_of_nobody_who_may_files_nothing(town: Town, keys: Keys) -> None:
     """Neither a node's own one, nor one that somebody changed since who may not, nor in the same commit."""
     n1 = town.peer("n1", key=keys["n1"])

@@ -37,7 +37,7 @@ def look(
         (CatchUp.LATEST, 0, ([], [])),
         (CatchUp.LATEST, 1, ([0], [])),
         (CatchUp.LATEST, 4, ([0], [3, 2, 1])),
-        (CatchUp.NONE, 4, ([], [3, 2, 1, 0])),
+        (CatchUp.NONE, 4, ([], [])),
         (CatchUp.ALL, 4, ([3], [])),
     ],
 )
@@ -53,14 +53,28 @@ def test_all_at_once_where_they_may_overlap() -> None:
 
 
 def test_on_time_without_catching_up() -> None:
-    """A quarter of an hour is no outage."""
+    """A quarter of an hour is no outage. Whoever files it tells what passed before."""
     assert look(daily(CatchUp.NONE), filed=1, now=SEVEN + timedelta(minutes=10)) == ([0], [])
+    assert look(daily(CatchUp.NONE), filed=3, now=SEVEN + timedelta(minutes=10)) == ([0], [2, 1])
 
 
 @pytest.mark.parametrize(("overlap", "wanted"), [(Overlap.WAIT, []), (Overlap.ALLOW, [0])])
 def test_while_an_earlier_one_is_still_to_be_done(overlap: Overlap, wanted: list[int]) -> None:
     """The next one waits, unless the template lets them overlap."""
     assert look(daily(overlap=overlap), filed=1, busy=True)[0] == wanted
+
+
+@pytest.mark.parametrize(("template", "busy"), [(daily(), True), (daily(CatchUp.NONE), False)])
+def test_nothing_is_asked_of_the_history_where_nothing_can_be_due(template: Template, busy: bool) -> None:
+    """Each question walks the whole history of a file that never was."""
+    asked = list[datetime]()
+
+    def is_filed(slot: datetime) -> bool:
+        asked.append(slot)
+        return False
+
+    assert due_missions(template, LONG_AGO, NOW, is_filed=is_filed, busy=busy).slots == ()
+    assert asked == []
 
 
 def test_nothing_is_due_from_before_it_was_signed() -> None:
@@ -77,9 +91,10 @@ def test_a_line_that_was_not_due_since_it_was_signed_is_not_due() -> None:
 
 def test_missed_times_are_told_in_one_line() -> None:
     """With the first and the last of them."""
-    assert missed_words("daily", [SEVEN - DAY]).startswith("daily: one run was missed while no node ran (2026-11-29 07")
-    told = missed_words("daily", [SEVEN - 3 * DAY, SEVEN - 2 * DAY])
-    assert "2 runs were missed" in told
+    said = missed_words(daily(overlap=Overlap.ALLOW), [SEVEN - DAY])
+    assert said.startswith("daily: one run was missed while no node ran (2026-11-29 07")
+    told = missed_words(daily(), [SEVEN - 3 * DAY, SEVEN - 2 * DAY])
+    assert "2 runs were missed while no node ran, or an earlier one was still open" in told
     assert "2026-11-27 07:00 to 2026-11-28 07:00 UTC" in told
 
 

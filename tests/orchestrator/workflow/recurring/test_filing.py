@@ -140,6 +140,81 @@ def test_what_is_told_is_what_was_filed(town: Town, shift: Shift, keys: Keys, mo
     assert spans == ["mission.file daily-20261121-0700"]
 
 
+@pytest.mark.parametrize("name", ["daily-29991231-0000", "daily-20261120-0700"])
+def test_a_strangers_file_of_such_a_name_stops_no_template(town: Town, shift: Shift, name: str) -> None:
+    """What may not run is not waited for, and is told once."""
+    town.peer("eve").push({f"missions/{name}.md": "x\n"})
+    assert "daily-20261121-0700" in shift.rounds(town)
+    told = [words for event, words in shift.told if event == "template"]
+    assert len(told) == 1
+    assert f"missions/{name}.md is called like a mission of a template and may not run (commit" in told[0]
+
+
+def test_a_name_that_was_taken_is_told(town: Town, shift: Shift) -> None:
+    """The run is left out, and a person hears why; many of them are no flood."""
+    town.peer("eve").push({f"missions/daily-2026112{day}-0700.md": "x\n" for day in range(1, 8)})
+    assert len(shift.rounds(town)) == 7
+    told = [words for event, words in shift.told if event == "template"]
+    assert ["missions/daily-20261121-0700.md is called" in told[0], len(told)] == [True, 4]
+    assert told[-1].startswith("4 more missions like")
+
+
+def test_what_nobody_would_run_is_not_filed(town: Town, shift: Shift, keys: Keys) -> None:
+    """A clock far ahead signed a commit: each mission would be refused for it. Why is told; it goes on by itself."""
+    town.clock.forward(86_400)
+    town.peer("n2", key=keys["n2"]).push({"a.txt": "from tomorrow"})
+    town.clock.forward(-86_400)
+    assert shift.rounds(town) == []
+    (words,) = {words for event, words in shift.told if event == "template"}
+    assert f"{PATH} is due, and nothing is filed: its commit states an earlier time than commit" in words
+    town.clock.forward(86_400)
+    assert shift.rounds(town) == ["daily-20261122-0700"]
+    filed = shift.peer.ledger().open["daily-20261122-0700"]
+    assert shift.peer.trust.authorize(shift.peer.ledger(), filed).trusted
+
+
+def test_a_template_of_a_project_that_there_is_not_files_nothing(town: Town, shift: Shift, keys: Keys) -> None:
+    """Each of its missions would be in quarantine."""
+    at, town.clock.at = town.clock.at, town.clock.at - DAY
+    town.peer("anna", key=keys["anna"]).push({PATH: DAILY.replace("every", "project: shpo\nevery")})
+    town.clock.at = at
+    assert shift.rounds(town) == []
+    assert [words.split(":")[1] for _, words in shift.told] == [" unknown project “shpo”"]
+
+
+def test_whom_a_template_counts_for_is_asked_anew_when_trust_changes(town: Town, shift: Shift, keys: Keys) -> None:
+    """`[trust] missions` says whose word is needed."""
+    at, town.clock.at = town.clock.at, town.clock.at - DAY
+    town.peer("eve").push({PATH: DAILY.replace("Look", "Stare")})
+    town.clock.at = at
+    assert shift.rounds(town) == []
+    town.peer("anna", key=keys["anna"]).push({"fleet.toml": FLEET.format(trust="remote")})
+    assert shift.rounds(town) == ["daily-20261121-0700"]
+
+
+def test_what_never_was_is_asked_for_once_a_commit(
+    town: Town, shift: Shift, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a node leaves a mission to those before it, it looks each round; and a history is long."""
+    worker = Shift(town.peer("n2", key=keys["n2"]), tmp_path, Role.LOCAL_WORKER)
+    monkeypatch.setattr(worker.upkeep.precedence, "wait", lambda _ledger, _what: 100_000.0)
+    asked, store = list[tuple[str, str | None]](), worker.peer.bus.store
+    history = store.history
+
+    def counted(tip: str, path: str, *, since: str | None = None) -> object:
+        asked.append((path, since))
+        return history(tip, path, since=since)
+
+    worker.rounds(town, 1)
+    store.history = counted  # type: ignore[method-assign,assignment]
+    worker.rounds(town, 5)
+    assert asked == []
+    seen = worker.peer.ledger().tip
+    town.peer("eve").push({"a.txt": "a"})
+    worker.rounds(town, 5)
+    assert [since for path, since in asked if path == "missions/daily-20261121-0700.md"] == [seen]
+
+
 @pytest.mark.parametrize(
     ("text", "by", "why"),
     [
