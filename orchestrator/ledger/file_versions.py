@@ -9,16 +9,44 @@ from hashlib import sha256
 from itertools import islice
 
 from missions import document
-from missions.mission import Mission
+from missions.errors import BadName
+from missions.mission import Mission, slug
 from orchestrator.ledger.archive import mission_bytes, read_mission
-from sync.objects import EXECUTABLE, FILE, TreeEntry, find, load_commit
+from orchestrator.ledger.recent_changes import MISSIONS
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, load_commit, load_tree
 from sync.remote import ObjectStore, Oid
 
 COMMITS_AT_ONCE = 200
 """Commits whose objects are asked for together: to wait for each answer alone costs more than to read it."""
+MAX_SEARCHED = 500
+"""Commits that are looked through for a file that is gone."""
 MAX_KEPT_BYTES, MAX_KEPT_COMMITS = 4 * 1024 * 1024, 10_000
 """Bytes of files that are kept as they were read; commits of which it is kept what stood there, and files of which a
 hash is."""
+
+
+def last_spelling(store: ObjectStore, tip: Oid, mission: str) -> str:
+    """Where the file of a mission that is gone stood last: people spell names as they like (`Fix Login.md`).
+
+    The plain spelling where the last MAX_SEARCHED commits to the folder know of no other.
+    """
+    plain = f"{MISSIONS}/{mission}.md"
+    if next(iter(store.history(tip, plain)), None) is not None:
+        return plain
+    for commit in islice(store.history(tip, MISSIONS), MAX_SEARCHED):
+        folder = find(store, load_commit(store, commit).tree, MISSIONS)
+        names = load_tree(store, folder.oid) if folder is not None and folder.mode == FOLDER else {}
+        found = next((name for name in names if name.endswith(".md") and _is_called(name, mission)), None)
+        if found is not None:
+            return f"{MISSIONS}/{found}"
+    return plain
+
+
+def _is_called(name: str, mission: str) -> bool:
+    try:
+        return slug(name.removesuffix(".md")) == mission
+    except BadName:
+        return False
 
 
 @dataclass

@@ -25,9 +25,8 @@ from orchestrator.core.errors import UnusableResult
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts, session_logs
-from orchestrator.ledger.file_versions import FileVersions
+from orchestrator.ledger.file_versions import FileVersions, last_spelling
 from orchestrator.ledger.log_paths import parse_log_path
-from orchestrator.ledger.recent_changes import MISSIONS
 from orchestrator.ledger.result_record import (
     ResultRecord,
     artifact_files,
@@ -190,7 +189,8 @@ class FoldPlan:
         text = _without_copied(decode_text(self.ledger.read(path) if path else self._deleted(claim)), here)
         target = self._target(path, new, record)
         record = _with_copied_remark(record, here)
-        record = _with_total_cost(self._with_change_remark(claim, text, record), here.mission if here else None)
+        before = here.mission if here else document.read(f"{claim.mission}.md", encode_text(text))
+        record = _with_total_cost(self._with_change_remark(claim, text, record), before)
         record = self._with_children(claim, mission, record)
         self._write(path, target, text, new, with_ruling(record, claim, new, ruling))
         if path is not None:
@@ -333,7 +333,8 @@ class FoldPlan:
     def _deleted(self, claim: Claim) -> bytes:
         """A deleted file as the branch had it last: it may tell of attempts that had ended after this claim was made.
         As it was claimed where the branch does not say."""
-        path, versions = f"{MISSIONS}/{claim.mission}.md", FileVersions(self.ledger.store)
+        path = last_spelling(self.ledger.store, self.ledger.tip, claim.mission)
+        versions = FileVersions(self.ledger.store)
         commits = islice(self.ledger.store.history(self.ledger.tip, path), MAX_DELETIONS)
         last = next(filter(None, (versions.blob(path, commit) for commit in commits)), claim.blob)
         return self._read_blob(last) or self._claimed(claim)
@@ -382,9 +383,9 @@ def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim, record: R
     return replace(new, reason=reason, kept_on=claim.node if kept else None)
 
 
-def _with_total_cost(record: ResultRecord, before: Mission | None) -> ResultRecord:
+def _with_total_cost(record: ResultRecord, before: Mission | Quarantined) -> ResultRecord:
     """The record with what the mission has cost in all: an attempt tells what it has cost itself."""
-    cost, earlier = record.fields.get("cost_usd"), before.cost_usd if before else None
+    cost, earlier = record.fields.get("cost_usd"), before.cost_usd if isinstance(before, Mission) else None
     if earlier is None or not isinstance(cost, int | float | None):
         return record
     return replace(record, fields=dict(record.fields) | {"cost_usd": round(earlier + (cost or 0.0), 6)})

@@ -242,6 +242,24 @@ def test_a_file_edited_and_then_deleted_is_archived_as_it_was_last(town: Town) -
     assert "changed during" in node.text(ARCHIVED)
 
 
+@pytest.mark.parametrize("path", ["missions/fix-login.md", "missions/Fix Login.md"])
+def test_what_a_deleted_file_told_last_is_kept_however_it_was_spelled(path: str) -> None:
+    """Its newest words, and what it had cost before this attempt."""
+    town = Town({path: "do it\n"})
+    node, anna = town.peer("n1"), town.peer("anna")
+    node.attempt("fix-login", ClaimState.FAILED, fields={"finished": "2026-11-21T12:05:00Z", "cost_usd": 1.5})
+    node.fold()
+    town.clock.forward(3600)
+    held = node.hold("fix-login")
+    anna.push({path: node.text(path).replace("do it", "do it twice")})
+    anna.push({"missions/other.md": "x\n", "missions/….md": "y\n"})
+    anna.push({path: None})
+    node.end(held, fields={"finished": "2026-11-21T13:05:00Z", "cost_usd": 2.0})
+    assert node.fold().missions == {"fix-login": Status.DONE}
+    text = node.archived("fix-login")
+    assert ("do it twice" in text, "cost_usd: 3.5\n" in text) == (True, True)
+
+
 def test_a_file_that_nobody_reads_before_it_was_deleted_is_archived_as_it_was_claimed(town: Town) -> None:
     """Too large a text is no text: what the attempt worked from is kept."""
     node, anna = town.peer("n1"), town.peer("anna")
