@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 from handoff.secrets.redact import redact
 from missions.mission import Status
 from missions.one_line import one_line, printable
+from orchestrator.core import tracing
 from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.checklist import PATH, Checklist, ChecklistLine
 from orchestrator.ledger.heartbeat.probe_phrases import ASK
@@ -26,6 +28,7 @@ from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, RECORD_FILE, T
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.due_missions import backdated_reason
 from orchestrator.policy.heartbeat_missions import (
     MAX_FOUND_CHARS,
     followed_checklist,
@@ -237,7 +240,10 @@ class HeartbeatTurn:
             landed = self._landing(ledger, checklist, record, new, shared=shared)
             return self._updates(ledger, landed, shared=shared) if landed.matters(record, shared=shared) else []
 
+        began = tracing.moment()
         moved = publish(self.bus.remote, plan, sleep=self.bus.sleep)
+        for mission in landed.missions if moved else ():
+            tracing.record(tracing.FILING, began, mission=mission)
         if not shared:
             self._looked |= {each.line.ident: each.due.slot for each in done if each.line.ident not in landed.kept}
         made = landed if moved else _Landing(record=TurnRecord(), held=landed.held)
@@ -288,8 +294,10 @@ class HeartbeatTurn:
                 held.append(f"line {line.number}: {waits} still waits")
                 continue
             budget = mission_budget(line, part)
-            if after.missions >= part.missions_per_day or after.usd + budget > part.usd_per_day:
-                held.append(f"line {line.number}: the day's budget for missions is spent")
+            spent = after.missions >= part.missions_per_day or after.usd + budget > part.usd_per_day
+            why = "the day's budget for missions is spent" if spent else self._unfit_reason(ledger, now)
+            if why:
+                held.append(f"line {line.number}: {why}")
                 if asks:  # it is all that the line does: it stays due, and is asked when a new day has a new budget
                     after = before
                     kept.add(line.ident)
@@ -305,6 +313,12 @@ class HeartbeatTurn:
             held=tuple(held),
             kept=frozenset(kept),
         )
+
+    def _unfit_reason(self, ledger: LedgerSnapshot, now: datetime) -> str:
+        """Why nobody would run what is filed now: asked before it is."""
+        if ledger.charter.trust.missions == "remote":
+            return ""
+        return backdated_reason(ledger, ledger.tip, int(now.timestamp()), partial(self.trust.signer, ledger))
 
     def _waiting_mission(self, ledger: LedgerSnapshot, line: ChecklistLine, name: str, node: str) -> str:
         """The mission that keeps a line's next one from being filed, so that nothing is stacked; empty if none does.

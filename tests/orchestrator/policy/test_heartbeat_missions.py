@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from missions.selection import blocked_reason
+from orchestrator.core import tracing
 from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.checklist import read_checklist
 from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, node_turn
@@ -204,6 +205,26 @@ def test_a_time_that_is_long_past_is_filed_by_nobody(town: Town, keys: Keys) -> 
         n1 = other.peer("n1", key=keys["n1"])
         n1.push({path: text})
         assert words(n1)[path[9:-3]].trusted is trusted, hours
+
+
+def test_what_nobody_would_run_is_not_filed(
+    town: Town, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock far ahead signed a commit. A question stays due, and why is told; what is filed has its span."""
+    spans = list[str]()
+    monkeypatch.setattr(tracing, "record", lambda name, _began, *, mission: spans.append(f"{name} {mission}"))
+    town.clock.forward(4 * 3600)
+    town.peer("n2", key=keys["n2"]).push({"a.txt": "from later on"})
+    town.clock.forward(-4 * 3600)
+    n1 = town.peer("n1", key=keys["n1"])
+    report = turn(n1, tmp_path, probes={"probe weather": Scripted()}).run(shared=True, silent={})
+    assert (report.missions, n1.ledger().open, spans) == ((), {}, [])
+    (held,) = report.held
+    assert held.startswith("line 4: its commit states an earlier time than commit")
+    town.clock.forward(2 * 3600)
+    report = turn(n1, tmp_path, probes={"probe weather": Scripted()}).run(shared=True, silent={})
+    assert [report.missions, spans] == [tuple(n1.ledger().open), [f"mission.file {report.missions[0]}"]]
+    assert all(word.trusted for word in words(n1).values())
 
 
 def test_what_a_person_called_off_is_not_filed_again(town: Town, keys: Keys) -> None:
