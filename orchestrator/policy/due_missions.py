@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 from orchestrator.ledger.archive import mission_bytes
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
@@ -24,7 +23,7 @@ LATE_SECONDS = 3 * 3600.0
 YEARS = range(2000, 3000)
 """In no other one is anything due."""
 MAX_EARLIER = 200
-"""Commits before a mission's that are asked whether its own time can be true."""
+"""Commits before a mission's that are asked whether its own time can be true; with more beside it, it is not."""
 NOT_COME = "the time in its name was still to come when it was filed"
 
 Signer = Callable[[Oid], Principal | None]
@@ -83,8 +82,8 @@ def misplaced_reason(
         if changed:
             return f"{changed} was changed beside commit {commit[:10]}, which does not know of it"
         latest = load_commit(ledger.store, commit).committed + LATE_SECONDS
-        late = (each for each in beside if load_commit(ledger.store, each).committed > latest)
-        if any(signer(each) is not None for each in islice(late, MAX_EARLIER)):
+        late = [each for each in beside if load_commit(ledger.store, each).committed > latest]
+        if len(late) > MAX_EARLIER or any(signer(each) is not None for each in late):
             return "its commit was merged beside others that are later than the time that it states"
     if next(iter(ledger.store.history(before, filed.path)), None) is not None:
         return f"{filed.path} was there before: what was filed, or called off, once is not filed again"

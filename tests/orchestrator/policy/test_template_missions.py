@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from missions.recurring.template import Template, mission_name, read_template
+from orchestrator.policy import due_missions
 from orchestrator.policy.authorization import TrustDecision
 from sync.objects import load_commit
 from sync.remote import Oid
@@ -183,6 +185,45 @@ def test_an_old_time_is_not_filed_for_beside_the_branch(town: Town, keys: Keys) 
     path, text, beside = on_an_old_commit(town, n1, old, SEVEN - DAY)
     merge_in(n1, beside, {path: text})
     assert "merged beside others that are later" in word(n1, path).why
+
+
+def test_nor_beside_more_than_anybody_looks_through(town: Town, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits of nobody say nothing, but a crowd of them hides none that does."""
+    monkeypatch.setattr(due_missions, "MAX_EARLIER", 3)
+    eve, n1 = town.peer("eve"), town.peer("n1", key=keys["n1"])
+    old = eve.ledger().tip
+    for number in range(3):
+        eve.push({"a.txt": str(number)})
+    path, text, beside = on_an_old_commit(town, n1, old, SEVEN - DAY)
+    merge_in(n1, beside, {path: text})
+    assert word(n1, path).trusted
+    town.peer("eve").push({path: None})
+    eve.push({"a.txt": "one more"})
+    path, text, beside = on_an_old_commit(town, n1, old, SEVEN)
+    merge_in(n1, beside, {path: text})
+    assert "merged beside others that are later" in word(n1, path).why
+
+
+def test_it_is_the_same_in_a_real_repository(keys: Keys, tmp_path: Path) -> None:
+    """What git says of merges, and what memory does, decide alike."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",))
+    town = Town({"fleet.toml": SIGNED, "allowed_signers": signers}, folder=tmp_path / "town")
+    try:
+        sign(town, keys, DAILY)
+        anna, n1 = town.peer("anna", key=keys["anna"]), town.peer("n1", key=keys["n1"])
+        old = n1.ledger().tip
+        path, text = filed(town, SEVEN)
+        n1.push({path: text})
+        assert word(n1, path).trusted
+        offline = anna.commit({"b.txt": "b"}, onto=anna.ledger().tip, tree=anna.ledger().tree)
+        merge_in(anna, offline, {"b.txt": "b"})
+        assert word(n1, path).trusted
+        anna.push({path: None, PATH: None})
+        path, text, beside = on_an_old_commit(town, n1, old, SEVEN - timedelta(0))
+        merge_in(n1, beside, {path: text})
+        assert not word(n1, path).trusted
+    finally:
+        town.close()
 
 
 def test_a_person_who_worked_offline_keeps_no_mission_from_running(town: Town, keys: Keys) -> None:
