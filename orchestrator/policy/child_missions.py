@@ -71,6 +71,12 @@ def file_proposals(
     return FiledProposals(files=files, remarks=tuple(remarks))
 
 
+def new_missions(ledger: LedgerSnapshot, files: Mapping[str, bytes | None]) -> list[str]:
+    """The missions that come in with these files."""
+    kept = [path for path, data in files.items() if data is not None and path.rpartition("/")[0] == MISSIONS]
+    return [path[len(MISSIONS) + 1 : -len(".md")] for path in kept if ledger.read(path) is None]
+
+
 def _unproposable_reason(read: Mission | Quarantined) -> str:
     """Why this is no mission that an agent may propose; empty if it is one."""
     if isinstance(read, Quarantined):

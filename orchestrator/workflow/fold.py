@@ -84,12 +84,12 @@ def fold(
     fold to the next which claims bring nothing; they are not looked at.
     """
     refused = RefusedResults() if refused is None else refused
-    done: dict[str, Status] = {}
-    odd: dict[str, str] = {}
+    done, odd, children = dict[str, Status](), dict[str, str](), list[str]()
 
     def plan(refs: Refs) -> list[RefUpdate]:
         done.clear()
         odd.clear()
+        children.clear()
         ledger = reader.read(refs)
         check(ledger)
         ended = refused.undecided(ledger)
@@ -112,6 +112,7 @@ def fold(
                 refused.note_unfit(ledger, held)
         for filed in settled_by_hand(ledger):
             done[filed.mission.name] = draft.settle(filed)
+        children[:] = child_missions.new_missions(ledger, draft.files)
         deletions = [RefUpdate(ref=CLAIM + h.claim.mission, expect=h.oid, new=None) for h in gone]
         if not draft.files:
             return deletions
@@ -120,6 +121,8 @@ def fold(
 
     began = tracing.moment()
     publish(bus.remote, plan, sleep=bus.sleep)
+    for name in children:
+        tracing.record(tracing.FILING, began, mission=name)
     for name, status in done.items():
         tracing.record("mission.fold", began, mission=name, node=bus.name, status=str(status), beside=len(done) - 1)
     return FoldResult(missions=dict(done), refused=odd)

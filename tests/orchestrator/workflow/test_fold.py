@@ -17,6 +17,7 @@ from missions import document, lease
 from missions.archive_path import archive_path, dated_path, index_path
 from missions.lease import ClaimState
 from missions.mission import Mission, Quarantined, Status
+from orchestrator.core import tracing
 from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger import session_logs
@@ -717,6 +718,22 @@ def test_what_a_refused_result_would_have_filed_is_not_filed_with_the_next_one(t
     with pytest.raises(UnusableResult):
         plan.take(held.claim, replace(record(held), proposals={"child-of-m": "Look into it.\n"}))
     assert plan.files == {}
+
+
+def test_a_mission_that_an_agent_proposed_has_a_span_of_its_own(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that nodes tell of it hangs below that one; what stands there already, or failed and waits, has one."""
+    spans = list[str]()
+    monkeypatch.setattr(tracing, "record", lambda name, _began, *, mission, **_facts: spans.append(f"{name} {mission}"))
+    peer = town.peer("n1")
+    peer.push({"missions/k.md": BODY})
+    peer.attempt("k", ClaimState.FAILED)
+    held = peer.hold("m")
+    brought = replace(record(held), proposals={"child": "Look into it.\n"})
+    assert claims.complete(peer.bus, held, brought, state=ClaimState.DONE).accepted
+    peer.fold()
+    assert sorted(spans) == ["mission.file child", "mission.fold k", "mission.fold m"]
+    peer.fold()
+    assert len(spans) == 3
 
 
 def test_a_running_log_that_grew_long_leaves_its_older_entries_to_their_days(town: Town) -> None:
