@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -98,6 +99,28 @@ def print_status(words: str, status: str) -> None:
 def print_json(data: Any) -> None:
     """Data for programs, on standard output."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+
+
+@contextmanager
+def json_items(*, wanted: bool = True) -> Iterator[Callable[[Any], None]]:
+    """A list for programs, each item printed at once: it is a whole list also where what comes next raises. Nothing
+    where it is not wanted."""
+    begun = False
+
+    def add(item: Any) -> None:
+        nonlocal begun
+        if wanted:
+            text = json.dumps(item, indent=2, ensure_ascii=False, default=str)
+            click.echo(("," if begun else "[") + "\n  " + text.replace("\n", "\n  "), nl=False)
+            begun = True
+
+    try:
+        yield add
+    finally:
+        if begun:
+            click.echo("\n]")
+    if wanted and not begun:
+        click.echo("[]")
 
 
 def warn(fleet: Fleet) -> None:

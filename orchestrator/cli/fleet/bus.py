@@ -94,49 +94,59 @@ def dead_retry(ids: tuple[str, ...], every: bool, as_json: bool) -> None:
     Mend first what they died of. One that the ledger has goes on there: `shiftbook mission retry`. Exit code 1: some
     were not put back.
     """
-    rows: list[dict[str, str]] = []
-    with _desk(load_settings()) as desk:
+    done, refused = 0, 0
+    with _desk(load_settings()) as desk, terminal.json_items(wanted=as_json) as add:
         for letter_id in _wanted(desk, ids, every=every, missions_only=True):
+            job_id, why = "", ""
             try:
-                letter = desk.put_back(letter_id)
+                job_id = desk.put_back(letter_id).job_id
             except (NotFound, Refused) as error:
                 if len(ids) == 1:
                     raise
-                rows.append({"id": letter_id, "job_id": "", "refused": str(error)})
-            else:
-                rows.append({"id": letter_id, "job_id": letter.job_id, "refused": ""})
-    if as_json:
-        terminal.print_json(rows)
-    for row in rows if not as_json else ():
-        terminal.print_line([row["refused"] or f"{row['job_id']} is on the bus again"])
-    if not rows and not as_json:
+                why = str(error)
+            add({"id": letter_id, "job_id": job_id, "refused": why})
+            if not as_json:
+                terminal.print_line([why or f"{job_id} is on the bus again"])
+            done, refused = done + (not why), refused + bool(why)
+    if not done + refused and not as_json:
         click.echo("No dead missions.")
-    sys.exit(1 if any(row["refused"] for row in rows) else 0)
+    sys.exit(1 if refused else 0)
 
 
 @click.command("drop")
 @click.argument("ids", metavar="ID...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All of the newest 500.")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
-@click.option("--json", "as_json", is_flag=True, help="Print the letters that were dropped, whole, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print each letter as JSON, without secrets, before it goes.")
 def dead_drop(ids: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> None:
-    """Takes dead letters away for good. Nothing brings them back: `--json` prints what they were."""
-    from orchestrator.workflow.delegation.dead_letter_desk import letter_json
-
+    """Takes dead letters away for good. Nothing brings them back: `--json` prints what they were, without secrets."""
     with _desk(load_settings()) as desk:
-        letters = [desk.find(each) for each in _wanted(desk, ids, every=every)]
-        if letters and not yes and not _agreed(len(letters), asked=not as_json):
+        wanted = _wanted(desk, ids, every=every)
+        for each in ids:  # one wrong name drops none
+            desk.find(each)
+        if wanted and not yes and not _agreed(len(wanted), asked=not as_json):
             terminal.say("Nothing was dropped: `--yes` does it without asking.", err=True)
             sys.exit(1)
-        for each in letters:
-            desk.drop(each.id)
-    if as_json:
-        terminal.print_json([letter_json(each) for each in letters])
-        return
-    for each in letters:
-        terminal.print_line([f"{each.id} ({each.job_id or each.kind}) is gone"])
-    if not letters:
+        _drop(desk, wanted, as_json=as_json)
+    if not wanted and not as_json:
         click.echo("No dead letters.")
+
+
+def _drop(desk: DeadLetterDesk, wanted: list[str], *, as_json: bool) -> None:
+    """One by one, each printed before it goes: what comes next may fail."""
+    from orchestrator.workflow.delegation.dead_letter_desk import letter_json
+
+    with terminal.json_items(wanted=as_json) as add:
+        for letter_id in wanted:
+            try:
+                letter = desk.find(letter_id)
+                add(letter_json(letter))
+                desk.drop(letter_id)
+            except NotFound as error:  # somebody was quicker
+                terminal.say(str(error), err=True)
+            else:
+                if not as_json:
+                    terminal.print_line([f"{letter_id} ({letter.job_id or letter.kind}) is gone"])
 
 
 def _agreed(count: int, *, asked: bool) -> bool:

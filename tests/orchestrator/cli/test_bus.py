@@ -22,6 +22,7 @@ from orchestrator.core.ports.mission_bus import GivenUp
 from orchestrator.core.settings import Settings
 from tests.buses import envelope, result
 from tests.redis_server import RedisServer, redis_server
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -198,6 +199,51 @@ def test_nothing_that_anybody_sent_moves_the_cursor(server: RedisServer) -> None
     assert not [text for text in said if "\x1b" in text or "\x07" in text]
     done = shiftbook("bus", "dead", "retry", "x\x1b[2J")
     assert "no dead letter x\\x1b[2J" in done.stderr
+
+
+def dropping(server: RedisServer) -> subprocess.Popen[str]:
+    """A command that has dropped the newest of four letters, and stands within printing the next one: nobody reads."""
+    kill(server, "d", "c")
+    with server.client() as client:
+        client.xadd("t:missions:dlq", {"envelope": envelope("b", "x" * 400_000), "reason": "long"})
+        client.xadd("t:missions:dlq", {"envelope": envelope("a"), "reason": "newest"})
+    program = [sys.executable, "-m", "orchestrator", "bus", "dead", "drop", "--all", "--yes", "--json"]
+    running = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with server.client() as client:
+        until(lambda: client.xlen("t:missions:dlq") == 3, "the first letter's end")
+    return running
+
+
+def test_what_is_dropped_was_printed_whatever_comes_next(server: RedisServer) -> None:
+    """The server goes after the first: what is gone was printed, in a list that programs can read."""
+    running = dropping(server)
+    assert running.stdout is not None
+    begun = running.stdout.read(2000)
+    assert '"b"' in begun
+    server.kill()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 1, err
+    assert "the bus at" in err
+    assert [row["job_id"] for row in json.loads(begun + out)] == ["a", "b"]
+    server.start()
+    assert [row["job_id"] for row in json.loads(typed("bus", "dead", "list", "--json"))] == ["b", "c", "d"]
+
+
+def test_letters_that_somebody_else_takes_meanwhile_hold_up_nothing(server: RedisServer) -> None:
+    """They are told, and the others are dropped."""
+    running = dropping(server)
+    assert running.stdout is not None
+    begun = running.stdout.read(2000)
+    assert '"b"' in begun
+    with server.client() as client:
+        for entry, fields in client.xrange("t:missions:dlq"):
+            if fields["envelope"] != envelope("d"):
+                client.xdel("t:missions:dlq", entry)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    assert err.count("there is no dead letter") == 2
+    assert [row["job_id"] for row in json.loads(begun + out)] == ["a", "b", "d"]
+    assert "No dead letters" in typed("bus", "dead", "list")
 
 
 def shiftbook(*words: str) -> subprocess.CompletedProcess[str]:
