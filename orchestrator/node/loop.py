@@ -260,8 +260,8 @@ class Node:
         return self.attempts.hear(ledger)
 
     def _take_in(self, ledger: LedgerSnapshot) -> None:
-        if self.over_bus is not None and self.over_bus.ledger_tasks is not None:
-            self.over_bus.ledger_tasks.look(ledger)
+        if self.over_bus is not None:
+            self.over_bus.look(ledger)
         if self.cleanup is not None:
             self.cleanup.step(ledger)
         report_problems(ledger, self.tell)

@@ -93,6 +93,10 @@ class MissionRecorder:
     _published: dict[str, int] = field(default_factory=dict)
     _missing: set[str] = field(default_factory=set)
     """Missions of results that the ledger did not have at the last look."""
+    _seen: str | None = None
+    """Where the node's loop saw the ledger last. None: there is no loop, so it is looked at each round."""
+    _looked: str | None = None
+    """The same at the last look from here."""
     _generation: str = ""
     _tip: str = ""
     _shown: float = float("-inf")
@@ -118,6 +122,10 @@ class MissionRecorder:
             pause = 0.0 if moved else pace.next(pause) if pause else pace.first
             over.wait(pause)
 
+    def look(self, ledger: LedgerSnapshot) -> None:
+        """Takes in what the node's loop sees, as often as the ledger wants to be asked. Any thread's."""
+        self._seen = ledger.tip
+
     def step(self) -> bool:
         """One round; whether anything was filed or recorded. Raises BusUnavailable, SyncError, StoreFailed."""
         generation = self.bus.generation()  # before all else: what is lost from now on shows as another one next time
@@ -125,7 +133,10 @@ class MissionRecorder:
         refused = self._file(requests)
         results = self.bus.results(BATCH)
         self._record(results)
-        self._show(self.reader.read(self.transport.remote.fetch()), generation)
+        seen = self._seen
+        if requests or results or self._is_due(generation, seen):
+            self._show(self.reader.read(self.transport.remote.fetch()), generation)
+            self._looked = seen
         if self.clock() - self._trimmed >= TRIM_SECONDS:
             self._trimmed = self.clock()
             self.bus.trim()
@@ -251,6 +262,11 @@ class MissionRecorder:
         return "" if self._may_travel(filed.mission) else "no worker on the bus may have it now"
 
     # -- the ledger onto the bus --------------------------------------------------------------------------------
+
+    def _is_due(self, generation: str, seen: str | None) -> bool:
+        """Whether there may be something to show where nothing came: an idle bus asks no remote."""
+        moved = seen is None or seen != self._looked
+        return moved or generation != self._generation or self.clock() - self._shown >= SHOW_SECONDS
 
     def _show(self, ledger: LedgerSnapshot, generation: str) -> None:
         """Puts what is open there, where it is not; tells how missions ended that came over it."""

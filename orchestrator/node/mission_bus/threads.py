@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestrator.core.background import run_in_background
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.mission_bus.bus_worker import BusWorker
 from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
 from orchestrator.node.mission_bus.recorder import MissionRecorder
@@ -49,6 +50,13 @@ class BusThreads:
     def at_work(self) -> bool:
         """Whether a draining node should wait: something that it took off the bus is not done."""
         return self.worker is not None and self.worker.at_work
+
+    def look(self, ledger: LedgerSnapshot) -> None:
+        """Takes in what the node's loop sees."""
+        if self.ledger_tasks is not None:
+            self.ledger_tasks.look(ledger)
+        if self.recorder is not None:
+            self.recorder.look(ledger)
 
     def cut_off(self) -> None:
         """The node could not see the ledger when it looked last."""

@@ -12,11 +12,14 @@ import pytest
 
 from missions.lease import ClaimState
 from missions.mission import Status
+from orchestrator.core.roles import Role
 from orchestrator.node.mission_bus.filing import KEYS, forget_old_keys
-from orchestrator.node.mission_bus.recorder import MissionRecorder
+from orchestrator.node.mission_bus.recorder import SHOW_SECONDS, MissionRecorder
+from orchestrator.node.mission_bus.threads import BusThreads
 from orchestrator.workflow.delegation.envelope import read_envelope
+from sync.errors import RemoteUnreachable
 from tests.buses import Marks, Told, envelope, recorder, result, work_off, worker
-from tests.ledgers import FLEET, Keys, Peer, Ticks, Town
+from tests.ledgers import FLEET, Keys, Peer, Ticks, Town, working
 from tests.memory_bus import MemoryBus
 from tests.waiting import until
 
@@ -405,6 +408,45 @@ def test_what_is_open_in_the_ledger_is_put_on_the_bus(fleet: Fleet) -> None:
     taken = [json.loads(each.envelope) for each in fleet.bus.claim("w", 20)]
     assert [(each["job_id"], each["priority"]) for each in taken] == [("urgent", 8), ("plain", 1)]
     assert taken[1]["payload"]["task"] == "general_task:Do it."
+
+
+def test_an_idle_bus_asks_no_remote(fleet: Fleet) -> None:
+    """Only when something came, the loop saw the ledger move, the bus lost something, or half a minute is over."""
+    fleet.recorder.look(fleet.hq.ledger())
+    fleet.recorder.step()
+    fleet.hq.line.cut = True
+    for _ in range(3):
+        assert not fleet.recorder.step()
+    fleet.ticks.at += SHOW_SECONDS
+    with pytest.raises(RemoteUnreachable):
+        fleet.recorder.step()
+    fleet.hq.line.cut = False
+    fleet.recorder.step()
+    fleet.hq.line.cut = True
+    fleet.bus.generation = lambda: "2"  # type: ignore[method-assign]
+    with pytest.raises(RemoteUnreachable):
+        fleet.recorder.step()
+    fleet.hq.line.cut = False
+    fleet.recorder.step()
+    fleet.bus.publish(envelope("a"), 1)
+    fleet.hq.line.cut = True
+    with pytest.raises(RemoteUnreachable):
+        fleet.recorder.step()
+
+
+def test_what_the_loop_sees_is_shown_at_once(fleet: Fleet, tmp_path: Path) -> None:
+    """A person's commit that the node's loop has fetched is on the bus at the recorder's next round."""
+    node = working(fleet.hq, tmp_path, role=Role.HEADQUARTERS, ticks=fleet.ticks)
+    node.node.over_bus = BusThreads(recorder=fleet.recorder)
+    node.step()
+    fleet.recorder.step()
+    for name in ("a", "b"):
+        fleet.person.push({f"missions/{name}.md": SPECIAL})
+        fleet.recorder.step()
+        assert fleet.bus.claim("w", 5) == [], "nobody has seen it yet"
+        node.step()
+        fleet.recorder.step()
+        assert [json.loads(each.envelope)["job_id"] for each in fleet.bus.claim("w", 5)] == [name]
 
 
 def test_what_becomes_due_by_waiting_is_put_on_the_bus(fleet: Fleet) -> None:
