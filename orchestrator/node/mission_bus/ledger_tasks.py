@@ -8,6 +8,7 @@ or doubles what it carries loses and doubles nothing.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,8 +32,8 @@ class LedgerTasks:
     clock: Callable[[], float]
     patience: float = PATIENCE_SECONDS
     filing: float = FILING_SECONDS
-    _wanted: dict[str, float] = field(default_factory=dict)
-    """The missions that wait to be claimed, each with since when."""
+    _wanted: Counter[str] = field(default_factory=Counter)
+    """The missions that wait to be claimed, each with how many deliveries of it wait: two keys may name one mission."""
     _states: dict[str, str] = field(default_factory=dict)
     _cut_off: bool = False
     _draining: bool = False
@@ -70,20 +71,23 @@ class LedgerTasks:
         not filed it: that is nobody's failed attempt, and a headquarters that is away must not spend a mission."""
         name = job.envelope.mission
         with self._moved:
-            self._wanted[name] = self.clock()
+            self._wanted[name] += 1
         self.wake()
         try:
             return self._wait(name, job)
         finally:
             with self._moved:
-                self._wanted.pop(name, None)
-                self._states.pop(name, None)
+                self._wanted[name] -= 1
+                if not self._wanted[name]:
+                    del self._wanted[name]
+                    self._states.pop(name, None)
 
     def _wait(self, name: str, job: TaskJob) -> Mapping[str, Any] | None:
+        began = self.clock()
         while not job.stopped():
             with self._moved:
                 self._moved.wait(LOOK_SECONDS)
-                state, waited = self._states.get(name, ""), self.clock() - self._wanted[name]
+                state, waited = self._states.get(name, ""), self.clock() - began
             if state in {"claimed", "over"}:
                 raise TaskCarried(f"{name} is {state} in the ledger")
             if self._draining:

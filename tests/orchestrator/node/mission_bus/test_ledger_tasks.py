@@ -90,6 +90,23 @@ def test_it_lets_go_as_soon_as_the_ledger_carries_it(shop: Shop) -> None:
     assert not shop.tasks.is_wanted("a")
 
 
+@pytest.mark.parametrize("first", ["stopped", "carried"])
+def test_two_deliveries_of_one_mission_wait_side_by_side(shop: Shop, first: str) -> None:
+    """Under two keys at one worker: the end of one takes nothing from the other, and is no failed attempt."""
+    shop.person.push({"missions/a.md": "Do it.\n"})
+    calls = [Call(shop.tasks), Call(shop.tasks)]
+    until(lambda: len(shop.woken) == 2, "both")
+    if first == "stopped":
+        calls[0].stopped.set()
+        assert isinstance(calls[0].end(), TaskInterrupted)
+        assert shop.tasks.is_wanted("a"), "one waits still"
+    shop.desk.hold("a")
+    shop.tasks.look(shop.desk.ledger())
+    for call in calls[first == "stopped" :]:
+        assert isinstance(call.end(), TaskCarried)
+    assert not shop.tasks.is_wanted("a")
+
+
 @pytest.mark.parametrize("status", ["done", "parked", "cancelled", "archived"])
 def test_what_is_over_in_the_ledger_is_let_go(shop: Shop, status: str) -> None:
     """It is nobody's on the bus."""
