@@ -89,6 +89,10 @@ class BusFiling:
                     tracing.record(tracing.FILING, began, mission=envelope.mission, over="redis")
         return [(request, verdicts[number]) for number, request in enumerate(requests)], moved is not None
 
+    def _filed_as(self, digest: str) -> str:
+        """The name of the mission that came under a key; empty where none is known."""
+        return str(read_json(self.marks.get(KEYS + digest) or "{}").get("name", ""))
+
     def _note(self, envelope: DelegationEnvelope) -> None:
         """Remembers whose mission it is. The same key under another name is the mission of before."""
         mark = KEYS + key_digest(envelope.key)
@@ -107,8 +111,11 @@ class BusFiling:
         for number, (envelope, text) in wanted.items():
             name, digest = envelope.mission, key_digest(envelope.key)
             path = f"{MISSIONS}/{name}.md"
-            if self.marks.get(KEYS + digest) or lines.get(name) == digest or digest in lines.values():
-                verdicts[number] = ""
+            before = self._filed_as(digest)
+            if before or digest in lines.values():
+                deleted = before and not is_there(ledger, before)
+                again = f"it was filed as {before}, which is deleted: take another job_id and idempotency_key"
+                verdicts[number] = again if deleted else ""
                 continue
             taken = name in lines or path in files or is_there(ledger, name)
             if taken and not is_filed_under(ledger, name, envelope.key):

@@ -11,7 +11,8 @@ from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.ports.bus_care import DeadLetter, DeadLetterBox, LetterKind, PutBack
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.delegation.envelope import read_envelope
+from orchestrator.workflow.delegation.envelope import DelegationEnvelope, read_envelope
+from orchestrator.workflow.delegation.filed_envelope import is_filed_under
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +32,16 @@ class DeadLetterDesk:
     def put_back(self, letter_id: str) -> DeadLetter:
         """Raises NotFound, Refused with the next step, and BusUnavailable; nothing was changed then."""
         letter = self.find(letter_id)
-        mission = self._mission(letter)
+        envelope = self._envelope(letter)
+        mission, anew = envelope.mission, "send it again under another job_id and idempotency_key"
         ledger = self.ledger()
         if mission in ledger.open or any(bad.name == mission for bad in ledger.quarantined):
             step = f"`shiftbook mission retry {mission}`, then `shiftbook bus dead drop {letter_id}`"
             raise Refused(f"{letter_id}: the ledger has a mission {mission}: {step}")
         if ledger.archived(mission) is not None:
-            raise Refused(f"{letter_id}: {mission} is over in the ledger: send it again under another job_id")
+            raise Refused(f"{letter_id}: {mission} is over in the ledger: {anew}")
+        if is_filed_under(ledger, mission, envelope.key):  # headquarters files no key twice
+            raise Refused(f"{letter_id}: {mission} was filed, and is deleted in the ledger: {anew}")
         became = self.box.put_back(letter)
         if became is PutBack.GONE:
             raise NotFound(f"there is no dead letter {letter_id} any more")
@@ -51,13 +55,13 @@ class DeadLetterDesk:
         if not is_letter_id(letter_id) or not self.box.drop(letter_id):
             raise NotFound(f"there is no dead letter {letter_id}: `shiftbook bus dead list`")
 
-    def _mission(self, letter: DeadLetter) -> str:
-        """The name of its mission."""
+    def _envelope(self, letter: DeadLetter) -> DelegationEnvelope:
+        """Its mission as it was sent."""
         if letter.kind is LetterKind.RESULT:
             step = f"its mission has ended: `shiftbook mission show {letter.job_id}`"
             raise Refused(f"{letter.id} is a result that the ledger did not take, and no mission; {step}")
         try:
-            return read_envelope(letter.envelope).mission
+            return read_envelope(letter.envelope)
         except WrongSetting as error:
             step = f"`shiftbook bus dead drop {letter.id}` takes it away"
             raise Refused(f"{letter.id} is no mission ({error}); {step}") from None

@@ -136,6 +136,21 @@ def test_the_same_key_under_another_name_is_the_same_mission(fleet: Fleet) -> No
     assert list(fleet.hq.ledger().open) == ["a"]
 
 
+def test_what_was_filed_and_deleted_is_refused_when_it_comes_again(fleet: Fleet) -> None:
+    """On a bus that has forgotten it: it is not filed a second time, and nobody waits for that."""
+    fleet.bus.publish(envelope("a", key="k"), 1)
+    fleet.recorder.step()
+    fleet.person.push({"missions/a.md": None})
+    fleet.recorder.step()
+    fleet.again(MemoryBus(fleet.ticks))
+    fleet.bus.publish(envelope("a", key="k"), 1)
+    fleet.recorder.step()
+    assert fleet.hq.ledger().open == {}
+    ((_, why),) = fleet.bus.dead_letters
+    assert why == "it was filed as a, which is deleted: take another job_id and idempotency_key"
+    assert fleet.bus.claim("w", 5) == []
+
+
 def test_two_of_one_name_in_one_batch(fleet: Fleet) -> None:
     """The first is filed, the second refused with its reason."""
     fleet.bus.publish(envelope("a", key="one"), 1)

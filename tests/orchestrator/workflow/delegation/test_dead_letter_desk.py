@@ -130,6 +130,32 @@ def test_what_is_over_in_the_ledger_is_not_begun_anew(scene: Scene) -> None:
         scene.desk.put_back(scene.letter())
 
 
+def test_what_was_filed_and_deleted_is_not_begun_anew(scene: Scene) -> None:
+    """Headquarters would file nothing under its key: workers would take it and give it back without end."""
+    scene.bus.publish(envelope("a", key="k"), 1)
+    scene.recorder.step()
+    (held,) = scene.bus.claim("w", 1)
+    scene.bus.give_up(held, GivenUp.FINAL, "boom")
+    scene.person.push({"missions/a.md": None})
+    with pytest.raises(
+        Refused, match="was filed, and is deleted in the ledger: send it again under another job_id and"
+    ):
+        scene.desk.put_back(scene.letter())
+    assert scene.bus.claim("w", 5) == []
+
+
+def test_a_deleted_mission_of_that_name_hinders_no_other(scene: Scene) -> None:
+    """A person's own was there once: what came under another key is filed."""
+    scene.person.push({"missions/a.md": "A person's own.\n"})
+    scene.person.push({"missions/a.md": None})
+    scene.bus.publish(envelope("a", key="k"), 1)
+    (held,) = scene.bus.claim("w", 1)
+    scene.bus.give_up(held, GivenUp.FINAL, "boom")
+    scene.desk.put_back(scene.letter())
+    scene.recorder.step()
+    assert list(scene.hq.ledger().open) == ["a"]
+
+
 def test_a_result_is_no_mission(scene: Scene) -> None:
     """It says where its mission is to be looked at."""
     scene.bus._put_letter(result("a"), "a secret was found")
