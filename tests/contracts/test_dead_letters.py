@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta, timezone
 
 import pytest
 
@@ -13,7 +14,7 @@ from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.adapters.redis_bus.dead_letters import PAGE, RedisDeadLetters
 from orchestrator.core.ports.bus_care import DeadLetterBox, LetterKind, PutBack
 from orchestrator.core.ports.mission_bus import MAX_ENVELOPE_BYTES, GivenUp, ReceivedResult, Requeued
-from orchestrator.workflow.delegation.dead_letter_desk import letter_json
+from orchestrator.workflow.delegation.dead_letter_desk import is_letter_id, letter_json
 from tests.buses import envelope, result
 from tests.memory_bus import MemoryBus
 from tests.redis_server import RedisServer, redis_server
@@ -192,6 +193,37 @@ def test_what_cannot_be_read_is_listed_too(server: RedisServer) -> None:
         whole = box.letter(each.id)
         assert whole is not None
         assert whole.kind is LetterKind.NOTHING
+
+
+@pytest.mark.parametrize("nothing", [None, "", 0, False, [], {}])
+def test_a_status_that_says_nothing_makes_no_result(server: RedisServer, nothing: object) -> None:
+    """An envelope with an empty status is a mission; a listing and the letter agree on it, and on an empty payload."""
+    prefix = next(PREFIXES)
+    box = RedisDeadLetters(server.bus(prefix))
+    with server.client() as client:
+        for text in (envelope("a", status=nothing), json.dumps({"job_id": "b", "payload": nothing})):
+            client.xadd(f"{prefix}:missions:dlq", {"envelope": text, "reason": "r"})
+    found = box.letters(5)
+    assert [each.kind for each in found] == [LetterKind.NOTHING, LetterKind.MISSION]
+    assert [whole.kind for each in found if (whole := box.letter(each.id))] == [LetterKind.NOTHING, LetterKind.MISSION]
+
+
+@pytest.mark.parametrize("entry", ["253402300800000-0", "18446744073709551615-18446744073709551615"])
+def test_no_entry_is_too_late_to_be_listed(server: RedisServer, entry: str) -> None:
+    """Streams take ids beyond the year 9999, and the last one that there can be."""
+    prefix = next(PREFIXES)
+    box = RedisDeadLetters(server.bus(prefix))
+    with server.client() as client:
+        client.xadd(f"{prefix}:missions:dlq", {"envelope": envelope("a"), "reason": "r"})
+        client.xadd(f"{prefix}:missions:dlq", {"envelope": envelope("late"), "reason": "r"}, id=entry)
+    late, early = box.letters(5)
+    assert (late.id, late.when.year, early.job_id) == (entry, 9999, "a")
+    assert is_letter_id(late.id)
+    assert letter_json(late)["when"].startswith("9999-12-30T00:00:00")
+    assert late.when.astimezone(timezone(timedelta(hours=14))).year == 9999
+    whole = box.letter(entry)
+    assert whole is not None
+    assert box.put_back(whole) is PutBack.QUEUED
 
 
 def test_what_is_cut_is_cut_between_characters(server: RedisServer) -> None:

@@ -19,10 +19,16 @@ PAGE = 20
 """Letters that are read at once: each may be as long as an envelope."""
 MAX_REASON, MAX_NAME = 2000, 200
 """Characters."""
+LATEST = 253_402_128_000
+"""Seconds: two days before the year 10000, which no calendar here knows in any time zone."""
 BYTES = 4
 """Of a character at most: the server cuts bytes, maybe within one, and what it cuts is cut once more here."""
 
 LETTERS = """
+-- As Python has it: null, "", 0, and an empty table say nothing.
+local function says(value)
+  return value and value ~= cjson.null and value ~= '' and value ~= 0 and (type(value) ~= 'table' or next(value) ~= nil)
+end
 -- KEYS: dead letters. ARGV: before which, how many, bytes of a reason, of a name. Without the envelopes.
 local out = {}
 for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', ARGV[2])) do
@@ -32,7 +38,7 @@ for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', A
   local ok, read = pcall(cjson.decode, #text <= LIMIT and text or '')
   if ok and type(read) == 'table' and type(read.job_id) == 'string' then
     job = string.sub(read.job_id, 1, ARGV[4])
-    kind = read.status and 'result' or read.payload and 'mission' or kind
+    kind = says(read.status) and 'result' or says(read.payload) and 'mission' or kind
   end
   out[#out + 1] = {entry[1], job, kind, string.sub(t.reason or '', 1, ARGV[3]), #text}
 end
@@ -132,7 +138,7 @@ def _read(text: str) -> tuple[str, str]:
 def _letter(entry: str, job: str, kind: str, reason: str, size: int, envelope: str = "") -> DeadLetter:
     return DeadLetter(
         id=entry,
-        when=datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC),
+        when=_when(entry),
         kind=LetterKind(kind),
         job_id=_readable(job)[:MAX_NAME],
         reason=_readable(reason)[:MAX_REASON],
@@ -149,3 +155,8 @@ def _encoded(text: str) -> bytes:
 def _readable(text: str) -> str:
     """Whole characters: what is none, as where the server cut one, cannot be printed."""
     return _encoded(text).decode("utf-8", "replace")
+
+
+def _when(entry: str) -> datetime:
+    """When an entry was added, as its id says; anybody may have put it there under any number."""
+    return datetime.fromtimestamp(min(int(entry.partition("-")[0]) / 1000, LATEST), UTC)
