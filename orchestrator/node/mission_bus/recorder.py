@@ -283,6 +283,7 @@ class MissionRecorder:
                 if self._is_carried(name, text):
                     self.bus.publish(text, mission.priority, filed=True)
                 self._published[name] = mission.epoch
+        self._published = {name: epoch for name, epoch in self._published.items() if name in ledger.open}
         for name in self.filing.unanswered():
             self._answer(ledger, name)
         self._generation, self._tip, self._shown = generation, ledger.tip, self.clock()

@@ -464,6 +464,21 @@ def test_what_the_loop_sees_is_shown_at_once(fleet: Fleet, tmp_path: Path) -> No
         assert [json.loads(each.envelope)["job_id"] for each in fleet.bus.claim("w", 5)] == [name]
 
 
+def test_what_is_over_is_not_kept_in_mind(fleet: Fleet) -> None:
+    """Headquarters runs for months, and so does its server: what it knows is as large as what is open."""
+    for number in range(5):
+        fleet.bus.publish(envelope(f"m{number}"), 1)
+    fleet.recorder.step()
+    assert set(fleet.recorder._published) == set(fleet.hq.ledger().open)
+    fleet.work()
+    fleet.recorder.step()
+    fleet.hq.fold()
+    fleet.person.push({"missions/later.md": SPECIAL})
+    fleet.recorder.step()
+    assert set(fleet.recorder._published) == {"later"}
+    assert fleet.recorder.bus.generation() == "1", "it is the same bus all the time"
+
+
 def test_what_becomes_due_by_waiting_is_put_on_the_bus(fleet: Fleet) -> None:
     """The ledger does not move then."""
     fleet.person.push({"missions/later.md": "---\nnot_before: 2026-11-21T13:00:00Z\n---\nDo it.\n"})
