@@ -79,13 +79,20 @@ class BusFiling:
                 wanted[number] = envelope, mission_text(envelope)
             except WrongSetting as error:
                 verdicts[number] = str(error)
-        moved, began = None, tracing.moment()
+        moved, began, drafted = None, tracing.moment(), set[str]()
+
+        def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
+            change = self._draft(ledger, wanted, verdicts)
+            drafted.update(change.files if change else ())  # also of a push whose answer was lost
+            return change
+
         if wanted:
-            moved = commit_change(self.transport, self.reader, lambda ledger: self._draft(ledger, wanted, verdicts))
+            moved = commit_change(self.transport, self.reader, draft)
         for number, (envelope, _) in wanted.items():
             if not verdicts[number]:
                 self._note(envelope)
-                if moved is not None:
+                if f"{MISSIONS}/{envelope.mission}.md" in drafted:
+                    drafted.discard(f"{MISSIONS}/{envelope.mission}.md")
                     tracing.record(tracing.FILING, began, mission=envelope.mission, over="redis")
         return [(request, verdicts[number]) for number, request in enumerate(requests)], moved is not None
 

@@ -53,6 +53,21 @@ def test_from_its_filing_to_its_fold(fleet: Fleet, out: InMemorySpanExporter) ->
     assert len(others) == 1
 
 
+@pytest.mark.parametrize("losses", ["lose_answers", "lose_pushes", "marks"])
+def test_a_mission_has_one_first_span(fleet: Fleet, out: InMemorySpanExporter, losses: str) -> None:
+    """However often it comes, in whichever company, and although an answer is lost: it is filed once."""
+    fleet.bus.publish(envelope("a", key="k"), 1)
+    (first,) = fleet.bus.requests(5)
+    if losses != "marks":
+        setattr(fleet.person.line, losses, 1)
+    fleet.recorder.filing.file([first, first])
+    if losses == "marks":
+        fleet.marks.kept.clear()
+    fleet.bus.publish(envelope("b"), 1)
+    fleet.recorder.filing.file([first, *fleet.bus.requests(5)])
+    assert [facts(span)["shiftbook.mission"] for span in out.get_finished_spans()] == ["a", "b"]
+
+
 def test_a_task_that_fails_says_why(fleet: Fleet, out: InMemorySpanExporter) -> None:
     """Each attempt has its span; what is not filed has no first one."""
 
