@@ -91,6 +91,7 @@ PLACES = {
     "orchestrator/mcp/service.py": {"file", "agent_author"},
     "orchestrator/workflow/attaching.py": {"_attachment"},
     "orchestrator/adapters/telemetry/otel_tracer.py": {"_clean"},
+    "orchestrator/app/factories/tracer_factory.py": {"_one_line"},
     "orchestrator/cli/fleet/bus.py": {"_row"},
     "orchestrator/workflow/delegation/dead_letter_desk.py": {"letter_json"},
 }
