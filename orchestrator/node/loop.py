@@ -156,10 +156,11 @@ class Node:
         )
 
     def drain(self) -> None:
-        """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
+        """Takes no new mission; ends when the running work is done. (First SIGTERM.)
+
+        The bot is polled until then: nobody takes over from a node whose beat goes on.
+        """
         self.ended.set()
-        if self.polling is not None:
-            self.polling.end()
         if self.over_bus is not None:
             self.over_bus.drain()
         self.jobs.wake.set()

@@ -19,11 +19,13 @@ from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.announcer import NodePagePublisher
 from orchestrator.node.precedence import HQ_LOOK_SECONDS
+from orchestrator.node.rounds.polling_turn import PollingTurn
 from orchestrator.node.rounds.round_trouble import ALARM_AFTER_ROUNDS
 from orchestrator.policy.turn_order import MAX_STEP_SECONDS
 from sync.errors import HistoryRewritten
 from sync.remote import RefUpdate
 from tests.ledgers import ROOT, Scripted, Town, Working, working
+from tests.waiting import until
 
 MISSION = {"missions/m.md": "Do it.\n"}
 HQ_PAGE = "---\nrole: HEADQUARTERS\n---\n"
@@ -196,6 +198,35 @@ def test_a_drained_node_finishes_its_work_and_takes_no_other(tmp_path: Path) -> 
     assert not thread.is_alive()
     ledger = found.peer.ledger()
     assert (list(ledger.open), ledger.archived("m") is not None, ledger.beats) == (["other"], True, {})
+
+
+def test_a_draining_node_is_heard_until_its_work_is_done(tmp_path: Path) -> None:
+    """Its beat goes on, so nobody else answers what people write meanwhile; it is over when the node leaves."""
+    started, over = threading.Event(), threading.Event()
+    town = Town(MISSION | {"heartbeats/n1.md": HQ_PAGE.replace("\n---\n", "\npolls: yes\n---\n")})
+    found = working(town.peer("n1"), tmp_path, agents={"builtin": Scripted(does=slow(started, over))})
+    turn = found.node.polling = PollingTurn(
+        me="n1",
+        role=Role.HEADQUARTERS,
+        liveness=found.scheduler.liveness,
+        fenced=lambda: found.node.heartbeat.fenced,
+        gaps=lambda: found.node.heartbeat.heartbeat_gaps,
+        clock=time.monotonic,
+    )
+    thread = threading.Thread(target=found.node.run)
+    thread.start()
+    try:
+        assert started.wait(60)
+        until(lambda: turn.may_poll, "it polls")
+        found.node.drain()
+        assert turn.may_poll
+        looked = turn._observed
+        until(lambda: turn._observed > looked, "it looks on")
+        assert turn.may_poll
+    finally:
+        over.set()
+        thread.join(timeout=60)
+    assert not turn.may_poll
 
 
 def test_a_draining_node_with_a_surprise_in_every_round_ends(tmp_path: Path) -> None:
