@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ RETRY = Backoff(first=1.0, limit=60.0)
 """Seconds between two tries where the network is not reached."""
 CONFLICT = Backoff(first=15.0, limit=600.0)
 """Seconds for which this node keeps away where another program polls the bot: it never fights for it."""
+PEACE_SECONDS = 600.0
+"""Seconds without another poller after which its pauses begin anew; until then two that take turns both keep away."""
 TURN_SECONDS = 0.5
 """Seconds between two looks at whether it is this node's turn."""
 MAX_TRIES = 3
@@ -62,9 +65,11 @@ class TelegramDoor:
     chats: Collection[int]
     """The chats that are heard; others get silence."""
     tell: Tell
+    clock: Callable[[], float] = time.monotonic
     _over: threading.Event = field(default_factory=threading.Event)
     _pause: float = 0.0
     _conflict: float = 0.0
+    _conflict_at: float = 0.0
     _polls: bool = False
     _survived: int = 0
     """The update whose last try failed and ended no process."""
@@ -94,9 +99,11 @@ class TelegramDoor:
             self.tell("telegram", "this node takes what people write to the bot")
         try:
             self._poll()
-            self._pause = self._conflict = 0.0
+            self._pause = 0.0
+            if self.clock() - self._conflict_at >= PEACE_SECONDS:
+                self._conflict = 0.0
         except PollConflict as error:
-            self._conflict = CONFLICT.next(self._conflict)
+            self._conflict, self._conflict_at = CONFLICT.next(self._conflict), self.clock()
             self.tell("telegram", f"{error}: keeping away for {self._conflict:g} s; one program polls a bot", once=True)
             self._over.wait(CONFLICT.spread(self._conflict))
         except (ChatNetworkFailed, StoreFailed) as error:
@@ -104,6 +111,10 @@ class TelegramDoor:
             self.tell("telegram", f"{error}; trying again", once=True)
             wanted = error.seconds if isinstance(error, ChatNetworkBusy) else 0.0
             self._over.wait(max(RETRY.spread(self._pause), wanted))
+        except Exception as error:  # whatever it is, it must not be the last look of this node
+            self._pause = RETRY.next(self._pause)
+            self.tell("telegram", f"{type(error).__name__}: {error}; trying again", once=True)
+            self._over.wait(RETRY.spread(self._pause))
 
     def _poll(self) -> None:
         place = f"{OFFSET}{self.network.name}"

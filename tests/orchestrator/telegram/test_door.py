@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from orchestrator.adapters.telegram.bot_api import TelegramBot
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.chat_network import ChatUpdate
 from orchestrator.telegram import door as door_module
 from orchestrator.telegram.door import MAX_TRIES
 from sync.backoff import Backoff
+from tests.buses import Marks
 from tests.orchestrator.telegram.conftest import Bot
+from tests.telegram_server import TOKEN
 from tests.waiting import until
 
 
@@ -135,11 +140,12 @@ def test_what_a_turn_ends_in_the_middle_of_is_answered_by_whoever_is_next(bot: B
     bot.result()
     bot.say("/inbox")
     data = bot.buttons()["Approve"]
-    for ask, says in (
+    asks: list[tuple[Callable[[], int], str]] = [
         (lambda: bot.api.write("what is new?"), "It is **42**."),
         (lambda: bot.api.press(data), "m is decided already"),  # it was, by the press that could not be answered
         (lambda: bot.api.write("/status"), "0 running"),
-    ):
+    ]
+    for ask, says in asks:
         number, bot.may_answer = ask(), False
         for _ in range(MAX_TRIES + 2):  # as many ends of a turn as would be too many ends of a process
             assert bot.hear() == []
@@ -206,7 +212,55 @@ def test_another_poller_is_kept_away_from(bot: Bot, monkeypatch: pytest.MonkeyPa
     assert bot.door._conflict == 0.04
     bot.api.webhook = False
     assert bot.say("hello") == ["It is **42**.\n\nMara, primary of hq"]
+    assert bot.door._conflict == 0.04  # the other one may be back any moment
+    bot.door.clock = lambda: time.monotonic() + door_module.PEACE_SECONDS
+    bot.say("hello")
     assert bot.door._conflict == 0.0
+
+
+def test_two_pollers_that_take_turns_both_keep_away_longer_each_time(bot: Bot) -> None:
+    """A poll that went well between two conflicts is not the end of the fight."""
+    other = TelegramBot(token=TOKEN, base_url=f"{bot.api.url}/bot", poll_seconds=1, call_seconds=5)
+    beside = replace(bot.door, network=other, marks=Marks())
+    first = bot.door
+    end = first.start()
+    try:
+        for number in range(3):
+            bot.api.write(f"hello {number}")
+            until(lambda count=number: len(bot.api.texts) > count, "it is answered")  # type: ignore[misc]
+            seen, before = len(bot.api.polls), first._conflict_at
+            until(lambda at=seen: len(bot.api.polls) > at, "it polls again")  # type: ignore[misc]
+            beside.round()
+            until(lambda at=before: first._conflict_at > at, "the other one was met")  # type: ignore[misc]
+    finally:
+        end()
+        other.close()
+    assert first._conflict == 0.04
+
+
+@pytest.mark.parametrize("where", ["network", "marks"])
+def test_a_surprise_in_a_look_ends_no_thread(bot: Bot, where: str) -> None:
+    """An answer that the library cannot read, a mark that is no number: told, and looked again after a pause."""
+    place = f"telegram offset {bot.network.name}"
+    whole, broken = bot.network.updates, threading.Event()
+
+    def unreadable(after: int, goes_on: Callable[[], bool]) -> object:
+        if not broken.is_set():
+            raise KeyError("date")
+        return whole(after, goes_on)
+
+    if where == "network":
+        bot.network.updates = unreadable  # type: ignore[method-assign, assignment]
+    else:
+        bot.stores.marks.put(place, "not a number")
+    bot.api.write("hello")
+    end = bot.door.start()
+    until(lambda: any("trying again" in words for words in bot.told), "it is told")
+    assert bot.api.texts == []
+    broken.set()
+    bot.stores.marks.put(place, "0")
+    until(lambda: bot.api.texts, "it is answered")
+    end()
 
 
 def test_a_network_that_is_away_is_tried_again(bot: Bot) -> None:
