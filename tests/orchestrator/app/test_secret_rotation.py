@@ -55,6 +55,13 @@ def test_what_changed_is_taken_up_and_named() -> None:
     assert len(node.taken) == len(node.told) == 1
 
 
+def test_a_bots_new_token_is_not_said_to_count_already() -> None:
+    """Its door and its notifier were made with the one before."""
+    node = Running(secret(telegram_token="1:old"), lambda: secret(telegram_token="1:new"))
+    assert node.rotation.look() == {"SHIFTBOOK_TELEGRAM_TOKEN"}
+    assert "SHIFTBOOK_TELEGRAM_TOKEN counts when it is started again" in node.told[0]
+
+
 @pytest.mark.parametrize("error", [WrongSetting("X", "is wrong"), SecretsUnavailable("there", "no answer")])
 def test_a_source_that_fails_takes_nothing_away(error: Exception) -> None:
     """Those in force stay so."""
