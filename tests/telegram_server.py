@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl
 from tests.waiting import until
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+BOT = 123456789
 CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 WEBHOOK = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 
@@ -58,14 +59,15 @@ class TelegramServer:
         } | more
         return self._put({"message": message})
 
-    def answer(self, text: str, to: int, chat: int = 42) -> int:
-        """Somebody answers a message of the bot."""
+    def answer(self, text: str, to: int, chat: int = 42, by: int = BOT) -> int:
+        """Somebody answers a message of the bot, or of another person or bot."""
+        said = next((message["text"] for message in self.sent if message["message_id"] == to), "?")
         before = {
             "message_id": to,
             "date": 1_700_000_000,
             "chat": {"id": chat, "type": "private"},
-            "from": {"id": 1, "is_bot": True, "first_name": "bot"},
-            "text": "?",
+            "from": {"id": by, "is_bot": True, "first_name": "bot"},
+            "text": said,
         }
         return self.write(text, chat, reply_to_message=before)
 

@@ -59,13 +59,15 @@ class ChatDecisions:
             fleet.bus.remote.close()
 
     def remember(self, chat: int, message: int, asked: AskedReason) -> None:
-        """An answer to this message is the reason. What nobody answered for a week is forgotten."""
-        now, old = self.now(), []
-        kept = self.marks.starting(ASKED)
-        for name, value in kept.items():
-            if len(kept) >= MAX_ASKED or datetime.fromisoformat(read_json(value)["when"]) < now - KEPT:
-                old.append(name)
-        self.marks.drop(old)
+        """An answer to this message is the reason. What nobody answered for a week is forgotten, and the oldest of too
+        many.
+        """
+        now = self.now()
+        when = {
+            name: datetime.fromisoformat(read_json(each)["when"]) for name, each in self.marks.starting(ASKED).items()
+        }
+        newest = sorted(when, key=lambda name: when[name], reverse=True)[: MAX_ASKED - 1]
+        self.marks.drop([name for name in when if name not in newest or when[name] < now - KEPT])
         told = {"mission": asked.mission, "blob": asked.blob, "when": now.isoformat()}
         self.marks.put(_mark(chat, message), json.dumps(told))
 

@@ -49,6 +49,9 @@ HELP = """This is the fleet's bot. What you write is answered as in `shiftbook c
 NEEDS_WORDS = {"/show": "NAME", "/new": "WORDS"}
 NO_TEXT = "I read text only. /help says what I understand."
 FORWARDED = "That is forwarded: words of others are no orders, and are not answered. Write it yourself."
+WHAT_IS_WRONG = "What is wrong with"
+"""What the question for a rejection's words begins with."""
+ASKED_ELSEWHERE = "This node did not ask that, or it is long ago: press Reject again; /inbox shows what waits."
 LOST = "the ledger cannot be reached from this node now: say it again"
 
 
@@ -146,7 +149,7 @@ class TelegramDesk:
         asked = self.decisions.wanted_reason(pressed)
         self._must_answer()
         self.network.answer_press(update.press, "Say what is wrong with it")
-        words = f"What is wrong with {asked.mission}? Answer this message: the next attempt reads your words."
+        words = f"{WHAT_IS_WRONG} {asked.mission}? Answer this message: the next attempt reads your words."
         number = self._send(update.chat, OutgoingText(text=words, asks=True))
         self.decisions.remember(update.chat, number, asked)
 
@@ -166,6 +169,9 @@ class TelegramDesk:
             self.decisions.answered(update.chat, update.answers)
             self.moved()
             yield from messages(said)
+            return
+        if asked is None and update.answered_words.startswith(WHAT_IS_WRONG) and not text.startswith("/"):
+            yield OutgoingText(text=ASKED_ELSEWHERE)  # it is a reason, and nothing to talk about
             return
         yield from self._order(update, text) if text.startswith("/") else self._chat(update, text)
 

@@ -80,7 +80,7 @@ class TelegramBot:
             read_timeout=self.poll_seconds + 10,
         )
         found = self._run(call, self.poll_seconds + 30, goes_on)
-        return [read_update(each) for each in found or ()]
+        return [read_update(each, self.name) for each in found or ()]
 
     def send(self, chat: int, message: OutgoingText) -> int:
         """See ChatNetwork. No parse mode: what is said is shown as it is, whoever wrote it."""
@@ -102,6 +102,8 @@ class TelegramBot:
             ),
             self.call_seconds,
         )
+        if sent is None:
+            raise ChatNetworkFailed("this node ends")
         return int(sent.message_id)
 
     def answer_press(self, press: str, words: str) -> None:
@@ -118,7 +120,7 @@ class TelegramBot:
         """See ChatNetwork."""
         with self._lock:
             self._closed = True
-            loop, thread = self._loop, self._thread
+            loop, thread, self._loop = self._loop, self._thread, None  # a second call finds nothing to end
         if loop is None or thread is None:
             return
         ended = asyncio.run_coroutine_threadsafe(_end(self._requests), loop)
@@ -188,9 +190,9 @@ class TelegramBot:
         return " ".join(words.split())[:300]
 
 
-def read_update(update: telegram.Update) -> ChatUpdate:
-    """What of an update concerns us; a message without words has an empty text. What cannot be answered has chat 0: it
-    is counted, or it would come again for ever."""
+def read_update(update: telegram.Update, bot: str) -> ChatUpdate:
+    """What of an update concerns the bot of that number; a message without words has an empty text. What cannot be
+    answered has chat 0: it is counted, or it would come again for ever."""
     pressed = update.callback_query
     message = pressed.message if pressed is not None else None
     if pressed is not None and message is not None:
@@ -206,6 +208,7 @@ def read_update(update: telegram.Update) -> ChatUpdate:
     if written is None:
         return ChatUpdate(number=update.update_id, chat=0)
     answered = written.reply_to_message
+    author = answered.from_user if answered is not None else None
     return ChatUpdate(
         number=update.update_id,
         chat=written.chat.id,
@@ -213,6 +216,7 @@ def read_update(update: telegram.Update) -> ChatUpdate:
         text=written.text or "",
         message=written.message_id,
         answers=answered.message_id if answered is not None else 0,
+        answered_words=(answered.text or "") if answered is not None and author and str(author.id) == bot else "",
         forwarded=written.forward_origin is not None,
     )
 

@@ -44,6 +44,8 @@ class ChatUpdate:
     """The message that was written, or whose button was pressed."""
     answers: int = 0
     """The message that it is an answer to; 0 for none."""
+    answered_words: str = ""
+    """That message's words, if the bot itself said it."""
     forwarded: bool = False
     """Whether the words are somebody else's."""
     press: str = ""

@@ -6,6 +6,7 @@ import pytest
 
 from missions.lease import ClaimState
 from orchestrator.telegram.button_data import MAX_DATA_BYTES, decision_buttons, mission_digest, read_button
+from orchestrator.telegram.decisions import MAX_ASKED, AskedReason
 from orchestrator.telegram.desk import update_name
 from tests.orchestrator.telegram.conftest import REVIEW, Bot
 
@@ -131,8 +132,39 @@ def test_a_rejection_asks_for_words_and_the_answer_to_that_very_message_is_them(
     filed = bot.peer("n1").ledger().open["m"].mission
     assert (filed.status, filed.comment) == ("queued", "too loud")
     bot.api.answer("and again", to=number)
-    bot.hear()
+    assert bot.hear()[0].startswith("This node did not ask that")
     assert bot.peer("n1").ledger().open["m"].mission.comment == "too loud"
+
+
+def test_words_for_a_rejection_that_another_node_asked_for_are_no_talk(bot: Bot) -> None:
+    """The mark is that node's; a model is not told what is wrong with a result. Whoever quotes the question talks."""
+    bot.result()
+    bot.say("/inbox")
+    bot.press(bot.buttons()["Reject"])
+    number = bot.api.sent[-1]["message_id"]
+    bot.stores.marks.drop(bot.stores.marks.starting("telegram asked "))
+    bot.api.answer("too loud", to=number)
+    assert bot.hear() == ["This node did not ask that, or it is long ago: press Reject again; /inbox shows what waits."]
+    assert (bot.asked, bot.status()) == ([], "review")
+    bot.api.answer("/status", to=number)
+    assert "1 waiting for you" in bot.hear()[0]
+    bot.api.answer("why is that?", to=number, by=77)
+    bot.hear()
+    assert [each.message for each in bot.asked] == ["why is that?"]
+
+
+def test_of_too_many_questions_the_oldest_is_forgotten(bot: Bot) -> None:
+    """And not all of them with it; what is a week old goes as well."""
+    for number in range(1, MAX_ASKED + 3):
+        bot.town.clock.forward(1)
+        bot.desk.decisions.remember(42, number, AskedReason(mission=f"m{number}", blob="0" * 40))
+    asked = bot.desk.decisions.asked
+    assert (asked(42, 1), asked(42, 2)) == (None, None)
+    assert asked(42, 3) == AskedReason(mission="m3", blob="0" * 40)
+    assert len(bot.stores.marks.starting("telegram asked ")) == MAX_ASKED
+    bot.town.clock.forward(8 * 86_400)
+    bot.desk.decisions.remember(42, 999, AskedReason(mission="m", blob="0" * 40))
+    assert len(bot.stores.marks.starting("telegram asked ")) == 1
 
 
 def test_words_for_a_result_that_changed_meanwhile_reject_nothing(bot: Bot) -> None:

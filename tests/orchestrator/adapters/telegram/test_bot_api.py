@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -50,10 +51,18 @@ def test_what_people_write_and_press_comes_with_its_number(api: TelegramServer, 
     found = bot.updates(0, always)
     assert [each.number for each in found] == [first, first + 1, first + 2, first + 3]
     assert (found[0].chat, found[0].text, found[0].person) == (42, "hello", "ada (42)")
-    assert (found[1].text, found[1].answers) == ("too slow", 7)
+    assert (found[1].text, found[1].answers, found[1].answered_words) == ("too slow", 7, "?")
     assert found[2].forwarded
     assert (found[3].data, found[3].message, found[3].text) == ("a:1:2", 9, "")
     assert found[3].press
+
+
+def test_the_words_of_an_answered_message_are_told_of_the_bots_own_alone(api: TelegramServer, bot: TelegramBot) -> None:
+    """Anybody in a group can write what the bot says, and have it answered."""
+    number = bot.send(42, OutgoingText(text="What is wrong?"))
+    api.answer("all", to=number)
+    api.answer("all", to=number, by=77)
+    assert [each.answered_words for each in bot.updates(0, always)] == ["What is wrong?", ""]
 
 
 def test_what_has_no_chat_is_counted_all_the_same(api: TelegramServer, bot: TelegramBot) -> None:
@@ -115,6 +124,27 @@ def test_it_ends_with_its_thread_and_its_connections(api: TelegramServer) -> Non
     assert not [each for each in threading.enumerate() if each.name == "telegram"]
     with pytest.raises(ChatNetworkFailed, match="this node ends"):
         bot.send(42, OutgoingText(text="x"))
+
+
+def test_what_is_broken_off_by_the_end_was_not_sent(api: TelegramServer, bot: TelegramBot) -> None:
+    """And is told as a network that failed, which callers know, at the call and after it."""
+    held, ends = api.call, threading.Event()
+
+    def slow(method: str, words: dict[str, Any], caller: str) -> tuple[int, dict[str, Any]]:
+        ends.wait(30)
+        return held(method, words, caller)
+
+    api.call = slow  # type: ignore[method-assign]
+    closes = threading.Timer(0.3, bot.close)
+    closes.start()
+    try:
+        with pytest.raises(ChatNetworkFailed, match="this node ends"):
+            bot.send(42, OutgoingText(text="hello"))
+        with pytest.raises(ChatNetworkFailed, match="this node ends"):
+            bot.send(42, OutgoingText(text="hello"))
+    finally:
+        ends.set()
+        closes.join()
 
 
 def test_another_poller_is_told_as_such(api: TelegramServer, bot: TelegramBot) -> None:
