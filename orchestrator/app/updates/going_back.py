@@ -34,12 +34,14 @@ END_SECONDS = 60.0
 """Seconds until a home is free whose node was ended by force."""
 
 
-def go_back(dirs: VersionDirs, settings: Settings, *, only_trial: bool = False, starting: bool = False) -> str:
+def go_back(
+    dirs: VersionDirs, settings: Settings, *, only_trial: bool = False, starting: bool = False, why: str = ""
+) -> str:
     """Makes the version before the current one again, with the database from before; returns a line that says so.
 
     The node on trial is ended by force. With `only_trial` nothing is done where nothing is on trial (any more);
-    `starting`: whoever calls starts the node next. Raises Refused where there is nothing to go back to, or nothing that
-    it could read: then nothing was changed.
+    `starting`: whoever calls starts the node next; `why` is kept for the version that comes back. Raises Refused where
+    there is nothing to go back to, or nothing that it could read: then nothing was changed.
     """
     with dirs.going_back():
         trial = dirs.trial
@@ -57,6 +59,7 @@ def go_back(dirs: VersionDirs, settings: Settings, *, only_trial: bool = False, 
         if trial is None:  # whoever is ended in the middle of this leaves something to be made up for, too
             trial = Trial(old=old, new=dirs.current, home=str(settings.home), copy=str(copy))
             dirs.begin_trial(trial)
+        dirs.note_reason(why)
         dirs.switch_back(old, trial.before)
         if not begun or not readable:
             end_node(settings, dirs)

@@ -22,10 +22,12 @@ from missions.mission import UPDATE_AGENT, Mission
 from missions.plain_data import read_json
 from orchestrator.app import wiring
 from orchestrator.app.updates.version_dirs import VersionDirs, running_version
+from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop
 from orchestrator.workflow.update_roll import stacking_reason
 from sync import files
+from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 NOTE, LOG = "update-mission.json", "update.log"
 """In the home folder: which mission this node has begun to carry out; what its updater said."""
 POLL_SECONDS = 0.2
+LOOK_SECONDS = 3.0
+"""Seconds between two looks at the ledger, each of which is a fetch."""
 PATIENCE_SECONDS = 90.0
 """Seconds in which the node before must show its new version, and this one its first round."""
 END_SECONDS = 4.0
@@ -55,6 +59,7 @@ class UpdateAgent:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     patience: float = PATIENCE_SECONDS
+    look_seconds: float = LOOK_SECONDS
     name: str = field(default=UPDATE_AGENT)
 
     def missing(self) -> str | None:
@@ -70,12 +75,19 @@ class UpdateAgent:
             return self._arrived(release, stop)
         if self._is_begun(job):
             return self._came_back(release)
-        why = self._patiently(lambda: self.waits_for(job.mission), stop)
+        why = self._patiently(lambda: self._waits_for(job.mission), stop, self.look_seconds)
         if stop.is_set():
             return _stopped()
         if why:
             return Outcome(ok=False, summary=f"Not begun: {why}.", parked=why)
         return self._begin(job, release, stop)
+
+    def _waits_for(self, mission: Mission) -> str:
+        """Why it may not be begun now; a ledger that is not reached is waited for like a node that is not ready."""
+        try:
+            return self.waits_for(mission)
+        except SyncError as error:
+            return f"the ledger is away: {error}"
 
     def _arrived(self, release: str, stop: Stop) -> Outcome:
         """The new version's word, once it has done a round: before that its node may still go back."""
@@ -89,9 +101,19 @@ class UpdateAgent:
         return Outcome(ok=True, summary=f"{self.node} runs {release} now{before}.")
 
     def _came_back(self, release: str) -> Outcome:
-        said = self._last_words()
+        """The old version's word. Its service may have ended the updater with the node, before that could say why."""
+        said = self.dirs.reason or self._last_words()
+        self._end_trial(release)
+        self._forget()
         why = f"{release} did not stay on {self.node}: {self.version} runs again" + (f" ({said})" if said else "")
         return _failed(why)
+
+    def _end_trial(self, release: str) -> None:
+        """This version runs, and so reads its database: there is nothing more to go back to."""
+        with suppress(Refused), self.dirs.alone():  # an updater that goes on ends it itself
+            trial = self.dirs.trial
+            if trial is not None and trial.new == release and self.dirs.current == self.version:
+                self.dirs.end_trial()
 
     def _begin(self, job: AgentJob, release: str, stop: Stop) -> Outcome:
         files.replace(self.home / NOTE, json.dumps(self._note(job)))
@@ -108,15 +130,16 @@ class UpdateAgent:
         deadline = self.clock() + job.mission.timeout_seconds
         while updater.poll() is None and self.dirs.current != release:
             if stop.is_set() or self.clock() >= deadline:
-                return self._end(updater, "" if stop.is_set() else f"no end after {job.mission.timeout_seconds} s")
+                why = "" if stop.is_set() else f"no end after {job.mission.timeout_seconds} s"
+                return self._end(updater, release, why)
             self.sleep(POLL_SECONDS)
         if self.dirs.current == release:
-            return Outcome(ok=False, summary=f"Switched to {release}; it goes on when that has started.", released=True)
+            return _switched(release)
         self._forget()
         return _failed(self._last_words() or f"the update ended with {updater.returncode}")
 
-    def _end(self, updater: subprocess.Popen[bytes], why: str) -> Outcome:
-        """Ends an updater that has not switched yet; one that has just done so goes on, and the node with it."""
+    def _end(self, updater: subprocess.Popen[bytes], release: str, why: str) -> Outcome:
+        """Ends an updater that has not switched yet. If it does so in its last moment, the node goes over."""
         with suppress(ProcessLookupError):
             os.killpg(updater.pid, signal.SIGTERM)
         try:
@@ -125,14 +148,16 @@ class UpdateAgent:
             with suppress(ProcessLookupError):
                 os.killpg(updater.pid, signal.SIGKILL)
             updater.wait()
+        if self.dirs.current == release:
+            return _switched(release)
         self._forget()
         return _failed(f"{why}; nothing was changed") if why else _stopped()
 
-    def _patiently(self, waits: Callable[[], str], stop: Stop) -> str:
+    def _patiently(self, waits: Callable[[], str], stop: Stop, pause: float = POLL_SECONDS) -> str:
         """What is still waited for when patience ends; empty as soon as it is there."""
         deadline = self.clock() + self.patience
         while (why := waits()) and self.clock() < deadline and not stop.is_set():
-            self.sleep(POLL_SECONDS)
+            stop.wait(pause)
         return why
 
     def _note(self, job: AgentJob) -> dict[str, object]:
@@ -148,7 +173,7 @@ class UpdateAgent:
         (self.home / NOTE).unlink(missing_ok=True)
 
     def _last_words(self) -> str:
-        """The last line that the updater said to people."""
+        """The last line that the updater said to people of this release, and not of others that are none."""
         try:
             with (self.home / LOG).open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - MAX_SAID_BYTES))
@@ -156,6 +181,7 @@ class UpdateAgent:
         except FileNotFoundError:
             return ""
         told = [line.removeprefix("shiftbook: ").strip() for line in lines if line.startswith("shiftbook: ")]
+        told = [line for line in told if " does not count: " not in line]
         return told[-1][:600] if told else ""
 
 
@@ -171,6 +197,10 @@ def build_update_agent(settings: Settings, link: GitRemote) -> UpdateAgent | Non
 
     dirs, version = own
     return UpdateAgent(node=settings.node, version=version, dirs=dirs, home=settings.home, waits_for=waits_for)
+
+
+def _switched(release: str) -> Outcome:
+    return Outcome(ok=False, summary=f"Switched to {release}; it goes on when that has started.", released=True)
 
 
 def _failed(why: str) -> Outcome:

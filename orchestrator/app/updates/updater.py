@@ -209,8 +209,9 @@ class Updater:
         elif self.dirs.trial is None:  # `start` has gone back
             raise UpdateFailed(f"{release.tag} did no round in {STARTS} starts; {old} is current again")
         else:
-            line = go_back(self.dirs, self.settings, only_trial=True)
-            raise UpdateFailed(f"{release.tag} did no round in {self.trial_seconds:g} s; {line}")
+            why = f"{release.tag} did no round in {self.trial_seconds:g} s"
+            line = go_back(self.dirs, self.settings, only_trial=True, why=why)
+            raise UpdateFailed(f"{why}; {line}")
 
     def _await_start(self, version: str) -> None:
         """Until the node starts anew: its running work may take hours, and is not cut off for this."""

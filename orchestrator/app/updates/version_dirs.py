@@ -6,6 +6,7 @@
     PREFIX/copies/              the node's database from before the current version
     PREFIX/trial/               there while a version is on trial: which, how often it was started, whether it is well,
                                 and a link `old` to the version that comes back
+    PREFIX/taken-back           why the last one on trial was taken back, if it was
 
 All of it belongs to the user that the node runs as, and to nobody else.
 """
@@ -33,6 +34,7 @@ KEPT = 3
 """So many versions stay installed, the current one and the one before among them."""
 PID_FILE = "node.pid"
 """In a node's home: its process, and in a second line the folder of versions that its program is one of, if any."""
+REASON, MAX_REASON_BYTES = "taken-back", 600
 COMPLETE, RECORD = ".complete", "trial.json"
 START_SCRIPT = f"""#!/bin/sh
 # Starts the current version. One on trial whose node ends {STARTS} times without having done a round is switched back.
@@ -166,10 +168,24 @@ class VersionDirs:
         """Whether the version on trial has done a round."""
         return (self.prefix / "trial/well").is_file()
 
+    @property
+    def reason(self) -> str:
+        """Why the last version on trial was taken back; empty if nobody has said so."""
+        try:
+            with (self.prefix / REASON).open("rb") as file:
+                return " ".join(file.read(MAX_REASON_BYTES).decode("utf-8", "replace").split())
+        except FileNotFoundError:
+            return ""
+
+    def note_reason(self, why: str) -> None:
+        """Kept for the version that comes back: a service may end whoever goes back together with the node."""
+        files.replace(self.prefix / REASON, why)
+
     def begin_trial(self, trial: Trial) -> None:
         """From here on the version before comes back unless the new one does a round."""
         folder = self.prefix / "trial"
         folder.mkdir(exist_ok=True)
+        (self.prefix / REASON).unlink(missing_ok=True)
         (folder / "well").unlink(missing_ok=True)
         files.replace(folder / "starts", b"")
         files.point(folder / "old", Path("..", "versions", trial.old))

@@ -144,7 +144,8 @@ def update_back(trial: bool, prefix: Path) -> None:
     from orchestrator.app.updates.version_dirs import VersionDirs
 
     dirs = VersionDirs(prefix.absolute())
-    click.echo(go_back(dirs, load_settings(), only_trial=trial, starting=trial), err=True)
+    why = f"{dirs.trial.new} did no round" if trial and dirs.trial else ""
+    click.echo(go_back(dirs, load_settings(), only_trial=trial, starting=trial, why=why), err=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from missions import document
+from missions.mission import Mission
 from orchestrator.app import wiring
 from orchestrator.app.updates import going_back
 from orchestrator.app.updates.going_back import go_back, node_runs, write_pid
+from orchestrator.app.updates.update_agent import LOG, NOTE, UpdateAgent
 from orchestrator.app.updates.version_dirs import Trial, VersionDirs
 from orchestrator.core.errors import Refused
+from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.settings import Settings
+from orchestrator.workflow.update_roll import render_step
 from tests.orchestrator.app.updates.machines import ONE, THREE, TWO, WORKS, FakeNode, Machine, newer_schema
 
 
@@ -62,6 +69,42 @@ def test_where_one_was_ended_its_service_starts_it(machine: Machine, node: FakeN
     fake_update(machine)
     assert go_back(machine.dirs, machine.settings) == "v1.1.0 is current again"
     assert node.process.wait(timeout=30) == -signal.SIGKILL
+
+
+class EndedWithTheNode(BaseException):
+    """What a service with `KillMode=mixed` does to all that the node has started."""
+
+
+def test_who_goes_back_may_be_ended_with_the_node_and_the_reason_stands(
+    machine: Machine, node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old version tells it, ends the trial, and begins nothing again by itself."""
+    fake_update(machine)
+
+    def ended(*_: object) -> None:
+        raise EndedWithTheNode
+
+    monkeypatch.setattr(going_back, "end_node", ended)
+    with pytest.raises(EndedWithTheNode):
+        go_back(machine.dirs, machine.settings, only_trial=True, why="v1.2.0 did no round in 300 s")
+    assert machine.dirs.trial is not None
+    home = machine.settings.home
+    (home / LOG).write_text("shiftbook: v0.9.0 does not count: it is not signed\n")
+    (home / NOTE).write_text(json.dumps({"mission": "m", "attempt": 1, "release": TWO.tag}))
+    agent = UpdateAgent(node="desk", version=ONE.tag, dirs=machine.dirs, home=home, waits_for=lambda _: "")
+    mission = document.read("missions/m.md", render_step("desk", TWO.tag, "", "1 of 1").encode())
+    assert isinstance(mission, Mission)
+    job = AgentJob(mission=mission, attempt=1, project=None, context="", folder=home, say=print)
+    with machine.dirs.alone():  # another update goes on: the trial may be its own
+        assert "runs again" in agent.run(job, threading.Event()).error
+        assert machine.dirs.trial is not None
+    (home / NOTE).write_text(json.dumps({"mission": "m", "attempt": 1, "release": TWO.tag}))
+    found = agent.run(job, threading.Event())
+    assert found.error == "v1.2.0 did not stay on desk: v1.1.0 runs again (v1.2.0 did no round in 300 s)"
+    assert machine.dirs.trial is None
+    assert not (home / NOTE).exists()
+    machine.dirs.begin_trial(Trial(old=ONE.tag, new=THREE.tag, home=str(home), copy=""))
+    assert machine.dirs.reason == ""  # it is about the one before
 
 
 def test_a_second_one_who_is_late_changes_nothing(machine: Machine) -> None:

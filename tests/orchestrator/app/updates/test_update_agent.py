@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from missions import document
 from missions.mission import Mission
-from orchestrator.app.updates.update_agent import LOG, NOTE, UpdateAgent, build_update_agent
+from orchestrator.app.updates.update_agent import LOG, LOOK_SECONDS, NOTE, UpdateAgent, build_update_agent
 from orchestrator.app.updates.version_dirs import Trial, VersionDirs
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.update_roll import render_step
 from sync import files
+from sync.errors import RemoteUnreachable
 from tests.waiting import once, until
 
 SWITCHES = 'ln -sfn versions/$2 "${0%/versions/*}/current"; sleep 0.1'
@@ -32,13 +33,25 @@ class Place:
     waits: list[str] = field(default_factory=list)
     """What keeps it from beginning, look by look."""
     told: list[str] = field(default_factory=list)
+    away: bool = False
+    """Whether the ledger's server is."""
+    looks: int = 0
 
     def agent(self, version: str = "v1.1.0", patience: float = 5.0) -> UpdateAgent:
         def waits_for(_mission: Mission) -> str:
+            self.looks += 1
+            if self.away:
+                raise RemoteUnreachable("git.example", "no route to it")
             return self.waits.pop(0) if self.waits else ""
 
         return UpdateAgent(
-            node="desk", version=version, dirs=self.dirs, home=self.home, waits_for=waits_for, patience=patience
+            node="desk",
+            version=version,
+            dirs=self.dirs,
+            home=self.home,
+            waits_for=waits_for,
+            patience=patience,
+            look_seconds=0.02,
         )
 
     def program(self, script: str) -> None:
@@ -144,6 +157,45 @@ def test_it_waits_for_its_turn_and_parks_when_it_does_not_come(place: Place) -> 
     found = place.run(place.agent(patience=0.3), attempt=2)
     assert found.parked == "vps, which was updated before, says that it runs v1.0.0"
     assert len(place.called) == 1
+
+
+def test_a_ledger_that_is_away_for_a_moment_ends_no_roll(place: Place) -> None:
+    """It is waited for; if it does not come back the mission parks, which a person can resume, and is not dead."""
+    place.away = True
+    with once(lambda: place.looks > 2, lambda: setattr(place, "away", False)):
+        assert place.run().released
+    place.away = True
+    found = place.run(place.agent(patience=0.1), attempt=2)
+    assert (found.parked, found.error) == ("the ledger is away: cannot reach git.example: no route to it", "")
+
+
+def test_a_look_at_the_ledger_is_no_storm_of_fetches(place: Place) -> None:
+    """Each is one: seconds apart, and a stop ends the wait between two at once."""
+    stop = threading.Event()
+    place.waits = ["vps is under way"] * 1000
+    patient = replace(place.agent(patience=60), look_seconds=30)
+    with once(lambda: place.looks, stop.set):
+        assert place.run(patient, stop=stop).cancelled
+    assert place.looks <= 2
+    assert LOOK_SECONDS >= 2
+
+
+def test_an_updater_that_switches_in_its_last_moment_has_switched(place: Place) -> None:
+    """It was told to end, and was faster: the node goes over, so nobody may say that nothing was changed."""
+    late = 'ln -sfn versions/v1.2.0 "${0%/versions/*}/current"; exit 0'
+    place.program(f"trap '{late}' TERM; touch {place.home}/ready; while :; do sleep 0.05; done")
+    stop = threading.Event()
+    with once(lambda: (place.home / "ready").exists(), stop.set):
+        found = place.run(stop=stop)
+    assert (found.released, found.cancelled, found.error) == (True, False, "")
+    assert (place.home / NOTE).exists()
+
+
+def test_what_is_said_of_other_releases_is_not_why_this_one_failed(place: Place) -> None:
+    """Every update names the tags that do not count, before it does anything."""
+    line = "shiftbook: v0.9.0 does not count: it is not signed"
+    place.program(f"echo '{line}' >&2; exit 3")
+    assert place.run().error == "the update ended with 3"
 
 
 @pytest.mark.parametrize("to", ["[LOCAL_WORKER]", "[gpu]", "[vps]"])
