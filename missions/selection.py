@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from missions.divisions import DEFAULT_DIVISIONS, Division, address_of
-from missions.mission import CODING_TASK, OPEN, TASKS, Mission, Status
+from missions.mission import CODING_TASK, OPEN, TASKS, UPDATE_TASK, Mission, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,9 @@ def ineligible_reason(mission: Mission, offer: NodeCapabilities) -> str | None:
 
 
 def _address_reason(word: str, mission: Mission, offer: NodeCapabilities) -> str:
-    """Why a word of `to` does not mean this node, in words; empty if it does."""
+    """Why a word of `to` does not mean this node, in words; empty if it does. An update is for a node by its name."""
+    if mission.task == UPDATE_TASK:
+        return "" if word == offer.node else f"meant for {word}"
     if word in {offer.node, offer.role} or word in offer.capabilities:
         return ""
     division = address_of(word, offer.node)

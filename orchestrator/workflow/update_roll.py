@@ -14,10 +14,11 @@ from typing import Any
 from missions.errors import BadName
 from missions.mission import FINISHED, UPDATE_TASK, Mission, Status, slug
 from orchestrator.core.errors import NotFound, Refused
+from orchestrator.core.release_tag import is_newer
 from orchestrator.core.roles import Role
 from orchestrator.ledger.node_pages import Presence, announced_nodes
 from orchestrator.ledger.publish import LedgerChange, commit_change
-from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
@@ -97,6 +98,8 @@ def _left_out_reason(node: Presence, release: str) -> str:
     """Why a node has no part in a roll; empty if it has one. One that is away would hold up all after it."""
     if f"v{node.version}" == release:
         return f"it runs {release}"
+    if is_newer(f"v{node.version}", release):
+        return f"it runs a newer one, v{node.version}: nobody is taken back by a roll"
     if UPDATE_TASK not in node.tasks:
         return "its program was not installed by `shiftbook update`: update it as it was installed"
     if node.state not in ("live", "unknown"):
@@ -111,10 +114,10 @@ def render_step(node: str, release: str, before: str, place: str) -> str:
     return f"---\n{head}{waits}timeout_seconds: {STEP_SECONDS}\n---\nGo to {release}: {place}.\n"
 
 
-def stacking_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
+def stacking_reason(ledger: LedgerSnapshot, mission: Mission, trust: Trust | None = None) -> str:
     """Why a node must not begin its part of a roll now, in words; empty if it may."""
-    for name, filed in ledger.open.items():
-        if name != mission.name and filed.mission.task == UPDATE_TASK and _is_begun(ledger, filed.mission):
+    for name, filed in _orders(ledger, trust).items():
+        if name != mission.name and _is_begun(ledger, filed.mission):
             return f"{name} is under way, and updates never stack"
     pages = announced_nodes(ledger)
     for earlier in earlier_steps(ledger, mission):
@@ -123,6 +126,18 @@ def stacking_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
         if f"v{version}" != mission.release:
             return f"{node}, which was updated before, says that it runs v{version}: the roll goes no further"
     return ""
+
+
+def _orders(ledger: LedgerSnapshot, trust: Trust | None) -> dict[str, MissionFile]:
+    """The open updates that count: those that an admin signed, and what a node holds whose text was changed since.
+
+    Anybody who may push can write a file that says that it is one, begun or stopped.
+    """
+    every = {name: filed for name, filed in ledger.open.items() if filed.mission.task == UPDATE_TASK}
+    judge = trust or Trust(ledger.store)
+    return {
+        name: filed for name, filed in every.items() if name in ledger.claims or judge.authorize(ledger, filed).trusted
+    }
 
 
 def _is_begun(ledger: LedgerSnapshot, mission: Mission) -> bool:
@@ -143,9 +158,9 @@ def earlier_steps(ledger: LedgerSnapshot, mission: Mission) -> list[Mission]:
     return found
 
 
-def current_rolls(ledger: LedgerSnapshot) -> list[UpdateRoll]:
-    """The rolls that are not over, whoever filed them; more than one only where two admins filed at once."""
-    every = {n: f.mission for n, f in ledger.open.items() if f.mission.task == UPDATE_TASK and f.mission.to}
+def current_rolls(ledger: LedgerSnapshot, trust: Trust | None = None) -> list[UpdateRoll]:
+    """The rolls that are not over; more than one only where two admins filed at once. `trust` remembers verdicts."""
+    every = {name: filed.mission for name, filed in _orders(ledger, trust).items() if filed.mission.to}
     waiting = {n: mission for n, mission in every.items() if mission.status not in FINISHED}  # until they are archived
     last = waiting.keys() - {name for mission in waiting.values() for name in mission.depends_on}
     rolls = []
@@ -186,18 +201,18 @@ class UpdateRolls:
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             Membership(bus=self.bus, reader=self.reader, trust=self.trust).require_member(ledger, "admin")
-            other = next(iter(current_rolls(ledger)), None)
+            other = next(iter(current_rolls(ledger, self.trust)), None)
             if other is not None:
                 raise Refused(f"{other.says}: one roll at a time; `shiftbook update --fleet --call-off` ends it")
             return LedgerChange(files=_roll_files(ledger, plan), message=f"Update the fleet to {plan.release}")
 
         commit_change(self.bus, self.reader, draft)
-        return next(roll for roll in current_rolls(self.ledger()) if roll.release == plan.release)
+        return next(roll for roll in current_rolls(self.ledger(), self.trust) if roll.release == plan.release)
 
     def open_steps(self) -> list[str]:
         """The missions of all rolls that are not over."""
         ledger = self.ledger()
-        every = (step.mission for roll in current_rolls(ledger) for step in roll.steps)
+        every = (step.mission for roll in current_rolls(ledger, self.trust) for step in roll.steps)
         return [name for name in every if name in ledger.open and ledger.open[name].mission.status not in FINISHED]
 
 

@@ -13,25 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.core.errors import NotFound, Refused
+from orchestrator.core.release_tag import TAG, version_key
 from sync.git import Git
 from sync.remote import Oid
 from sync.signatures import Verifier
 
-TAG = re.compile(r"v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})", re.ASCII)
-"""Plain versions only; what is a release candidate says so in its name and is never taken by itself."""
 SIGNATURE = b"-----BEGIN SSH SIGNATURE-----"
 FETCH_SECONDS = 600.0
 MAX_TAG_BYTES = 64 * 1024
 MAX_FILES, MAX_BYTES = 20_000, 256 * 1024 * 1024
 """What the source of one release may hold."""
-
-
-def version_key(tag: str) -> tuple[int, int, int]:
-    """How versions are ordered. Raises Refused for what is no version."""
-    found = TAG.fullmatch(tag)
-    if found is None:
-        raise Refused(f"{tag!r} is no release: write one such as v1.2.3")
-    return int(found[1]), int(found[2]), int(found[3])
 
 
 @dataclass(frozen=True, kw_only=True)

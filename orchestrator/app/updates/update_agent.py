@@ -25,6 +25,7 @@ from orchestrator.app.updates.version_dirs import VersionDirs, running_version
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop
+from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.update_roll import stacking_reason
 from sync import files
 from sync.errors import SyncError
@@ -190,10 +191,10 @@ def build_update_agent(settings: Settings, link: GitRemote) -> UpdateAgent | Non
     own = running_version()
     if own is None:
         return None
-    reader = wiring.reader(settings, link)  # its thread's own
+    reader, trust = wiring.reader(settings, link), Trust(link.store)  # its thread's own
 
     def waits_for(mission: Mission) -> str:
-        return stacking_reason(reader.read(link.fetch()), mission)
+        return stacking_reason(reader.read(link.fetch()), mission, trust)
 
     dirs, version = own
     return UpdateAgent(node=settings.node, version=version, dirs=dirs, home=settings.home, waits_for=waits_for)

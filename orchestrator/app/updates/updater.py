@@ -17,10 +17,11 @@ from pathlib import Path
 from orchestrator.app import wiring
 from orchestrator.app.updates import plug_ins
 from orchestrator.app.updates.going_back import go_back, node_follows, node_runs
-from orchestrator.app.updates.releases import Release, ReleaseSource, version_key
+from orchestrator.app.updates.releases import Release, ReleaseSource
 from orchestrator.app.updates.version_dirs import STARTS, Trial, VersionDirs, running_version
 from orchestrator.app.updates.version_process import run_version
 from orchestrator.core.errors import OrchestratorError, Refused
+from orchestrator.core.release_tag import version_key
 from orchestrator.core.settings import Settings
 
 CHECK_SECONDS = 300.0

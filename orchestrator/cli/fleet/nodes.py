@@ -72,7 +72,7 @@ def _print_rolls(found: Fleet) -> None:
     """Where an update of the fleet stands, if one goes on."""
     from orchestrator.workflow.update_roll import current_rolls
 
-    for roll in current_rolls(found.last_seen()):
+    for roll in current_rolls(found.last_seen(), found.trust):
         terminal.print_status(roll.says, "dead" if roll.stopped else "running")
 
 

@@ -12,7 +12,7 @@ from orchestrator.core.errors import NotFound, WrongSetting
 def file_roll(release: str, nodes: tuple[str, ...], *, as_json: bool) -> None:
     """Files a mission for each node. Raises WrongSetting, NotFound, and Refused for who is no admin."""
     from orchestrator.app import wiring
-    from orchestrator.app.updates.releases import TAG
+    from orchestrator.core.release_tag import TAG
     from orchestrator.workflow.update_roll import plan_roll
 
     if not TAG.fullmatch(release):

@@ -72,6 +72,7 @@ def test_workers_go_first_and_headquarters_last(town: Town) -> None:
     ("words", "why"),
     [
         ({"version": "1.2.0"}, "it runs v1.2.0"),
+        ({"version": "1.10.0"}, "it runs a newer one, v1.10.0"),
         ({"tasks": TASKS}, "not installed by `shiftbook update`"),
         ({"state": "offline"}, "say --node vps when it is back"),
         ({"state": "stopped"}, "it is stopped"),
@@ -207,6 +208,39 @@ def test_a_node_that_was_installed_otherwise_does_not_take_it() -> None:
     able = NodeCapabilities(node="desk", role="", agents=agents, tasks=frozenset({UPDATE_TASK}))
     assert ineligible_reason(mission, able) is None
     assert ineligible_reason(mission, NodeCapabilities(**{**able.__dict__, "node": "vps"})) == "meant for desk"
+
+
+@pytest.mark.parametrize("word", ["gpu", Role.LOCAL_WORKER.value, "vps"])
+def test_an_update_is_for_a_node_by_its_name_and_by_nothing_that_it_can(word: str) -> None:
+    """A capability that is called like a node would have another one take its update, and fail it."""
+    text = render_step("desk", "v1.2.0", "", "").replace("[desk]", f"[{word}]")
+    mission = document.read("missions/m.md", text.encode())
+    assert isinstance(mission, Mission)
+    able = NodeCapabilities(
+        node="desk",
+        role=Role.LOCAL_WORKER.value,
+        capabilities=frozenset({"gpu", "vps"}),
+        agents=frozenset({"update"}),
+        tasks=frozenset({UPDATE_TASK}),
+    )
+    assert ineligible_reason(mission, able) == f"meant for {word}"
+
+
+def test_what_no_admin_signed_is_no_roll(town: Town, keys: Keys) -> None:
+    """An author's file, a stranger's that says that it has begun or stopped: they hold up nobody, and are not shown."""
+    text = render_step("vps", "v9.0.0", "", "1 of 1")
+    town.peer("bert", key=keys["bert"]).push({"missions/a.md": text})
+    town.peer("x").push({"missions/b.md": text.replace("priority: 9", "priority: 9\nstatus: queued\nepoch: 3")})
+    town.peer("x").push({"missions/c.md": text.replace("priority: 9", "priority: 9\nstatus: dead")})
+    filed(town, keys, "desk")
+    ledger = town.peer("x").ledger()
+    assert [roll.says for roll in current_rolls(ledger)] == ["update to v1.2.0: desk waiting"]
+    assert rolls(town, keys, "anna").open_steps() == ["update-v1-2-0-desk"]
+    assert stacking_reason(ledger, ledger.open["update-v1-2-0-desk"].mission) == ""
+    held = town.peer("vps", key=keys["vps"])
+    held.hold("a")
+    now = held.ledger()
+    assert stacking_reason(now, now.open["update-v1-2-0-desk"].mission) == "a is under way, and updates never stack"
 
 
 def test_what_was_called_off_keeps_nobody_from_the_next(town: Town, keys: Keys) -> None:

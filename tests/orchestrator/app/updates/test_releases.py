@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app.updates import releases
-from orchestrator.app.updates.releases import ReleaseSource, version_key
+from orchestrator.app.updates.releases import ReleaseSource
 from orchestrator.core.errors import NotFound, Refused
+from orchestrator.core.release_tag import version_key
 from sync.git import Git
 from sync.signatures import Key, make_key
 
