@@ -17,11 +17,10 @@ ZERO_WIDTH_SPACE = "\u200b"
 """Zero wide: a reader sees nothing of it, a program that looks for a mention or an address does."""
 _LINK_STARTS = re.compile(
     r"(?i)(?<=\w)(://)|(?<=\bwww)(\.)|(?<=[\])])([(\[])"
-    r"|(?<=\w)([.\u3002\uff0e\uff61])(?=[a-z]{2,24}(?:[/?#]|:\d)|xn--)"  # a host with a path is a link by itself
-    r"|(?<=\w)([.\u3002\uff0e\uff61])(?=(?:com|net|org|info|biz|io|ai|app|dev|xyz|top|link|click|online|site|shop)\b)"
+    r"|(?<=\w)([.\u3002\uff0e\uff61])(?=[^\W\d_]{2}|xn--)"  # any word may be a country or a new domain by now
     r"|(?<=\bmailto)(:)|(?<=\btel)(:)|(?<=\bjavascript)(:)|(?<=\bdata)(:)(?=\w)"
 )
-_MENTION_STARTS = re.compile(r"@(?=\w)|(?<=[\s(])#(?=\w)")
+_MENTION_STARTS = re.compile(r"@(?=\w)|(?:^|(?<=[\s(]))#(?=\w)")
 
 
 def plain_text(text: str, roof: int = MAX_TITLE_CHARS) -> str:

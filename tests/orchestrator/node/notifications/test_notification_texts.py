@@ -32,6 +32,12 @@ from orchestrator.node.notifications.safe_text import ZERO_WIDTH_SPACE, plain_te
         ("see evil.com.", "evil.com"),
         ("see evil\u3002com/x", "evil\u3002com"),
         ("see evil\uff0ecom", "evil\uff0ecom"),
+        ("see evil.ru", "evil.ru"),
+        ("Login.kim is slow", "Login.kim"),
+        ("read README.md first", "README.md"),
+        ("see банк.рф", "банк.рф"),
+        ("#tag at the beginning", "#tag"),
+        ("a (#tag)", "#tag"),
         ("see bank.xn--e1afmkfd/x", "bank.xn--"),
         ("write to mailto:eve@evil.example", "mailto:e"),
         ("[x]: http://evil.example", "http://"),
@@ -66,7 +72,9 @@ def test_plain_words_stay_as_they_are() -> None:
         plain_text("Fix the log-in (it fails at 3 & 4): ünïcode 日本")
         == "Fix the log-in (it fails at 3 & 4): ünïcode 日本"
     )
-    assert plain_text("main.py, notes.md: v1.2.3, i.e. 3.5") == "main.py, notes.md: v1.2.3, i.e. 3.5"
+    assert plain_text("at 3.5 v1.2.3, i.e. now") == "at 3.5 v1.2.3, i.e. now"
+    files = plain_text("main.py, notes.md")  # in which an app sees addresses in Paraguay and Moldova
+    assert files.replace(ZERO_WIDTH_SPACE, "") == "main.py, notes.md"
     assert plain_text("x" * 500) == "x" * 119 + "…"
     assert quoted_text("say “hi”") == '“say "hi"”'
 
