@@ -76,8 +76,8 @@ class PollingTurn:
         if self._order[0] != ledger.tip:
             self._order = (ledger.tip, polling_order(ledger, self.me, self.role))
         order, now = self._order[1], self.clock()
-        if self._was_away():
-            self._first_since = None
+        if self._was_away():  # said before it is noted that this node sees again
+            self._allowed, self._first_since = False, None
         self._gaps, self._observed, self._sight = self.gaps(), now, SIGHT_SHARE * ledger.charter.bus.lease
         if self.me not in order or any(self._lives(ledger, node) for node in order[: order.index(self.me)]):
             self._allowed, self._first_since = False, None

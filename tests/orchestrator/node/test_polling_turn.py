@@ -141,6 +141,28 @@ def test_a_spare_that_is_cut_off_when_headquarters_comes_back_stops_by_itself() 
     assert not machines["spare"].polls
 
 
+def test_who_was_away_does_not_poll_while_it_looks_who_came_back() -> None:
+    """Another thread may ask in the middle of that very look."""
+    _, ticks, machines = fleet("hq", "spare")
+    machines["hq"].up = False
+    assert pass_time(machines, ticks, 120) == {"spare"}
+    spare, asked = machines["spare"], list[bool]()
+
+    class Asked(Liveness):
+        def silent_for(self, node: str) -> float:
+            asked.append(spare.turn.may_poll)
+            return super().silent_for(node)
+
+    spare.cut = True
+    machines["hq"].start()
+    pass_time(machines, ticks, LEASE)
+    spare.cut = False
+    spare.liveness = spare.turn.liveness = Asked()
+    spare.step()
+    assert asked
+    assert not any(asked)
+
+
 def test_a_node_that_cannot_see_the_ledger_does_not_poll_though_it_beats() -> None:
     """Its pushes go through, its fetches do not: it would not see who came back."""
     _, ticks, machines = fleet("spare")
