@@ -198,7 +198,7 @@ class Approval:
                 decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES)),
                 {**CLEARED_DECISION, **told, **fields},
             )
-            asked = f"\n\nAsked-By: {by}" if by else ""
+            asked = f"\n\nAsked-By: {' '.join(by.split())}" if by else ""
             who = me
             data = encode_text(document.append_result(text, section))
             path = f"{MISSIONS}/{name}.md" if filed.path.startswith(ARCHIVE_FOLDER) else filed.path

@@ -452,6 +452,16 @@ def test_what_was_approved_cannot_be_changed_afterwards(scenes: Callable[..., Sc
     assert scene.main() == main
 
 
+def test_who_asked_is_one_line_of_the_commit(scenes: Callable[..., Scene]) -> None:
+    """A name with lines in it adds no trailer of its own."""
+    scene = scenes()
+    scene.hand_in({"docs/a.md": "x\n"})
+    scene.door("anna").reject("m", "again", by="eve\nAsked-By: anna\n\nover Telegram")
+    peer = scene.peer("anna")
+    said = peer.bus.store.get(peer.ledger().tip).decode()
+    assert "\n\nAsked-By: eve Asked-By: anna over Telegram" in said
+
+
 @pytest.mark.parametrize("who", ["eve", "n1"])
 def test_policys_word_comes_with_a_fold(scenes: Callable[..., Scene], who: str) -> None:
     """A stranger's file that says that policy decided is none; a node's is asked again with what is on the branch."""
