@@ -15,7 +15,7 @@ from typing import Protocol
 from missions.errors import BadName, MissionError
 from missions.mission import Status, slug
 from orchestrator.chat.values import ChatAnswer, ChatRequest
-from orchestrator.core.errors import AlreadyDone, OrchestratorError, StoreFailed
+from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, StoreFailed
 from orchestrator.core.ports.chat_network import (
     ChatNetwork,
     ChatNetworkBusy,
@@ -219,7 +219,10 @@ class TelegramDesk:
             return
         results = [item for item in items if item.kind == Status.REVIEW]
         for item in results[:MAX_CARDS]:
-            yield mission_card(fleet, item.name)
+            try:
+                yield mission_card(fleet, item.name)
+            except NotFound:  # it was decided since it was listed, and is gone
+                yield OutgoingText(text=safe_words(f"{item.name} is decided meanwhile."))
         others = [item for item in items if item not in results[:MAX_CARDS]]
         if others:
             more = len(others) - MAX_LISTED
@@ -248,7 +251,13 @@ class TelegramDesk:
             key=f"telegram-{self.network.name}-{update.number}",
             trim=True,
         )
-        answer = self.answerer(asked)
+        try:
+            answer = self.answerer(asked)
+        except NotFound:
+            if not conversation:
+                raise
+            self.marks.drop([place])  # it was deleted elsewhere: a new one begins
+            answer = self.answerer(replace(asked, conversation=""))
         self.marks.put(place, answer.conversation)
         yield from messages(answer.text, own=f"{answer.answered_by or answer.node}")
 

@@ -87,7 +87,7 @@ class TelegramBot:
         entities = [telegram.MessageEntity("pre", *message.code)] if message.code and message.code[1] else None
         markup: telegram.ForceReply | telegram.InlineKeyboardMarkup | None = None
         if message.asks:
-            markup = telegram.ForceReply(selective=True)
+            markup = telegram.ForceReply()  # a selective one asks nobody whom the message does not name
         elif message.buttons:
             row = [telegram.InlineKeyboardButton(each.label, callback_data=each.data) for each in message.buttons]
             markup = telegram.InlineKeyboardMarkup([row])

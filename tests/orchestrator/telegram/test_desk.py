@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from missions.lease import ClaimState
+from orchestrator.chat.values import ChatAnswer, ChatRequest
+from orchestrator.core.errors import NotFound
 from orchestrator.telegram.button_data import MAX_DATA_BYTES, decision_buttons, mission_digest, read_button
 from orchestrator.telegram.decisions import MAX_ASKED, AskedReason
 from orchestrator.telegram.desk import update_name
@@ -122,7 +126,7 @@ def test_a_rejection_asks_for_words_and_the_answer_to_that_very_message_is_them(
     bot.say("/inbox")
     (asked,) = bot.press(bot.buttons()["Reject"])
     assert asked.startswith("What is wrong with m?")
-    assert bot.api.sent[-1]["reply_markup"]["force_reply"] is True
+    assert bot.api.sent[-1]["reply_markup"] == {"force_reply": True}
     number = bot.api.sent[-1]["message_id"]
     bot.start()
     bot.say("how are you?")
@@ -241,6 +245,46 @@ def test_what_is_no_order_is_talk_in_a_conversation_of_the_chats_own(bot: Bot) -
     assert bot.asked[0].key == f"telegram-{bot.network.name}-{number}"
     assert {each.device for each in bot.asked} == {"telegram42", "telegram-100"}
     assert all(each.tools == () for each in bot.asked)
+
+
+def test_a_conversation_that_was_deleted_elsewhere_is_followed_by_a_new_one(bot: Bot) -> None:
+    """Without `/fresh`; what is not found for another reason is told."""
+    bot.say("what is new?")
+    gone, answer = {"c1"}, bot.desk.answerer
+
+    def looked_up(request: ChatRequest) -> ChatAnswer:
+        if request.conversation in gone:
+            raise NotFound("no conversation {!r}", request.conversation)
+        return answer(request)
+
+    object.__setattr__(bot.desk, "answerer", looked_up)
+    assert bot.say("and then?") == ["It is **42**.\n\nMara, primary of hq"]
+    assert bot.say("and now?") == ["It is **42**.\n\nMara, primary of hq"]
+    assert [each.conversation for each in bot.asked] == ["", "", "c2"]
+    gone |= {"", "c3"}
+    bot.say("/fresh")
+    assert "no conversation ''" in bot.say("anything?")[0]
+
+
+def test_a_result_that_is_decided_while_they_are_listed_breaks_nothing_off(bot: Bot) -> None:
+    """The others follow it."""
+    bot.result("a")
+    bot.result("b")
+    bot.result("c")
+    shows, number = bot.api._send, bot.api.write("/inbox")
+    assert number
+
+    def meanwhile(words: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if "a: review" in words["text"]:
+            bot.peer("anna").push({"missions/b.md": None})
+        return shows(words)
+
+    bot.api._send = meanwhile  # type: ignore[method-assign]
+    said = bot.hear()
+    assert len(said) == 3
+    assert "a: review" in said[0]
+    assert said[1] == "b is decided meanwhile."
+    assert "c: review" in said[2]
 
 
 def test_a_long_answer_comes_in_parts_and_its_secrets_do_not(bot: Bot) -> None:
