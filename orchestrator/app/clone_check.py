@@ -16,6 +16,8 @@ from sync.objects import load_commit
 from sync.remote import Oid
 
 CHECKED_PATHS = ("fleet.toml", "allowed_signers", "missions")
+LEFT_OUT_TAG = b"S"
+"""git-ls-files(1): the file stands in the commit, and is left out of the folder (a sparse checkout)."""
 
 
 def check_clone(folder: Path) -> list[FileProblem]:
@@ -88,11 +90,12 @@ def _work_tree(git: Git) -> Oid:
         if index.exists():
             shutil.copyfile(index, mine)
         there = {"GIT_INDEX_FILE": str(mine)}
-        known = git.run("ls-files", "-z", "--", *CHECKED_PATHS, env=there).split(b"\0")[:-1]
-        gone = [path for path in known if not (git.folder / path.decode("utf-8", "surrogateescape")).exists()]
+        known = git.run("ls-files", "-z", "-t", "--", *CHECKED_PATHS, env=there).split(b"\0")[:-1]
+        kept = (path for tag, _, path in (entry.partition(b" ") for entry in known) if tag != LEFT_OUT_TAG)
+        gone = [path for path in kept if not (git.folder / path.decode("utf-8", "surrogateescape")).exists()]
         out = b"".join(path + b"\0" for path in gone)
         git.run("update-index", "-z", "--force-remove", "--stdin", stdin=out, env=there)
         paths = [path for path in CHECKED_PATHS if (git.folder / path).exists()]
         if paths:
-            git.run("add", "--", *paths, env=there)
+            git.run("add", "--sparse", "--", *paths, env=there)  # also what lies in a folder that is left out
         return git.run("write-tree", env=there).decode().strip()

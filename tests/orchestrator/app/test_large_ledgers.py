@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from orchestrator.app import mirror_seed, setup, sparse_files, wiring
+from orchestrator.app import clone_check, mirror_seed, setup, sparse_files, wiring
 from orchestrator.bench import history
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.snapshot import SnapshotReader
@@ -35,6 +37,35 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparse_files, "MAX_WRITTEN_FILES", 2 * FINISHED - 1)
 
 
+OLD_GIT = """\
+#!/bin/sh
+before=""
+for word in "$@"; do
+  if [ "$before $word" = "sparse-checkout set" ]; then set_there=yes; fi
+  before="$word"
+done
+case "$set_there $*" in
+  "yes "*" --cone "*|"yes "*" --sparse-index "*)
+    while [ "$1" != set ]; do shift; done
+    shift
+    exec {git} sparse-checkout set --no-cone --skip-checks --end-of-options "$@" ;;
+esac
+exec {git} "$@"
+"""
+"""A stand-in for git 2.34, to whose `sparse-checkout set` what it does not know as an option is a pattern."""
+
+
+@pytest.fixture(params=["git", "git 2.34"])
+def any_git(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The git that is here, and the oldest that is worked with."""
+    if request.param != "git":
+        program = tmp_path / "old" / "git"
+        program.parent.mkdir()
+        program.write_text(OLD_GIT.format(git=shutil.which("git")))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
 def join(grown: Template, folder: Path) -> tuple[setup.LedgerSetup, Settings]:
     """Another machine that joins a copy of it."""
     grown.copy(folder)
@@ -56,7 +87,7 @@ def test_a_small_ledger_is_written_whole(grown: Template, tmp_path: Path) -> Non
     assert not any("left" in said for said in made.done)
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("few", "any_git")
 def test_of_a_large_one_what_is_over_is_left_out(grown: Template, tmp_path: Path) -> None:
     """Files and entries that git looks at for a status do not grow with what has ended; all that a person writes is
     there, and what is left out is in the clone."""
@@ -101,6 +132,58 @@ def test_a_person_works_in_such_a_clone_as_in_any(grown: Template, tmp_path: Pat
     git.run("sparse-checkout", "disable")
     assert (made.folder / "missions" / "archive" / "2026" / "11" / "30" / "mine.md").exists()
     assert files_in(made.folder) == sorted(git.text("ls-tree", "-r", "--name-only", "HEAD").splitlines())
+
+
+@pytest.mark.usefixtures("few")
+def test_what_others_begin_later_is_written_too(grown: Template, tmp_path: Path) -> None:
+    """Templates, patches, conflicts, lessons and projects of which there was none at the join come by a pull, and a
+    person writes them with a plain `git add`; folders of missions that were there are whole."""
+    grown.copy(tmp_path)
+    other = Git(tmp_path / "clone", as_person=True)
+    other.run("pull", "--quiet")
+    _write(tmp_path / "clone", "missions/drafts/deep/idea.md")
+    _push(other)
+    made = setup.join(str(tmp_path / "clone.git"), tmp_path / "other", Settings(home=tmp_path / "b", node_id="vps"))
+    assert (made.folder / "missions" / "drafts" / "deep" / "idea.md").exists()
+    git, later = Git(made.folder, as_person=True), [f"{folder}/new/x.md" for folder in sparse_files.WRITTEN]
+    _write(tmp_path / "clone", *later)
+    _push(other)
+    git.run("pull", "--quiet")
+    assert [path for path in later if not (made.folder / path).exists()] == []
+    mine = [path.replace("/new/", "/mine/") for path in later]
+    _write(made.folder, *mine)
+    git.run("add", "--", *mine)
+    assert git.text("diff", "--cached", "--name-only").splitlines() == sorted(mine)
+
+
+def _write(folder: Path, *paths: str) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(f"{path}\n")
+
+
+def _push(git: Git) -> None:
+    git.run("add", "--all")
+    git.run("commit", "--quiet", "-m", "More")
+    git.run("push", "--quiet", "--no-verify")
+
+
+@pytest.mark.usefixtures("few")
+def test_what_is_left_out_is_not_taken_for_deleted(grown: Template, tmp_path: Path) -> None:
+    """`shiftbook check` judges the tree that a commit would have: with every finished mission, and with what stands in
+    the folder and was not added yet, also in a folder that git leaves out."""
+    made, _ = join(grown, tmp_path)
+    git = Git(made.folder)
+    with clone_check._opened(made.folder) as (opened, _store):
+        assert clone_check._work_tree(opened) == git.text("rev-parse", "HEAD^{tree}")
+    _write(made.folder, "missions/templates/new.md", "missions/other/odd.md")
+    (made.folder / "missions" / "templates" / "new.md").write_text("---\npriority: 99\n---\nDo.\n")
+    (made.folder / "missions" / "README.md").unlink()
+    with clone_check._opened(made.folder) as (opened, _store):
+        tree = clone_check._work_tree(opened)
+    changed = git.text("diff-tree", "-r", "--name-status", "HEAD^{tree}", tree).splitlines()
+    assert changed == ["D\tmissions/README.md", "A\tmissions/other/odd.md", "A\tmissions/templates/new.md"]
+    assert "missions/templates/new.md" in [one.path for one in clone_check.check_clone(made.folder)]
 
 
 def test_the_node_brings_nothing_again(grown: Template, tmp_path: Path) -> None:
