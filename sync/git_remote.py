@@ -38,7 +38,8 @@ URL_RECORD = "shiftbook-url"
 """The file in this clone that says of which ledger it is."""
 
 FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
-"""Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
+"""Seconds for the first fetch, which brings the whole ledger, or of a seeded clone every ref but the branch: years of
+work over a slow line. One that was broken off begins anew."""
 
 LOST_OBJECT = re.compile(r"missing object [0-9a-f]+ for (refs/\S+)")
 """What git-for-each-ref(1) says of a ref whose object is gone."""
@@ -107,7 +108,7 @@ class GitRemote:
         before = known.get(f"{SEEN_PREFIX}heads/{self.branch}")
         if before and (found := self._brought_locally(known)) is not None:
             return found
-        timeout = self.timeout if before else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
+        timeout = self.timeout if before and self._is_noted() else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
         try:
             self._bring((), timeout)
             self.broken.found = {}
@@ -288,10 +289,14 @@ class GitRemote:
         lines = [f"update {prefix}{ref.removeprefix(SEEN_PREFIX)} {oid}\n" for ref, oid in known.items()]
         self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
 
-    def _note_url(self) -> None:
+    def _is_noted(self) -> bool:
+        """Whether a fetch from this address has ever come to its end."""
         record = self._git.folder / URL_RECORD
-        if not record.is_file() or record.read_text(encoding="utf-8").strip() != self.url:
-            files.replace(record, f"{self.url}\n", durable=False)
+        return record.is_file() and record.read_text(encoding="utf-8").strip() == self.url
+
+    def _note_url(self) -> None:
+        if not self._is_noted():
+            files.replace(self._git.folder / URL_RECORD, f"{self.url}\n", durable=False)
 
     def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, as Remote.push promises."""

@@ -13,7 +13,9 @@ from orchestrator.bench import history
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.snapshot import SnapshotReader
 from orchestrator.ledger.trust.root import TrustRoot
+from sync.errors import RemoteUnreachable
 from sync.git import Git
+from sync.git_remote import GitRemote
 from tests.templates import Template
 
 pytestmark = pytest.mark.usefixtures("closing")
@@ -202,6 +204,39 @@ def test_the_node_brings_nothing_again(grown: Template, tmp_path: Path) -> None:
         ledger = SnapshotReader(link.store, TrustRoot(link.store, lambda tip: tip)).read(refs)
         assert len(list(ledger.every_archived())) == FINISHED
         assert Git(settings.ledger_clone).counted() == before
+    finally:
+        link.close()
+
+
+SLOW_LINE = """\
+#!/bin/sh
+if [ "$1" = -G ]; then exit 1; fi
+sleep 2
+shift
+exec sh -c "$*"
+"""
+
+
+def test_a_seeded_clone_has_the_first_fetchs_time_for_the_other_refs(
+    grown: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Years of logs come over a slow line, though the branch is there; from then on a fetch ends in its usual time.
+    (A stand-in for ssh, which waits before it serves.)"""
+    grown.copy(tmp_path)
+    line, url = tmp_path / "line", f"ssh://far{tmp_path / 'clone.git'}"
+    line.write_text(SLOW_LINE)
+    line.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(line))
+    Git(tmp_path).run("clone", "--quiet", "--no-checkout", "--", str(tmp_path / "clone.git"), "seed")
+    server = Git(tmp_path / "clone.git")
+    log = server.text("rev-parse", "HEAD")
+    server.run("update-ref", "refs/shiftbook/log/vm", log)
+    assert mirror_seed.seed_mirror(tmp_path / "seed", tmp_path / "mirror.git", "main")
+    link = GitRemote(url, tmp_path / "mirror.git", timeout=1.0)
+    try:
+        assert link.fetch()["refs/shiftbook/log/vm"] == log
+        with pytest.raises(RemoteUnreachable):
+            link.fetch()
     finally:
         link.close()
 
