@@ -15,12 +15,15 @@ NESTED = "it is nested too deeply"
 _HALF_CHARACTER = re.compile("\\\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
-def read_json(text: str | bytes) -> Any:
-    """What a JSON text says, with ? for half characters. Raises ValueError, and nothing else, for what is none."""
+def read_json(text: str | bytes, *, halves: bool = False) -> Any:
+    """What a JSON text says, with ? for half characters. Raises ValueError, and nothing else, for what is none.
+
+    `halves` keeps them: in a file of our own they stand for bytes that are no UTF-8 (`surrogateescape`).
+    """
     words = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     try:
         found = json.loads(words)
-        if _HALF_CHARACTER.search(words):
+        if not halves and _HALF_CHARACTER.search(words):
             found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         raise ValueError(NESTED) from None

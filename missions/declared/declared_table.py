@@ -78,7 +78,7 @@ class DeclaredTable:
         made = type(self).__new__(type(self))
         fields = declared_fields(type(self))
         vars(made).update({name: value for name, value in vars(self).items() if name in fields or name[0] == "_"})
-        vars(made).update(update, _said=self.model_fields_set.union(update))
+        vars(made).update(update, _said=self.model_fields_set.union(name for name in update if name in fields))
         return made
 
     def model_dump(self) -> dict[str, Any]:

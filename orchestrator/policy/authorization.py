@@ -118,9 +118,8 @@ class Trust:
         """Drops verdicts on files that any commit since the last look has touched: the bytes that stand there now may
         have been taken away, and put back by somebody else. Other rules may let other children in."""
         tip = ledger.tip
-        if self._charter is not ledger.charter:
-            self._words = self._words if self._charter == ledger.charter else {}
-            self._charter = ledger.charter
+        if self._charter is not ledger.charter:  # equal ones may differ in what was said, and so in what holds
+            self._words, self._charter = {}, ledger.charter
         if tip != self._tip:
             touched = self._touched_since(self._tip, tip)
             if "past" in vars(self):  # which is made when a result is judged

@@ -200,15 +200,21 @@ def test_a_stranger_is_not_policy(scenes: Callable[..., Scene], who: str, keys: 
     assert scene.peer("n2").fold().missions == {"m": Status.REVIEW}
 
 
-def test_rules_that_let_no_children_in_count_at_once(scenes: Callable[..., Scene]) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("max = 3", "max = 0"), ("auto_word = true", "auto_word = true\nchildren = {}")],
+    ids=["the fleet's", "a project's, by what it now says"],
+)
+def test_rules_that_let_no_children_in_count_at_once(scenes: Callable[..., Scene], before: str, after: str) -> None:
     """A node that has judged a child before says the same as one that looks for the first time."""
-    scene = scenes(policy="[policy.children]\nmax = 3\n", missions=())
+    rules = "[policy.children]\nmax = 3\n[projects.shop.policy]\nauto_word = true\n"
+    scene = scenes(policy=rules, missions=())
     scene.peer("anna").push({"missions/m.md": "---\nproject: shop\n---\ndo it\n"})
     scene.hand_in(proposals={"child": "a first step\n"})
     node = scene.peer("n2")
     ledger = node.ledger()
     assert node.trust.authorize(ledger, ledger.open["child"]).trusted
-    scene.peer("anna").push({"fleet.toml": node.text("fleet.toml").replace("max = 3", "max = 0")})
+    scene.peer("anna").push({"fleet.toml": node.text("fleet.toml").replace(before, after)})
     fresh, found = scene.town.peer("n3"), []
     for peer in (node, fresh):
         ledger = peer.ledger()
