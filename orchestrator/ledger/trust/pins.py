@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class TrustPins:
         if not self.path.exists():
             return {}
         try:
-            kept = read_json(self.path.read_text(encoding="utf-8"))
+            kept = read_json(self.path.read_text(encoding="utf-8"), halves=True)
             return {ledger: _read_pin(pin) for ledger, pin in kept.items()}
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             why = f"{self.path} is damaged ({error}): restore it from a backup, or delete it to trust the ledger anew"
@@ -78,7 +78,17 @@ class TrustPins:
 def _read_pin(pin: Any) -> Oid | TrustState:
     """Of a ledger the commit at which its stand begins, then its stand. Raises ValueError, LookupError, TypeError."""
     found = _in_files(pin)
-    return found if isinstance(found, str) else read_values(TrustState, found)
+    return found if isinstance(found, str) else _stand(found)
+
+
+def _stand(found: Mapping[str, Any]) -> TrustState:
+    """The two texts are as they are, bytes that are no UTF-8 included, which no other value may have."""
+    texts = {path: file["text"] for path, file in found["files"].items()}
+    for text in texts.values():
+        text.encode("utf-8", "surrogateescape")  # raises for what no file can have been
+    others = {path: {**file, "text": ""} for path, file in found["files"].items()}
+    stand = read_values(TrustState, {**found, "files": others})
+    return replace(stand, files={path: replace(file, text=texts[path]) for path, file in stand.files.items()})
 
 
 def _in_files(pin: Any) -> Any:

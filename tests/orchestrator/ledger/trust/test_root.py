@@ -602,6 +602,28 @@ def test_a_comment_in_another_encoding_stops_nobody(town: Town, keys: Keys, sign
     assert node.ledger().charter.trust.missions == "remote"
 
 
+def test_a_comment_in_another_encoding_survives_the_process(
+    town: Town, keys: Keys, signers: str, tmp_path: Path
+) -> None:
+    """Its bytes are kept as they are: no alarm after a restart, no write of a pin that stands, and the next change on
+    top of it counts."""
+    pins = TrustPins(path=tmp_path / "pin.json", ledger="ledger")
+    anna, odd = by(town, keys, "anna"), "# J\xfcrgen\n".encode("latin-1")
+
+    def fresh() -> TrustRoot:
+        return TrustRoot(anna.bus.store, pins.anchor, pins)
+
+    fresh().in_force(town.root)
+    tip = anna.push({"allowed_signers": signers.encode() + odd})
+    first = fresh().in_force(tip)
+    written = pins.path.stat().st_ino
+    assert fresh().in_force(tip) == first
+    assert (first.alarms, pins.path.stat().st_ino) == ((), written)
+    assert first.signers.encode("utf-8", "surrogateescape").endswith(odd)
+    last = fresh().in_force(anna.push({"allowed_signers": keys.signers(anna=("admin",)).encode() + odd}))
+    assert (last.alarms, last.signers.count("author")) == ((), 0)
+
+
 def test_junk_by_the_hundred_is_one_alarm(town: Town) -> None:
     """Whoever may push can make nodes neither remember nor tell of thousands of refused changes."""
     peer = town.peer("nobody")
