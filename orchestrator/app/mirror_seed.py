@@ -56,7 +56,8 @@ def _make(objects: Path, beside: Path, ref: str, tip: str) -> None:
 
 
 def _own(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if f"{Path(folder).name}/{name}" in BORROWED]
+    own = (name for name in names if f"{Path(folder).name}/{name}" in BORROWED)
+    return [*own, *(name for name in names if name.endswith(".lock") or name.startswith("tmp_"))]  # git at work there
 
 
 def _linked(source: str, target: str) -> None:
@@ -64,3 +65,5 @@ def _linked(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+        with Path(target).open("rb") as copied:
+            os.fsync(copied.fileno())  # as git does: the refs that name it are

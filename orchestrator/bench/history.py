@@ -41,6 +41,8 @@ def import_finished(bare: Path, count: int, *, by_month: bool = False) -> None:
 def import_month(bare: Path, count: int, back: int, *, by_month: bool = False) -> None:
     """Adds the month so many months ago of such a history; they are to be added in their order, the oldest first."""
     numbers = range(count * (MONTHS - 1 - back) // MONTHS, count * (MONTHS - back) // MONTHS)
+    if not numbers:
+        return  # of fewer missions than months some have none
     when = datetime.now(UTC) - timedelta(days=30.5 * back)
     stream = b"".join(_month(numbers, when, _missions_per_commit(count), last=back == 0, by_month=by_month))
     Git(bare).run("fast-import", "--quiet", "--date-format=raw", stdin=stream, timeout=TIMEOUT_SECONDS)

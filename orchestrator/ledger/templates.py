@@ -13,7 +13,8 @@ from missions.recurring.template import Template, read_template
 from missions.template_fields import TEMPLATES_FOLDER
 from orchestrator.core import cron
 from orchestrator.ledger.archive import mission_bytes
-from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, load_tree
+from sync.errors import ObjectTooLarge
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, folder_entries
 from sync.remote import ObjectStore, Oid
 
 MAX_TEMPLATES = 200
@@ -46,11 +47,14 @@ class TemplateReader:
         if folder is None or folder.mode != FOLDER:
             return Templates()
         if folder.oid != self._read[0]:
-            self._read = (folder.oid, self._read_folder(folder.oid))
+            self._read = (folder.oid, self._read_folder(folder))
         return self._read[1]
 
-    def _read_folder(self, folder: Oid) -> Templates:
-        entries = sorted((n, e) for n, e in load_tree(self.store, folder).items() if n.endswith(".md"))
+    def _read_folder(self, folder: TreeEntry) -> Templates:
+        try:
+            entries = sorted((n, e) for n, e in folder_entries(self.store, folder).items() if n.endswith(".md"))
+        except ObjectTooLarge as error:
+            return Templates(quarantined=(Quarantined(name="templates", path=TEMPLATES_FOLDER, reason=str(error)),))
         entries = [(name, entry) for name, entry in entries if name.lower() != "readme.md"]
         found = [self._file(f"{TEMPLATES_FOLDER}/{name}", entry) for name, entry in entries[:MAX_TEMPLATES]]
         more = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -267,6 +268,43 @@ def test_what_has_not_all_objects_itself_is_no_seed(grown: Template, tmp_path: P
     assert not mirror_seed.seed_mirror(made.folder, settings.ledger_clone, "main")
     assert list(tmp_path.glob("*.shiftbook-seed")) == []
     assert mirror_seed.seed_mirror(made.folder, mirror, "main")
+
+
+def test_on_another_disk_objects_are_copied_and_safe(
+    grown: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is on the disk before a ref names it. What git is about to write beside them is nobody else's."""
+    grown.copy(tmp_path)
+    Git(tmp_path).run("clone", "--quiet", "--no-checkout", "--no-local", "--", "clone.git", "seed")
+    objects = tmp_path / "seed" / ".git" / "objects"
+    names = sorted(str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file())
+    for name in ("pack/tmp_pack_abc", "tmp_obj_abc", "info/commit-graphs.lock", "pack/multi-pack-index.lock"):
+        (objects / name).write_bytes(b"half")
+    flushed, fsync = set[int](), os.fsync
+
+    def noted(file: int) -> None:
+        flushed.add(os.fstat(file).st_ino)
+        fsync(file)
+
+    def refused(_source: str, _target: str) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "link", refused)
+    assert mirror_seed.seed_mirror(tmp_path / "seed", tmp_path / "mirror.git", "main")
+    copied = tmp_path / "mirror.git" / "objects"
+    assert {(copied / name).stat().st_ino for name in names} <= flushed
+    assert [path.name for path in copied.rglob("*") if path.name.startswith("tmp_") or path.suffix == ".lock"] == []
+
+
+def test_a_history_of_fewer_missions_than_months_keeps_what_was_before(tmp_path: Path) -> None:
+    """Months in which nothing ended have no commit."""
+    made = setup.init(tmp_path / "clone", Settings(home=tmp_path / "a", node_id="vm"))
+    git = Git(Path(made.remote))
+    before = git.text("rev-parse", "main")
+    history.import_finished(Path(made.remote), 3)
+    assert git.text("merge-base", before, "main") == before
+    assert len(git.text("ls-tree", "-r", "--name-only", "main", "memos").splitlines()) == 3
 
 
 def test_a_machine_that_works_for_another_ledger_keeps_what_it_has(grown: Template, tmp_path: Path) -> None:
