@@ -14,6 +14,7 @@ from missions.declared.declared_table import DeclaredTable
 from missions.declared.plain_values import WrongValues, declared_fields, hints, read_values
 from missions.mission import MissionFields
 from orchestrator.core.errors import BrokenLedger
+from orchestrator.ledger.config import notification
 from orchestrator.ledger.config.fleet_toml import FleetConfig, read
 from orchestrator.ledger.config.notification import NotificationKind
 
@@ -76,3 +77,10 @@ def test_a_kind_that_is_no_word_is_told_with_its_line(line: str) -> None:
     """As a word is that names none."""
     with pytest.raises(BrokenLedger, match=f"line 2: notify.{line.split()[0]}: there are {NotificationKind.REVIEW}"):
         read(f"[notify]\n{line}\n".encode())
+
+
+@pytest.mark.parametrize("kind", [["review"], {"a": 1}, None, 3, "of tomorrow"])
+def test_a_notification_of_a_kind_that_is_no_known_word_is_told_all_the_same(kind: object) -> None:
+    """Whatever another version wrote down."""
+    found = notification.read("k", {"kind": kind, "title": "t"})
+    assert (found.kind, found.title) == (NotificationKind.LOG_REVIEW, "t")
