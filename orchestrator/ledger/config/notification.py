@@ -59,8 +59,8 @@ class Notification:
 def read(key: str, body: Mapping[str, Any]) -> Notification:
     """What `json` made. A word that this version does not know is told all the same."""
     said = body.get("kind")
-    known = isinstance(said, str) and said in set(NotificationKind)
-    kind = NotificationKind(said) if known else NotificationKind.LOG_REVIEW
+    word = said if isinstance(said, str) else ""
+    kind = NotificationKind(word) if word in set(NotificationKind) else NotificationKind.LOG_REVIEW
     words = {name: str(body.get(name, "")) for name in ("title", "body", "path")}
     return Notification(key=key, kind=kind, **words)
 
