@@ -69,8 +69,9 @@ class SecretRotation:
         """Takes up what has changed; returns its variables. Never raises: what was in force stays so."""
         try:
             found = self.load()
-        except OrchestratorError as error:
-            self.tell("secrets", f"they were not read again: {error}; those before stay in force", once=True)
+        except Exception as error:  # whatever it is: this thread must not end with it
+            why = str(error) if isinstance(error, OrchestratorError) else type(error).__name__
+            self.tell("secrets", f"they were not read again: {why}; those before stay in force", once=True)
             return frozenset()
         if found.lacking:
             self.tell("secrets", f"{found.lacking}; those before stay in force", once=True)

@@ -104,11 +104,17 @@ def _working_file() -> dict[str, Any]:
 
 
 def _file_variables(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
+    """Raises WrongSetting where there is one that cannot be read."""
+    try:
+        if not path.is_file():
+            return {}
+        from dotenv import dotenv_values
 
-    return _set_variables(dotenv_values(path, encoding="utf-8"))
+        return _set_variables(dotenv_values(path, encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise WrongSetting(str(path), f"its byte {error.start + 1} is no UTF-8: save it as UTF-8") from None
+    except OSError as error:
+        raise WrongSetting(str(path), f"it cannot be read: {error.strerror or error}") from error
 
 
 def _set_variables(found: Mapping[str, str | None]) -> dict[str, Any]:

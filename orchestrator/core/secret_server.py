@@ -8,12 +8,14 @@ identities of AWS alone (17 MB as wheels), and waits about 15 s before it says t
 from __future__ import annotations
 
 import ipaddress
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from missions.plain_data import read_json
+from orchestrator.core.background import run_in_background
 from orchestrator.core.errors import SecretsUnavailable, WrongSetting
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ LOGIN = "/api/v1/auth/universal-auth/login"
 SECRETS, FORMER_SECRETS = "/api/v4/secrets", "/api/v3/secrets/raw"
 """The second is what servers had before 2025; the same answer, with another name for the project."""
 TIMEOUT_SECONDS, CONNECT_SECONDS = 10.0, 5.0
+"""Of each read and of a connection; a server that sends a byte now and then keeps within them for ever."""
+DEADLINE_SECONDS = 30.0
+"""Of all that is asked at a start together."""
 MAX_ANSWER_BYTES = 1024 * 1024
 VARIABLE = "SHIFTBOOK_INFISICAL_URL"
 
@@ -47,16 +52,39 @@ class SecretServer:
         ):
             if not value:
                 raise WrongSetting(variable, f"{VARIABLE} is set, and this is not")
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except ValueError as error:
+            raise WrongSetting(VARIABLE, "this is no address: write https://HOST") from error
         if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname or "")):
             raise WrongSetting(VARIABLE, "write https://…: secrets travel by it")
 
 
-def read_secrets(server: SecretServer, *, transport: httpx.BaseTransport | None = None) -> dict[str, str]:
+def read_secrets(
+    server: SecretServer, *, transport: httpx.BaseTransport | None = None, deadline: float = DEADLINE_SECONDS
+) -> dict[str, str]:
     """Every secret of the folder, its imports too, by name; the folder's own go before imported ones.
 
-    Raises SecretsUnavailable: `passing` where asking again may help. `transport` is for tests.
+    Raises SecretsUnavailable: `passing` where asking again may help, as after `deadline` seconds. `transport` is for
+    tests.
     """
+    found, failed = list[dict[str, str]](), list[Exception]()
+
+    def ask() -> None:
+        try:
+            found.append(_ask(server, transport))
+        except Exception as error:  # raised again below, where somebody waits for it
+            failed.append(error)
+
+    run_in_background("secret-server", ask, threading.Event(), wait_seconds=deadline)()
+    for error in failed:
+        raise error
+    for secrets in found:
+        return secrets
+    raise SecretsUnavailable(server.url, f"it has not said all within {deadline:g} s", passing=True)
+
+
+def _ask(server: SecretServer, transport: httpx.BaseTransport | None) -> dict[str, str]:
     import httpx
 
     timeout = httpx.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS)

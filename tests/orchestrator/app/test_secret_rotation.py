@@ -16,6 +16,7 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import SecretsUnavailable, WrongSetting
 from orchestrator.core.secret_text import SecretText
 from orchestrator.core.settings import SETTING_NAMES, Settings, is_secret, secret_variables
+from sync import files
 from sync.git_remote import GitRemote
 from tests.waiting import until
 
@@ -103,6 +104,35 @@ def test_a_written_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     finally:
         stop()
     assert not [each for each in threading.enumerate() if each.name == "secrets" and each.is_alive()]
+
+
+def test_a_file_that_cannot_be_read_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another encoding, or no rights: it is told, and what is written well after that counts."""
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(secret_rotation, "SETTLE_SECONDS", 0.05)
+    node = Running(load_settings(), load_settings)
+    stop = node.rotation.start()
+    try:
+        files.replace(tmp_path / ".env", b"SHIFTBOOK_HQ_TOKEN=sbk_\xe4\n")
+        until(lambda: len(node.told) == 1)
+        assert "no UTF-8" in node.told[0]
+        assert "sbk_" not in node.told[0]
+        files.replace(tmp_path / ".env", b"SHIFTBOOK_HQ_TOKEN=sbk_new\n")
+        until(lambda: len(node.taken) == 1)
+    finally:
+        stop()
+
+
+def test_whatever_goes_wrong_is_told_by_its_kind_alone() -> None:
+    """Its words may hold what was read."""
+
+    def fail() -> Settings:
+        raise RecursionError("sbk_hush")
+
+    node = Running(secret(hq_token="old"), fail)
+    assert node.rotation.look() == frozenset()
+    assert node.told == ["they were not read again: RecursionError; those before stay in force"]
 
 
 def test_the_ledgers_server_is_shown_the_new_token(tmp_path: Path) -> None:

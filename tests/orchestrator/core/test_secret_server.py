@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -171,6 +174,37 @@ def test_nothing_is_sent_in_the_clear(url: str) -> None:
     """https, or loopback."""
     with pytest.raises(WrongSetting, match=r"SHIFTBOOK_INFISICAL_URL: write https://"):
         server(Infisical(url=url))
+
+
+def test_what_is_no_address_is_one_line(served: Infisical, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is named, as for any other wrong value."""
+    configured(served, monkeypatch, SHIFTBOOK_INFISICAL_URL="https://[abc")
+    with pytest.raises(WrongSetting, match=r"SHIFTBOOK_INFISICAL_URL: this is no address"):
+        load_settings()
+
+
+def test_a_server_that_never_ends_has_a_deadline() -> None:
+    """A byte now and then keeps within every timeout of a read; both requests together have an end."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def drip() -> None:
+            line, _ = door.accept()
+            with line, suppress(OSError):
+                line.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+                while not over.wait(0.05):
+                    line.sendall(b"x")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        try:
+            slow = server(Infisical(url=f"http://127.0.0.1:{door.getsockname()[1]}"))
+            with pytest.raises(SecretsUnavailable, match=r"has not said all within 0.5 s") as caught:
+                read_secrets(slow, deadline=0.5)
+            assert caught.value.passing
+        finally:
+            over.set()
+            dripping.join()
 
 
 @pytest.mark.parametrize("lacking", ["PROJECT", "CLIENT_ID", "CLIENT_SECRET"])

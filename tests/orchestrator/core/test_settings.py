@@ -134,3 +134,12 @@ def test_what_code_says_outranks_all(home: Path, monkeypatch: pytest.MonkeyPatch
     """An option of a command wins over the environment and both files."""
     monkeypatch.setenv("SHIFTBOOK_LEDGER", "here")
     assert load_settings(ledger="there", slots=2).ledger == "there"
+
+
+def test_a_file_of_another_encoding_is_one_line(home: Path) -> None:
+    """It names the file and where, and not what stands there."""
+    path = home / ".env"
+    path.write_bytes(b"SHIFTBOOK_SLOTS=2\nSHIFTBOOK_GIT_TOKEN=sbk_\xe4\n")
+    with pytest.raises(WrongSetting, match=r"\.env: its byte 43 is no UTF-8") as caught:
+        load_settings()
+    assert "sbk_" not in str(caught.value)
