@@ -55,7 +55,7 @@ class Builder:
         self.run("commit", "-q", container, BASE)
         self.run("rm", container)
         words = ("--format", "docker", "--network", "host", "--build-arg", f"BASE={BASE}")
-        ignored = ("--ignorefile", str(ROOT / ".containerignore"), "-f", str(ROOT / "Containerfile"))
+        ignored = ("--ignorefile", str(ROOT / ".dockerignore"), "-f", str(ROOT / "Containerfile"))
         self.run("bud", *words, *ignored, "-t", IMAGE, str(ROOT), seconds=BUILD_SECONDS)
 
     def inside(self, script: str, *, env: Sequence[str] = ()) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+import threading
 import tomllib
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -41,13 +46,53 @@ def test_nobody_is_root() -> None:
 def test_it_tells_how_it_is_and_keeps_what_matters() -> None:
     """A health check by the route that every role serves, a volume around the home folder, the port of the docs."""
     (check,) = instructions("HEALTHCHECK")
-    assert f"http://127.0.0.1:{DEFAULT_PORT}/health" in check
+    assert "/health" in check
     assert instructions("EXPOSE") == [str(DEFAULT_PORT)]
     (volume,) = instructions("VOLUME")
     env = " ".join(instructions("ENV"))
     assert f"SHIFTBOOK_HOME={volume}/" in env
     assert f"SHIFTBOOK_HTTP=0.0.0.0:{DEFAULT_PORT}" in env
     assert instructions("STOPSIGNAL") == ["SIGTERM"]
+
+
+def health(address: str) -> int:
+    """What the health check ends with where SHIFTBOOK_HTTP is this."""
+    (check,) = instructions("HEALTHCHECK")
+    _, *words = json.loads(check.partition("CMD ")[2])
+    env = {**os.environ, "SHIFTBOOK_HTTP": address}
+    return subprocess.run([sys.executable, *words], env=env, cwd=ROOT, capture_output=True, check=False).returncode
+
+
+def test_the_health_check_asks_where_the_node_listens() -> None:
+    """On another port, on all addresses, on none; a node that does not answer is not well."""
+
+    class Well(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Not to the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Well) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        assert [health(f"{host}:{port}") for host in ("127.0.0.1", "0.0.0.0")] == [0, 0]  # told, not bound
+        server.shutdown()
+    assert health(f"127.0.0.1:{free_port()}") == 1
+    assert health("off") == 0
+
+
+def test_both_builders_read_what_is_not_to_be_copied() -> None:
+    """Docker knows no other name than this one; podman and buildah take it where there is no .containerignore."""
+    assert (ROOT / ".dockerignore").is_file()
+    assert not (ROOT / ".containerignore").exists()
+
+
+def test_the_documented_run_has_a_token_first() -> None:
+    """The image listens on all addresses, where a node without a token serves nobody."""
+    text = (ROOT / "docs/operating.md").read_text(encoding="utf-8").partition("## In a container")[2]
+    assert 0 < text.index("shiftbook token new") < text.index("podman run -d")
 
 
 def test_nothing_comes_from_elsewhere() -> None:
@@ -68,7 +113,7 @@ def test_its_extras_are_the_projects() -> None:
 
 def test_no_secret_is_copied_in() -> None:
     """No setting of a machine, no history, no environment."""
-    ignored = set((ROOT / ".containerignore").read_text(encoding="utf-8").split())
+    ignored = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
     assert {".git", ".venv", ".env", "**/.env"} <= ignored
 
 

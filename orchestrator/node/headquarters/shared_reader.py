@@ -40,8 +40,8 @@ class SharedStateReader:
             return False
         try:
             state = self._fetch(client, headers)
-            self.cache.save(state)
             said = self.apply(state)
+            self.cache.save(state)  # last: what was not applied is not fresh, and is asked for again
         except Exception as error:  # whatever it is: what is kept counts on, and says how old it is
             why = str(error) if isinstance(error, OrchestratorError | ValueError) else type(error).__name__
             self.tell("hq", f"headquarters' state was not read: {why}; what it said before counts on", once=True)

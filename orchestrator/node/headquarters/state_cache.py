@@ -55,5 +55,4 @@ class StateCache:
 
     def save(self, state: SharedState) -> None:
         """Replaces it, for this user alone. Raises OSError."""
-        files.replace(self.path, state.model_dump_json(), durable=False)
-        self.path.chmod(0o600)
+        files.replace(self.path, state.model_dump_json(), durable=False, mode=0o600)

@@ -162,9 +162,23 @@ def test_a_database_that_fails_has_it_asked_again(hearing: Hearing) -> None:
     hearing.reader.apply = fail
     assert not hearing.refresh()
     assert "the disk is full" in hearing.told[-1]
-    hearing.reader.apply = hearing.apply
+    assert hearing.cache.load() is None
+    hearing.restart()
     assert hearing.refresh()
     assert len(hearing.asked) == 2
+
+
+def test_an_older_word_stays_what_counts_until_the_new_one_is_done(hearing: Hearing) -> None:
+    """`doctor` and `fleet registered` show no device as shut out that still comes in."""
+    assert hearing.refresh()
+    hearing.now += timedelta(seconds=TTL_SECONDS)
+    hearing.answers = lambda _: httpx.Response(200, json=words(devices_out=["lost"]))
+    hearing.reader.apply = lambda _: (_ for _ in ()).throw(StoreFailed("here", "locked", passing=True))
+    assert not hearing.refresh()
+    kept = hearing.cache.load()
+    assert kept is not None
+    assert not kept.state.devices_out
+    assert not kept.is_fresh(hearing.now)
 
 
 def test_a_later_version_may_say_more() -> None:
