@@ -116,5 +116,9 @@ def _tell(event: str, sentence: str, *, once: bool = False, **facts: object) -> 
 
 
 def _call_all(each: tuple[Callable[[], None], ...]) -> None:
+    """One that fails is noted, and keeps none of the others from being called."""
     for one in each:
-        one()
+        try:
+            one()
+        except Exception as error:
+            _note("not closed", f"{type(error).__name__}: {error}")

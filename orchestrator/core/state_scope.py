@@ -72,8 +72,11 @@ def new_owner(recorded: str, user: DatabaseUser, place: str) -> str:
         return user.node
     if recorded and recorded != user.node:
         words = (
-            "the database {} is headquarters' ({}), and {} keeps a database of its own: leave SHIFTBOOK_DATABASE_URL "
-            "out there; where {} is headquarters now, set FACTORY_ROLE=HEADQUARTERS"
+            "the database {} is headquarters' ({}), and {} keeps a database of its own: {}; where {} is headquarters "
+            "now, set FACTORY_ROLE=HEADQUARTERS"
         )
-        raise GlobalStateRefused(words, place, recorded, user.node, user.node)
+        way = "leave SHIFTBOOK_DATABASE_URL out there"
+        if place.endswith("shiftbook.db"):  # the home's own, which nothing names
+            way += f", or where it is not set move {place} away: a new one is made"
+        raise GlobalStateRefused(words, place, recorded, user.node, way, user.node)
     return recorded

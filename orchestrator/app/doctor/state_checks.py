@@ -28,7 +28,9 @@ def check_database(settings: Settings) -> CheckResult:
     try:
         stores = wiring.stores(settings)
     except GlobalStateRefused as error:
-        remedy = "unset SHIFTBOOK_DATABASE_URL here: a worker's own database is SQLite in its home"
+        remedy = f"move {settings.home / 'shiftbook.db'} away: a worker's own database is made anew"
+        if settings.database_url:
+            remedy = "unset SHIFTBOOK_DATABASE_URL here: a worker's own database is SQLite in its home"
         return CheckResult(what="database", health=CheckStatus.BROKEN, says=str(error), remedy=remedy)
     except OrchestratorError as error:
         remedy = "docs/operating.md, The database, says what to do"

@@ -7,8 +7,9 @@ same settings, so several threads and processes can use it at once beside those 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class SqliteFile:
 
     path: Path
     _idle: list[sqlite3.Connection] = field(default_factory=list)
+    _closed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def place(self) -> str:
@@ -70,9 +72,11 @@ class SqliteFile:
             yield run
 
     def close(self) -> None:
-        """Lets go of every connection."""
-        while self._idle:
-            self._idle.pop().close()
+        """Lets go of every connection; those of uses that go on, or come after it, are closed when these end."""
+        self._closed.set()
+        with suppress(IndexError):  # a use that begins now may take the last one
+            while True:
+                self._idle.pop().close()
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[_Statements]:
@@ -94,10 +98,12 @@ class SqliteFile:
             return _connect(self.path)
 
     def _put_back(self, connection: sqlite3.Connection) -> None:
-        if len(self._idle) < KEPT_CONNECTIONS:
-            self._idle.append(connection)
-        else:
+        if len(self._idle) >= KEPT_CONNECTIONS:
             connection.close()
+            return
+        self._idle.append(connection)
+        if self._closed.is_set():  # also where that came just now: whoever is last empties it
+            self.close()
 
 
 @dataclass(frozen=True)

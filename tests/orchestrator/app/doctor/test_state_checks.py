@@ -50,6 +50,19 @@ def test_headquarters_database_at_another_node(tmp_path: Path) -> None:
     assert "unset SHIFTBOOK_DATABASE_URL" in found.remedy
 
 
+def test_a_former_headquarters_has_a_way_out(tmp_path: Path) -> None:
+    """Its database is its home's own, so that no setting can be left out: it is moved away, and a new one is made."""
+    wiring.stores(settings(tmp_path, node_id="hq", role=Role.HEADQUARTERS)).close()
+    found = check_database(settings(tmp_path))
+    assert found.health is CheckStatus.BROKEN
+    assert f"move {tmp_path}/shiftbook.db away: a new one is made" in found.says
+    assert found.remedy.startswith(f"move {tmp_path}/shiftbook.db away")
+    for path in tmp_path.glob("shiftbook.db*"):
+        path.rename(path.with_name(f"former-{path.name}"))
+    wiring.stores(settings(tmp_path)).close()
+    assert check_database(settings(tmp_path)).health is CheckStatus.GOOD
+
+
 def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
     """One line, without the password."""
     found = check_database(settings(tmp_path, database_url="postgresql://u:hush@127.0.0.1:1/d"))

@@ -206,6 +206,29 @@ def test_no_more_connections_stay_open_than_are_used(file: SqliteFile, path: Pat
     assert _open_files(path) == 0
 
 
+def test_what_comes_after_closing_leaves_nothing_open(file: SqliteFile, path: Path) -> None:
+    """A thread that ends late still works, and a use that had begun is whole; neither keeps a connection."""
+    with file.writing() as sql:
+        file.close()
+        sql(SET, name="a", value="1")
+    assert _open_files(path) == 0
+    with file.reading() as sql:
+        assert sql(COUNT) == [(1,)]
+    assert _open_files(path) == 0
+
+
+class Raced(list[sqlite3.Connection]):
+    """One that seems to hold something to whoever looks, and holds nothing for whoever takes: a thread was between."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def test_closing_while_others_take_is_no_failure(path: Path) -> None:
+    """Whoever closes goes on all the same."""
+    SqliteFile(path=path, _idle=Raced()).close()
+
+
 def _open_files(path: Path) -> int:
     """How often this process has the database itself open."""
     links = [each for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
