@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
+from orchestrator.core.sqlite_url import sqlite_url
 from sync import files
 
 NOTE = "database-server"
@@ -49,7 +50,7 @@ def restored_database(home: Path, database_url: str, saved_from: str) -> str:
 
     Raises WrongSetting where it was a server's, or this home's is, and nobody has said where the rows are to go.
     """
-    own = f"sqlite:///{home / 'shiftbook.db'}"
+    own = sqlite_url(home / "shiftbook.db")
     place = saved_from or noted_server(home)
     if place and not database_url:
         why = f"the database is {place}, and this command does not see the address: {NEXT_STEP}"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from orchestrator.app import wiring
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
-
-SQLITE = "sqlite:///"
+from orchestrator.core.sqlite_url import sqlite_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +71,8 @@ def revocations_from(plain: Any) -> KeptRevocations:
 
 def read_revocations(settings: Settings) -> KeptRevocations:
     """What the database of these settings tells; nothing is known where there is none, or it cannot be read."""
-    path = settings.store_url.removeprefix(SQLITE)
-    if settings.store_url.startswith(SQLITE) and not Path(path).is_file():
+    path = sqlite_file(settings.store_url)
+    if path is not None and not path.is_file():
         return KeptRevocations()
     try:
         stores = wiring.stores(settings)

@@ -21,6 +21,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
 from orchestrator.core.roles import Role, RolePolicy, RoleSwitches, role_policy
 from orchestrator.core.secret_text import SecretText
+from orchestrator.core.sqlite_url import sqlite_url
 from sync import files
 
 
@@ -315,7 +316,7 @@ class Settings(DeclaredTable):
     @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of this node's own database."""
-        return self.database_url or f"sqlite:///{self.home / 'shiftbook.db'}"
+        return self.database_url or sqlite_url(self.home / "shiftbook.db")
 
 
 SETTING_NAMES = tuple(declared_fields(Settings))

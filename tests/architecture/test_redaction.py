@@ -61,6 +61,7 @@ SAFE = {
 
 PLACES = {
     "orchestrator/ledger/result_report.py": {"build_record", "redact_record", "parked_reason", "redact_artifact"},
+    "orchestrator/app/backups/env_secrets.py": {"_is_secret"},
     "orchestrator/ledger/conflicts.py": {"render", "unresolved_conflict"},
     "orchestrator/ledger/transport.py": {"commit"},
     "orchestrator/workflow/journal/log.py": {"add", "export"},

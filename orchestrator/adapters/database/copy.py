@@ -24,6 +24,7 @@ from orchestrator.adapters.database.outbox_and_marks import FactRow, renew
 from orchestrator.adapters.database.plain.schema_version import HEAD_REVISION, VERSION_TABLE
 from orchestrator.adapters.database.schema import DEFINITIONS
 from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.core.sqlite_url import sqlite_uri, sqlite_url
 
 ROWS_PER_BATCH = 500
 """Rows that are carried over at a time."""
@@ -102,7 +103,7 @@ class DatabaseCopies:
 @contextmanager
 def _opened(path: Path) -> Iterator[Database]:
     try:
-        copy = open_database(f"sqlite:///{path}")
+        copy = open_database(sqlite_url(path))
     except WrongSetting as error:  # it is about this file, not about the setting
         raise WrongSetting(path.name, error.why) from error
     try:
@@ -123,7 +124,7 @@ def _check(path: Path) -> None:
         if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
             raise WrongSetting(path.name, "it is no copy of a database")
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
+        with closing(sqlite3.connect(sqlite_uri(path, "ro"), uri=True)) as copy:
             found = copy.execute("PRAGMA integrity_check").fetchone()[0]
             ours = copy.execute("SELECT name FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchone()
     except sqlite3.Error as error:

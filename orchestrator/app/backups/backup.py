@@ -33,6 +33,7 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
+from orchestrator.core.sqlite_url import sqlite_file
 from orchestrator.core.time_text import format_utc
 
 
@@ -95,7 +96,7 @@ def save(settings: Settings, target: Path, say: OnBytesDone, *, to: Sequence[str
             stage.mkdir()
             rows = stores.copies.save(stage / DATABASE_PART)
             copied = copy_home(
-                home, stage / HOME_PREFIX, settings.store_url.removeprefix("sqlite:///"), whole=bool(readers)
+                home, stage / HOME_PREFIX, str(sqlite_file(settings.store_url) or ""), whole=bool(readers)
             )
             about = Manifest(
                 version=__version__,

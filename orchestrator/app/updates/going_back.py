@@ -24,6 +24,7 @@ from orchestrator.app.updates.version_dirs import PID_FILE, Trial, VersionDirs
 from orchestrator.app.updates.version_process import run_version
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
+from orchestrator.core.sqlite_url import sqlite_url
 from sync import files
 
 DATABASE_FILE = "shiftbook.db"
@@ -155,7 +156,7 @@ def _put_back_alone(settings: Settings, copy: Path, program: Path) -> _PutBack:
         with FileLock(settings.home / "node.lock").acquire(timeout=END_SECONDS):
             revoked = _ask_revocations(program, settings)
             fresh = _private_copy(copy, settings.home / DATABASE_FILE)
-            stores = wiring.stores(settings.model_copy(update={"database_url": f"sqlite:///{fresh}"}))
+            stores = wiring.stores(settings.model_copy(update={"database_url": sqlite_url(fresh)}))
             try:
                 kept_out = revoked.apply(stores)
             finally:

@@ -23,6 +23,7 @@ from orchestrator.app.updates.version_process import run_version
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.release_tag import version_key
 from orchestrator.core.settings import Settings
+from orchestrator.core.sqlite_url import sqlite_url
 
 CHECK_SECONDS = 300.0
 """Seconds that the new version may take to look at the database's copy, which it brings to its own schema."""
@@ -152,7 +153,7 @@ class Updater:
             stores.close()
         self.say(f"{release.tag} looks at a copy of the database")
         words = [str(self.dirs.program(release.tag)), "update-check"]
-        shown = {"SHIFTBOOK_DATABASE_URL": f"sqlite:///{tried}", "SHIFTBOOK_HOME": str(self.settings.home)}
+        shown = {"SHIFTBOOK_DATABASE_URL": sqlite_url(tried), "SHIFTBOOK_HOME": str(self.settings.home)}
         try:
             done = run_version(words, CHECK_SECONDS, **shown)
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from orchestrator.api import process
+from orchestrator.api.web.access_log import LOGGER
 
 
 def test_one_that_fails_keeps_no_other_from_closing(caplog: pytest.LogCaptureFixture) -> None:
@@ -16,7 +17,7 @@ def test_one_that_fails_keeps_no_other_from_closing(caplog: pytest.LogCaptureFix
     def fail() -> None:
         raise IndexError("pop from empty list")
 
-    with caplog.at_level(logging.WARNING, logger=process.access_log.LOGGER.name):
+    with caplog.at_level(logging.WARNING, logger=LOGGER.name):
         process._call_all((lambda: closed.append("first"), fail, lambda: closed.append("last")))
     assert closed == ["first", "last"]
     assert [vars(each)["facts"]["why"] for each in caplog.records] == ["IndexError: pop from empty list"]

@@ -16,6 +16,7 @@ from pathlib import Path
 from orchestrator.adapters.database.plain.failures import translate_driver_errors
 from orchestrator.adapters.database.plain.schema_version import HEAD_REVISION, PRAGMAS, VERSION_TABLE
 from orchestrator.adapters.database.plain.statements import Rows
+from orchestrator.core.sqlite_url import sqlite_uri
 
 URL_PREFIX = "sqlite:///"
 KEPT_CONNECTIONS = 2
@@ -122,16 +123,10 @@ class _Statements:
 
 def _connect(path: Path) -> sqlite3.Connection:
     """A connection that any thread may use, one after the other; it makes no file."""
-    address = f"file:{_quoted(path)}?mode=rw"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(sqlite_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
-
-
-def _quoted(path: Path) -> str:
-    """The path as a URI has it (https://www.sqlite.org/uri.html)."""
-    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> str:
