@@ -28,10 +28,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 
 import orchestrator
+from orchestrator.cli import cli
+from tests.program import begin_web_by
 
 WHEN_USED = (
     *("alembic.autogenerate", "alembic.command", "alembic.runtime.migration", "apprise", "gunicorn.workers.gthread"),
@@ -185,6 +188,12 @@ def run(program: Callable[[], object]) -> NoReturn:
         os._exit(code if isinstance(code, int) else 1)
 
 
+def command(address: Path) -> None:
+    """The program, whose nodes have their web servers forked from here as well."""
+    cli.context_settings["obj"] = begin_web_by(address)
+    runpy.run_module("orchestrator", run_name="__main__", alter_sys=True)
+
+
 def main(preload: Callable[[], object], program: Callable[[], object]) -> None:
     """Is the server that the command line tells of, `NUMBER TURN`, and in each child the program."""
     preload()
@@ -200,4 +209,4 @@ def main(preload: Callable[[], object], program: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
-    main(preload, lambda: runpy.run_module("orchestrator", run_name="__main__", alter_sys=True))
+    main(preload, partial(command, Path(sys.argv[2]).with_name("door")))

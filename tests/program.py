@@ -18,13 +18,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
+
+from orchestrator.app.web_process import BeginWeb, serve_words
 
 AT_START = ("PYTHON", "LD_", "MALLOC_", "COVERAGE_")
 """Beginnings of variables that count only for a process that is started with them."""
@@ -47,26 +49,24 @@ class Forked:
     returncode: int | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        weakref.finalize(self, os.close, self.answer).atexit = False  # a thread may still wait for it
+
     def poll(self) -> int | None:
         """The exit code, or None while it runs."""
-        return self._ended(0)
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Waits for its end, at most `timeout` seconds: then TimeoutExpired."""
-        over = None if timeout is None else time.monotonic() + timeout
-        while (code := self._ended(0.05)) is None:
-            if over is not None and time.monotonic() > over:
-                raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
-        return code
-
-    def _ended(self, seconds: float) -> int | None:
         with self.lock:
-            if self.returncode is None and select.select([self.answer], [], [], seconds)[0]:
+            if self.returncode is None and select.select([self.answer], [], [], 0)[0]:
                 said = os.read(self.answer, 4)
-                os.close(self.answer)
                 assert said, "the fork server has died"
                 self.returncode = int.from_bytes(said, "little", signed=True)
             return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for its end, at most `timeout` seconds: then TimeoutExpired."""
+        select.select([self.answer], [], [], timeout)  # when it has ended the other end is closed, for all who wait
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return code
 
     def send_signal(self, number: int) -> None:
         """Sends a signal, unless it has ended."""
@@ -112,14 +112,9 @@ class ForkServer:
 
     def fork(self, request: Mapping[str, object], files: Sequence[int]) -> tuple[int, int]:
         """Starts a process; returns its pid, and the file that its exit code comes by."""
-        answer, theirs = os.pipe()
         with self._lock:
             self._door = self._door or self._open()
-            socket.send_fds(self._door, [json.dumps(request).encode()], [theirs, *files])
-        os.close(theirs)
-        pid = os.read(answer, 4)
-        assert pid, "the fork server has died"
-        return int.from_bytes(pid, "little"), answer
+            return _ask(self._door, request, files)
 
     def _open(self) -> socket.socket:
         atexit.register(self.close)
@@ -162,6 +157,15 @@ class ForkServer:
             self._process.wait(timeout=60)
 
 
+def _ask(door: socket.socket, request: Mapping[str, object], files: Sequence[int]) -> tuple[int, int]:
+    answer, theirs = os.pipe()
+    socket.send_fds(door, [json.dumps(request).encode()], [theirs, *files])
+    os.close(theirs)
+    pid = os.read(answer, 4)
+    assert pid, "the fork server has died"
+    return int.from_bytes(pid, "little"), answer
+
+
 SERVER = ForkServer("tests.fork_server", [NAME], WARNINGS)
 
 
@@ -199,6 +203,20 @@ def start(
         numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
         pid, answer = SERVER.fork(request, [*numbers, *pass_fds])
     return Forked(["shiftbook", *words], pid, answer)
+
+
+def begin_web_by(address: Path) -> BeginWeb:
+    """How a node that the fork server at this address has started begins its web server: it comes from there, too."""
+
+    def begin(pipe: int, said: IO[bytes]) -> Forked:
+        words, environment, folder = serve_words(pipe), dict(os.environ), str(Path.cwd())
+        request = {"words": words, "environment": environment, "folder": folder, "session": True, "keeps": [pipe]}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door, open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device
+            door.connect(str(address))
+            pid, answer = _ask(door, request, [nothing.fileno(), said.fileno(), said.fileno(), pipe])
+        return Forked(["shiftbook", *words], pid, answer)
+
+    return begin
 
 
 def launched(*words: str) -> list[str]:

@@ -12,8 +12,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from missions.plain_data import read_json
 from tests import program
 from tests.waiting import until
 
@@ -90,6 +92,38 @@ def test_a_launcher_is_the_program_by_a_command_line(tmp_path: Path) -> None:
         until(lambda: (tmp_path / "home" / "http.json").exists() or server.poll() is not None, "it serves")
         server.terminate()
         assert server.wait(60) == 0
+
+
+def test_a_nodes_web_server_is_forked_too_and_ends_with_it(tmp_path: Path) -> None:
+    """It is a process of its own with a session of its own, is started again when killed, and outlives no node."""
+    env = environment(
+        tmp_path / "home", HOME=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path), SHIFTBOOK_HTTP="127.0.0.1:0"
+    )
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = ada\n\temail = ada@shiftbook.invalid\n")
+    made = program.run("init", str(tmp_path / "ledger"), env=env, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    node = program.start("node", "run", env=env | {"SHIFTBOOK_HTTP": "127.0.0.1:0"}, cwd=tmp_path)
+    try:
+        until(lambda: served(tmp_path) or node.poll() is not None, "it serves")
+        first = psutil.Process(served(tmp_path))
+        assert first.ppid() == psutil.Process(node.pid).ppid(), "both come from the fork server"
+        assert os.getsid(first.pid) == first.pid != os.getsid(node.pid), "Ctrl-C is for the node"
+        first.kill()
+        until(lambda: served(tmp_path) not in {0, first.pid}, "another one serves")
+        second = psutil.Process(served(tmp_path))
+        node.kill()
+        node.wait(60)
+        until(lambda: not second.is_running(), "it has ended with the node")
+    finally:
+        node.kill()
+
+
+def served(folder: Path) -> int:
+    """The process that serves; 0 where none does."""
+    try:
+        return int(read_json((folder / "home" / "http.json").read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError):
+        return 0
 
 
 SHARED = """

@@ -21,7 +21,7 @@ from orchestrator.app.registration import open_registrar
 from orchestrator.app.secret_rotation import build_rotation
 from orchestrator.app.updates.going_back import write_pid
 from orchestrator.app.updates.version_dirs import VersionDirs, running_version
-from orchestrator.app.web_process import WebServer
+from orchestrator.app.web_process import BeginWeb, WebServer, begin_interpreter
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
 from orchestrator.core.settings import Settings
@@ -43,7 +43,14 @@ Beside = Callable[[Settings, Node, Tell], Callable[[], None]]
 """Starts something beside a node that is ready, and returns what ends it."""
 
 
-def run_node(settings: Settings, tell: Tell, *, once: bool, beside: Beside | None = None) -> None:
+def run_node(
+    settings: Settings,
+    tell: Tell,
+    *,
+    once: bool,
+    beside: Beside | None = None,
+    begin_web: BeginWeb = begin_interpreter,
+) -> None:
     """Runs this machine's node until it is drained. Raises Refused when one runs here, and what Node.run raises.
 
     The first SIGTERM or SIGINT drains, the second cancels; SIGKILL loses nothing, the next start picks it up.
@@ -56,7 +63,7 @@ def run_node(settings: Settings, tell: Tell, *, once: bool, beside: Beside | Non
             own = running_version()
             write_pid(settings.home, own[0] if own else None)
             wiring.bring_up_database(settings)
-            told_to_end = _run(settings, tell, supervisor, own, once=once, beside=beside)
+            told_to_end = _run(settings, tell, supervisor, own, once=once, beside=beside, begin_web=begin_web)
     except Timeout as error:
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"
         raise Refused(why) from error
@@ -73,11 +80,13 @@ def _run(
     *,
     once: bool,
     beside: Beside | None,
+    begin_web: BeginWeb,
 ) -> bool:
     """Runs the node until it is drained; says whether somebody told it to end."""
     stop_tracing = open_tracing(settings.node, tell)
     node = node_factory.build_node(settings, tell, once=once)
-    web = WebServer(settings.home, tell) if settings.http is not None and not once else None
+    serves = settings.http is not None and not once
+    web = WebServer(settings.home, tell, begin=begin_web) if serves else None
     told_to_end = _install_signal_handlers(node, tell, web, supervisor)
     stops = [_watch_ledger(settings.ledger, node.jobs.wake.set)]
     stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.jobs.wake.set))

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Protocol
 
 from missions.plain_data import read_json
 from orchestrator.core.events import Tell
@@ -28,12 +30,50 @@ STOP_TIMEOUT_SECONDS = 90.0
 """Seconds that it may take to end after SIGTERM: more than its answers may take to be told."""
 
 
-class WebServer:
-    """The web server of the node whose home this is."""
+class WebProcess(Protocol):
+    """The server's process, as `subprocess` has it."""
 
-    def __init__(self, home: Path, tell: Tell) -> None:
-        self.home, self.tell = home, tell
-        self._process: subprocess.Popen[bytes] | None = None
+    @property
+    def pid(self) -> int:
+        """By which its record in the home folder is told from another's."""
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+
+    def wait(self) -> int:
+        """The exit code, once it has ended."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Sends a signal, unless it has ended."""
+
+
+BeginWeb = Callable[[int, IO[bytes]], WebProcess]
+"""Begins the server's process. It inherits the pipe, by whose end it ends, and says what it has to say to the file."""
+
+
+def begin_interpreter(pipe: int, said: IO[bytes]) -> WebProcess:
+    """Begins it as a Python of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "orchestrator", *serve_words(pipe)],
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
+        pass_fds=(pipe,),
+        start_new_session=True,  # Ctrl-C is for the node, which then drains this
+    )
+
+
+def serve_words(pipe: int) -> list[str]:
+    """What stands behind `shiftbook` in its command line."""
+    return ["serve", "--parent", str(pipe)]
+
+
+class WebServer:
+    """The web server of the node whose home this is; `begin` is how its process comes to be."""
+
+    def __init__(self, home: Path, tell: Tell, *, begin: BeginWeb = begin_interpreter) -> None:
+        self.home, self.tell, self._begin = home, tell, begin
+        self._process: WebProcess | None = None
         self._ending, self._renewing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
@@ -86,29 +126,19 @@ class WebServer:
         """One life of it; returns its exit code."""
         reading, writing = os.pipe()
         try:
-            self._process = process = self._begin(reading)
+            with (self.home / "http.err").open("wb") as said:
+                self._process = process = self._begin(reading, said)
         finally:
             os.close(reading)
         try:
             if self._ending.is_set():  # since the last look
-                process.terminate()
+                process.send_signal(signal.SIGTERM)
             self._announce(process)
             return process.wait()
         finally:
             os.close(writing)
 
-    def _begin(self, pipe: int) -> subprocess.Popen[bytes]:
-        with (self.home / "http.err").open("wb") as said:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "orchestrator", "serve", "--parent", str(pipe)],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                pass_fds=(pipe,),
-                start_new_session=True,  # Ctrl-C is for the node, which then drains this
-            )
-
-    def _announce(self, process: subprocess.Popen[bytes]) -> None:
+    def _announce(self, process: WebProcess) -> None:
         while process.poll() is None:
             url = served_at(self.home, process.pid)
             if url:

@@ -14,6 +14,7 @@ from orchestrator.core.environment import load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.app.web_process import BeginWeb
     from orchestrator.core.events import Tell
     from orchestrator.core.settings import Settings
     from orchestrator.node.loop import Node
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     help="A clone of the ledger whose edits are committed and pushed; also SHIFTBOOK_WATCH.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say what happens as JSON, one object a line.")
-def run(once: bool, watch: Path | None, as_json: bool) -> None:
+@click.pass_obj
+def run(begin_web: BeginWeb | None, once: bool, watch: Path | None, as_json: bool) -> None:
     """Claims missions and works on them until it is told to stop.
 
     The first SIGTERM (or Ctrl-C) lets the running work end, the second cancels it. Killing it loses nothing: the
@@ -35,10 +37,13 @@ def run(once: bool, watch: Path | None, as_json: bool) -> None:
     """
     from orchestrator.app import node_process
     from orchestrator.app.updates.version_dirs import started_again
+    from orchestrator.app.web_process import begin_interpreter
 
     given = {"watch": watch} if watch else {}
+    begin = begin_web or begin_interpreter  # whoever types this has given none
     with started_again():
-        node_process.run_node(load_settings(**given), _event_printer(as_json), once=once, beside=_open_doors)
+        settings = load_settings(**given)
+        node_process.run_node(settings, _event_printer(as_json), once=once, beside=_open_doors, begin_web=begin)
 
 
 def _open_doors(settings: Settings, node: Node, tell: Tell) -> Callable[[], None]:

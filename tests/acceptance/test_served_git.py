@@ -234,7 +234,9 @@ def test_a_worker_finds_headquarters_again(served: Served) -> None:
     served.heard("cannot hear headquarters")
     (served.fleet.folder / "hq" / "http.json").unlink(missing_ok=True)
     extra = {"FACTORY_ROLE": "HEADQUARTERS", "ACCEPT_DELEGATIONS": "false", "SHIFTBOOK_SERVE_GIT": "1"}
+    served.fleet.fresh = True
     served.fleet.start("hq", **extra, SHIFTBOOK_HTTP=f"127.0.0.1:{port}")
+    served.fleet.fresh = False
     served.fleet.ready("hq")
     listening = lambda: sum("listening to" in e["text"] for e in served.fleet.events("vps")) == 2  # noqa: E731
     served.fleet.wait("the worker listens again", listening)

@@ -94,6 +94,7 @@ def test_a_killed_server_comes_back_and_the_node_does_not_notice(fleet: Fleet) -
 def test_a_killed_node_leaves_no_server(fleet: Fleet) -> None:
     """SIGKILL of the node ends its web server with all its processes."""
     fleet.found("desk")
+    fleet.fresh = True
     fleet.start("desk", SHIFTBOOK_HTTP=ANY)
     server = psutil.Process(serving(fleet, "desk"))
     family = [server, *server.children(recursive=True)]

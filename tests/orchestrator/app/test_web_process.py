@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -58,3 +61,24 @@ def test_it_starts_anew_with_other_settings(tmp_path: Path, monkeypatch: pytest.
     finally:
         server.stop()
     assert not [words for words in told if "ended" in words]
+
+
+def test_however_it_is_begun_it_is_watched_and_ended(tmp_path: Path) -> None:
+    """What it said last is told when it ends, its error file is the one of its last life, and no process is left."""
+    begun, told = list["subprocess.Popen[bytes]"](), list[str]()
+
+    def begin(pipe: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
+        """A process that ends as soon as its node has, and the first of them at once."""
+        script = f"exec cat /dev/fd/{pipe}" if begun else "echo one; echo 'shiftbook: no room' >&2; exit 3"
+        begun.append(subprocess.Popen(["sh", "-c", script], stdout=said, stderr=said, pass_fds=(pipe,)))
+        return begun[-1]
+
+    server = WebServer(tmp_path, lambda _event, words, **_facts: told.append(words), begin=begin)
+    server.start()
+    try:
+        until(lambda: len(begun) == 2)
+    finally:
+        server.stop()
+    assert told == ["the web server ended (no room); it is started again"]
+    assert [process.poll() for process in begun] == [3, -signal.SIGTERM]
+    assert (tmp_path / "http.err").read_bytes() == b""
