@@ -79,24 +79,17 @@ def test_a_node_serves_and_takes_its_server_along(fleet: Fleet) -> None:
     assert said[0].startswith("serving at http://127.0.0.1:")
 
 
-def test_a_killed_server_comes_back_and_the_node_does_not_notice(fleet: Fleet) -> None:
-    """SIGKILL of the web server: it is started again; the node's process is the same."""
+def test_a_killed_server_comes_back_and_a_killed_node_leaves_none(fleet: Fleet) -> None:
+    """SIGKILL of the web server: it is started again, by the same node; SIGKILL of the node ends it, with its family."""
     fleet.found("desk")
     fleet.fresh = True
     node = fleet.start("desk", SHIFTBOOK_HTTP=ANY)
     first = serving(fleet, "desk")
     os.kill(first, signal.SIGKILL)
-    assert serving(fleet, "desk", other_than=first) != first
+    server = psutil.Process(serving(fleet, "desk", other_than=first))
+    assert server.pid != first
     assert node.poll() is None
     assert any("started again" in e["text"] for e in fleet.events("desk") if e["event"] == "http")
-
-
-def test_a_killed_node_leaves_no_server(fleet: Fleet) -> None:
-    """SIGKILL of the node ends its web server with all its processes."""
-    fleet.found("desk")
-    fleet.fresh = True
-    fleet.start("desk", SHIFTBOOK_HTTP=ANY)
-    server = psutil.Process(serving(fleet, "desk"))
     family = [server, *server.children(recursive=True)]
     assert len(family) >= 2
     fleet.kill("desk")
