@@ -7,6 +7,8 @@ llama.cpp server. What comes in is checked by the official client's own types, a
 from __future__ import annotations
 
 import json
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,6 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             "messages": [ollama.Message(**each).model_dump(exclude_none=True) for each in body["messages"]],
             "stream": True,
             "stream_options": {"include_usage": True},
+            "return_progress": True,
             "max_tokens": options["num_predict"],
         }
         sent |= {name: options[name] for name in ("temperature", "seed", "stop") if name in options}
@@ -98,6 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
             if not line.startswith("data: {"):
                 continue
             event = json.loads(line[6:])
+            if self._hung_up():  # while the prompt is read, too: as with Ollama, nothing is read for nobody
+                self.shim.hung_up.set()
+                return
             for choice in event["choices"]:
                 finish = choice["finish_reason"] or finish
                 text = choice["delta"].get("content") or ""
@@ -109,6 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
                 last = self._part(model, "", done=True, done_reason=finish, **counts)
                 cached = usage["prompt_tokens_details"]["cached_tokens"]
                 self._line(last if self.shim.old else last | {"prompt_eval_cached_count": cached})
+
+    def _hung_up(self) -> bool:
+        return bool(select.select([self.connection], [], [], 0)[0]) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def _part(self, model: str, text: str, **more: Any) -> dict[str, Any]:
         said = ollama.Message(role="assistant", content=text)

@@ -80,7 +80,7 @@ def test_a_node_serves_and_takes_its_server_along(fleet: Fleet) -> None:
 
 
 def test_a_killed_server_comes_back_and_a_killed_node_leaves_none(fleet: Fleet) -> None:
-    """SIGKILL of the web server: it is started again, by the same node; SIGKILL of the node ends it, with its family."""
+    """SIGKILL of the web server: the same node starts it again; SIGKILL of the node ends it with its family."""
     fleet.found("desk")
     fleet.fresh = True
     node = fleet.start("desk", SHIFTBOOK_HTTP=ANY)
