@@ -51,6 +51,10 @@ def test_the_second_sigterm_cancels_and_nothing_is_lost(fleet: Fleet) -> None:
     assert (mission["status"], mission["attempt"], mission["epoch"]) == ("queued", 0, 1)
 
 
+SLOW_DISK = re.compile(r"^remote .*(no answer within \d+ s|reachable again)")
+"""What a node says of git on a machine that has too much to do; a git that Ctrl-C ended would say something else."""
+
+
 def test_ctrl_c_ends_a_node_quietly(fleet: Fleet) -> None:
     """At a real terminal, twice, while it works: no trouble is told, nothing is lost, and it is seen to be gone."""
     fleet.found("desk")
@@ -76,9 +80,10 @@ def test_ctrl_c_ends_a_node_quietly(fleet: Fleet) -> None:
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.close(terminal)
     assert code in (0, -signal.SIGTERM)
-    told = [line for line in _plain(said.decode()).splitlines() if line[:2].isdigit()]  # the rest goes on with one
-    events = [line.partition("│ ")[2].partition(" ")[0] for line in told]
-    assert set(filter(None, events)) == {"ready", "started", "draining", "cancelling", "released", "folded", "stopped"}
+    shown = _plain(said.decode())
+    told = [line.partition("│ ")[2] for line in shown.splitlines() if line[:2].isdigit()]  # the rest goes on with one
+    events = {line.partition(" ")[0] for line in told if line and not SLOW_DISK.search(line)}
+    assert events == {"ready", "started", "draining", "cancelling", "released", "folded", "stopped"}, shown
     assert fleet.git("ls-remote", "origin", "refs/shiftbook/beat/*") == ""
     assert fleet.missions()["long"]["status"] == "queued"
 
