@@ -22,6 +22,7 @@ from sync.git import Git, GitStore, bearer_environment
 from sync.local_repository import LocalRepository, local_path
 from sync.refs.batch_push import is_batch, push_new_refs
 from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
+from sync.refs.listed_refs import ListedRefs
 from sync.refs.push_report import may_have_arrived, read_verdicts
 from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
 from sync.refs.ref_writer import RefWriter
@@ -85,6 +86,7 @@ class GitRemote:
         self.broken = BrokenRefs(git=self._git, store=self.store, url=url, timeout=timeout)
         self._local: LocalRepository | None = None
         self._own_refs = RefWriter(self._git, timeout=timeout)
+        self._known = ListedRefs(self._git, SEEN_PREFIX, PUSHED_PREFIX)
         self._pushed = PushedRefs(self._own_refs, url=url, branch=branch)
         self._short_fetches = 0
         self.mends = False
@@ -104,7 +106,7 @@ class GitRemote:
             return self._fetch()
 
     def _fetch(self) -> Refs:
-        known = self._git.refs(SEEN_PREFIX, PUSHED_PREFIX)
+        known = self._known.get()
         before = known.get(f"{SEEN_PREFIX}heads/{self.branch}")
         if before and (found := self._brought_locally(known)) is not None:
             return found
