@@ -159,7 +159,7 @@ mission = LazyGroup(
     },
     epilog="NAME may be the beginning of a name, or - for the mission that you named last.",
 )
-template = LazyGroup("template", help="What comes again and again.", table=TEMPLATE, default="list")
+template = LazyGroup("template", help="Shows and writes what comes again and again.", table=TEMPLATE, default="list")
 notify = LazyGroup("notify", help="Tells people what happens.", table=NOTIFY, default="list")
 conflicts = LazyGroup("conflicts", help="Settles what merges could not keep.", table=CONFLICTS, default="list")
 ledger = LazyGroup("ledger", help="Gives the ledger's server back what it has lost.", table=LEDGER)
@@ -188,7 +188,7 @@ SHIFTBOOK: CommandTable = {
     "demo": ("demo.command:demo", "Shows a fleet at work in a throw-away folder."),
     "inbox": ("inbox:inbox", "Shows what waits for you, and the next step of each."),
     "mission": ("commands:mission", "Files missions, follows them, decides about results."),
-    "template": ("commands:template", "What comes again and again, and when."),
+    "template": ("commands:template", "Shows and writes what comes again and again."),
     "chat": ("chat.command:chat", "Talks with this node's model."),
     "project": ("commands:project", "Adds repositories to the fleet, shows and changes them."),
     "log": ("commands:log", "Writes into the journal, and finds what stands there."),
