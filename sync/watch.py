@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.polling import PollingObserver
@@ -17,6 +28,19 @@ from watchdog.observers.polling import PollingObserver
 warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, module=r"watchdog\.")
 READ_ONLY_EVENTS = frozenset({"opened", "closed_no_write"})
 """Events of somebody who only looked."""
+
+FINISHED_CHANGES: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+]
+"""What inotify is asked for where whole files count: each beat of each node, each look of git's at the refs and each
+commit of a database beside a watched file would else be some ten events, at 0.1 ms each in every process that
+watches."""
 
 RESTLESS_REFS = ("/refs/shiftbook/beat", "/refs/shiftbook/live")
 """Parts of the paths of refs that move every few seconds and ask nobody for anything."""
@@ -48,6 +72,12 @@ def _start(schedule: Callable[[BaseObserver], object]) -> BaseObserver:
     raise trouble
 
 
+def _finished_changes(observer: BaseObserver) -> list[type[FileSystemEvent]] | None:
+    """The filter for an observer; None for those that tell of no closed file."""
+    by_kernel = sys.platform == "linux" and not isinstance(observer, PollingObserver)
+    return FINISHED_CHANGES if by_kernel else None
+
+
 class _RefHandler(FileSystemEventHandler):
     def __init__(self, nudge: Callable[[], None], ignore: tuple[str, ...]) -> None:
         self._nudge, self._ignore = nudge, ignore
@@ -72,8 +102,9 @@ def watch_refs(
     handler = _RefHandler(nudge, ignore)
 
     def schedule(observer: BaseObserver) -> None:
-        observer.schedule(handler, str(repository / "refs"), recursive=True)
-        observer.schedule(handler, str(repository), recursive=False)  # packed-refs
+        kinds = _finished_changes(observer)
+        observer.schedule(handler, str(repository / "refs"), recursive=True, event_filter=kinds)
+        observer.schedule(handler, str(repository), recursive=False, event_filter=kinds)  # packed-refs
 
     observer = _start(schedule)
 
@@ -144,19 +175,22 @@ class _FileHandler(FileSystemEventHandler):
         self._path, self._nudge = str(path), nudge
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Whatever writes, touches or replaces the file counts; reading it does not."""
+        """Whatever writes or replaces the file counts; reading it does not."""
         paths = {str(event.src_path), str(event.dest_path)}
         if self._path in paths and event.event_type not in {"opened", "closed_no_write", "deleted"}:
             self._nudge()
 
 
 def watch_file(path: Path, nudge: Callable[[], None]) -> Callable[[], None]:
-    """Calls `nudge` (from a thread) whenever a file is touched or written. Its folder must be there; it need not be.
-
-    Returns what stops the watching.
+    """Calls `nudge` (from a thread) whenever a file was written and closed, or replaced. Its folder must be there; it
+    need not be. Returns what stops the watching.
     """
     handler = _FileHandler(path, nudge)
-    observer = _start(lambda made: made.schedule(handler, str(path.parent), recursive=False))
+
+    def schedule(observer: BaseObserver) -> None:
+        observer.schedule(handler, str(path.parent), recursive=False, event_filter=_finished_changes(observer))
+
+    observer = _start(schedule)
 
     def stop() -> None:
         observer.stop()

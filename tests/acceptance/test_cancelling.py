@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from orchestrator.node.wakeups import nudge
 from tests.acceptance.fleets import Fleet, command
 from tests.servers import git_daemon
 
@@ -91,7 +92,7 @@ class Ground:
             path.write_text(command(run, to=[node]), encoding="utf-8")
         self.fleet.commit({})
         for node in ("desk", "vps"):
-            (self.fleet.folder / node / "nudge").touch()
+            nudge(self.fleet.folder / node)
 
     def measured(self, name: str, order: object) -> None:
         """Gives the order and waits until nothing of the mission is left."""

@@ -1,4 +1,4 @@
-"""Which stores does a node read and write by SQLAlchemy? Those of chats, devices, tokens and suppliers."""
+"""Which stores does a node read and write by SQLAlchemy? Those of chats, devices and suppliers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from orchestrator.adapters.database.engine import Database, open_database
 from orchestrator.adapters.database.engine_statements import EngineTransactions
 from orchestrator.adapters.database.operations import SqlSyncOps
 from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
-from orchestrator.adapters.database.registrations import SqlRegistrations
 from orchestrator.adapters.database.signals import SqlSignals
 from orchestrator.adapters.database.state_guard import guard
 from orchestrator.adapters.database.synced_chats import SqlSyncedChats
-from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
+from orchestrator.adapters.database.tokens_and_devices import SqlDevices
 from orchestrator.core.state_scope import DatabaseUser
 
 
@@ -28,12 +27,10 @@ class EngineStores:
     synced_chats: SqlSyncedChats
     conversations: SqlConversations
     tool_calls: SqlToolCalls
-    tokens: SqlTokens
     devices: SqlDevices
     paired: SqlPairedDevices
     pairings: SqlPairings
     sync_ops: SqlSyncOps
-    registrations: SqlRegistrations
     signals: SqlSignals
     copies: DatabaseCopies
 
@@ -59,12 +56,10 @@ def open_engine_stores(
         synced_chats=SqlSyncedChats(database=database, now=now),
         conversations=SqlConversations(database=database, operations=operations, now=now, new_id=new_id),
         tool_calls=SqlToolCalls(database=database, now=now),
-        tokens=SqlTokens(database=database, now=now),
         devices=SqlDevices(database=database),
         paired=SqlPairedDevices(database=database, now=now),
         pairings=SqlPairings(database=database, now=now),
         sync_ops=operations,
-        registrations=SqlRegistrations(database=database),
         signals=SqlSignals(database=database),
         copies=DatabaseCopies(database=database),
     )

@@ -14,7 +14,11 @@ from orchestrator.adapters.database.late_stores import LateStores
 from orchestrator.adapters.database.plain.outgoing import SqlCursors, SqlOutgoing
 from orchestrator.adapters.database.plain.ownership import admit
 from orchestrator.adapters.database.plain.push_subscriptions import SqlPushSubscriptions
+from orchestrator.adapters.database.plain.registrations import SqlRegistrations
 from orchestrator.adapters.database.plain.sqlite_file import SqliteFile, file_of, is_up_to_date
+from orchestrator.adapters.database.plain.statement_guard import GuardedTransactions
+from orchestrator.adapters.database.plain.statements import Transactions
+from orchestrator.adapters.database.plain.tokens import SqlTokens
 from orchestrator.adapters.database.plain.usage_book import SqlUsageBook
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.state_scope import DatabaseUser
@@ -45,7 +49,9 @@ def open_stores(
     if path is None or not is_up_to_date(path):
         late.opened()  # makes it, brings it up to date, or says what is wrong with it
     file = SqliteFile(path=path) if path is not None else None
-    direct = file or late.opened().transactions
+    direct: Transactions = file or late.opened().transactions
+    if user is not None and not user.writes_global:
+        direct = GuardedTransactions(inner=direct, user=user)
 
     def close() -> None:
         late.close()
@@ -62,14 +68,14 @@ def open_stores(
         synced_chats=late.store("synced_chats"),
         conversations=late.store("conversations"),
         tool_calls=late.store("tool_calls"),
-        tokens=late.store("tokens"),
+        tokens=SqlTokens(database=direct, now=now),
         devices=late.store("devices"),
         paired=late.store("paired"),
         pairings=late.store("pairings"),
         sync_ops=late.store("sync_ops"),
         outgoing=SqlOutgoing(database=direct),
         push=SqlPushSubscriptions(database=direct),
-        registrations=late.store("registrations"),
+        registrations=SqlRegistrations(database=direct),
         signals=late.store("signals"),
         marks=SqlCursors(database=direct),
         usage=SqlUsageBook(database=direct),

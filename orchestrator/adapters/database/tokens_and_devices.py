@@ -1,13 +1,11 @@
-"""Which tokens and which devices are let in, and what did the devices say of themselves?"""
+"""Where are tokens kept, and what did devices say of themselves? `plain/tokens` reads and writes the former."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint, delete, func, or_, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Index, UniqueConstraint, delete, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.adapters.database.column_types import (
@@ -19,10 +17,8 @@ from orchestrator.adapters.database.column_types import (
 )
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.adapters.database.plain.column_values import clamp_integer
-from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.json_object import Json
 from orchestrator.core.ports.devices import DeviceState
-from orchestrator.core.ports.tokens import TokenRow
 
 MAX_STATES_PER_DEVICE = 1000
 """How many states of each device are kept."""
@@ -62,66 +58,6 @@ class DeviceStateRow(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SqlTokens:
-    """stores.Tokens in a database."""
-
-    database: Database
-    now: Callable[[], datetime]
-
-    def add(
-        self,
-        name: str,
-        digest: str,
-        scopes: Iterable[str],
-        expires: datetime | None = None,
-        *,
-        device: str | None = None,
-    ) -> TokenRow:
-        """Stores a token. Raises WrongSetting."""
-        given = {"created": self.now(), "expires": expires, "device": device}
-        row = Token(name=name, digest=digest, scopes=_join_scopes(scopes), **given)
-        try:
-            with self.database.writing() as session:
-                session.add(row)
-        except IntegrityError as error:
-            raise WrongSetting("NAME", f"a token {name!r} is in force already: revoke it first") from error
-        return _token(row)
-
-    def find(self, digest: str) -> TokenRow | None:
-        """The token that counts now."""
-        with self.database.reading() as session:
-            row = session.scalar(select(Token).where(Token.digest == digest, Token.revoked.is_(None)))
-            return None if row is None or (row.expires and row.expires <= self.now()) else _token(row)
-
-    def listing(self) -> tuple[TokenRow, ...]:
-        """Every token ever."""
-        with self.database.reading() as session:
-            return tuple(_token(row) for row in session.scalars(select(Token).order_by(Token.name, Token.id)))
-
-    def revoke(self, name: str) -> bool:
-        """Ends a token."""
-        ended = update(Token).where(Token.name == name, Token.revoked.is_(None)).values(revoked=self.now())
-        with self.database.writing() as session:
-            return session.scalar(ended.returning(Token.id)) is not None
-
-    def bind(self, digest: str, device: str) -> str:
-        """The token's device, this one where it had none. Of two who come first at the same time one does."""
-        mine = Token.digest == digest
-        with self.database.writing() as session:
-            session.execute(update(Token).where(mine, Token.device.is_(None)).values(device=device))
-            found = session.scalar(select(Token.device).where(mine))
-        if found is None:
-            raise NotFound("there is no such token")
-        return found
-
-    def touch(self, digest: str, when: datetime) -> None:
-        """Notes when a token was used; an earlier moment changes nothing."""
-        later = or_(Token.used.is_(None), Token.used < when)
-        with self.database.writing() as session:
-            session.execute(update(Token).where(Token.digest == digest, later).values(used=when))
-
-
-@dataclass(frozen=True, kw_only=True)
 class SqlDevices:
     """stores.Devices in a database."""
 
@@ -150,23 +86,6 @@ class SqlDevices:
         with self.database.reading() as session:
             found = session.scalars(wanted.order_by(DeviceStateRow.seq.desc()).limit(clamp_integer(limit)))
             return tuple(_state(row) for row in found)
-
-
-def _join_scopes(scopes: Iterable[str]) -> str:
-    return " ".join(sorted(set(scopes)))
-
-
-def _token(row: Token) -> TokenRow:
-    return TokenRow(
-        name=row.name,
-        digest=row.digest,
-        scopes=frozenset(row.scopes.split()),
-        created=row.created,
-        expires=row.expires,
-        used=row.used,
-        revoked=row.revoked,
-        device=row.device,
-    )
 
 
 def _state(row: DeviceStateRow) -> DeviceState:

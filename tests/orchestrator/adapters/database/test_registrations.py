@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.adapters.database import registrations
+from orchestrator.adapters.database.plain import registrations
 from orchestrator.core.errors import OutdatedReport, WrongSetting
 from orchestrator.core.ports.registrations import KEPT_REGISTRATION
 from orchestrator.core.ports.stores import Stores
