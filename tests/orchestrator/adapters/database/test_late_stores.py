@@ -57,17 +57,17 @@ def late(url: str, makings: list[int]) -> Iterator[LateStores]:
 
 def test_a_store_is_opened_with_its_first_use_and_once(late: LateStores, makings: list[int]) -> None:
     """However many ask at once, and whichever is asked."""
-    tokens, devices = late.store("tokens"), late.store("devices")
+    signals, devices = late.store("signals"), late.store("devices")
     assert not makings
     found = list[object]()
-    askers = [threading.Thread(target=lambda: found.append(tokens.listing())) for _ in range(8)]
+    askers = [threading.Thread(target=lambda: found.append(signals.listing())) for _ in range(8)]
     for asker in askers:
         asker.start()
     for asker in askers:
         asker.join()
     assert (found, makings) == ([()] * 8, [1])
     assert devices.state("phone") is None
-    assert late.store("tokens") is late.opened().tokens
+    assert late.store("signals") is late.opened().signals
     assert makings == [1]
 
 
@@ -79,16 +79,16 @@ def test_what_keeps_it_from_opening_is_said_each_time() -> None:
         times.append(1)
         raise StoreFailed("x.db", "the disk is full", passing=True)
 
-    tokens = LateStores(make).store("tokens")
+    signals = LateStores(make).store("signals")
     for _ in range(2):
         with pytest.raises(StoreFailed, match="the disk is full"):
-            tokens.listing()
+            signals.listing()
     assert times == [1, 1]
 
 
 def test_closing_what_was_never_opened_opens_nothing(late: LateStores, makings: list[int]) -> None:
     """A node that only looked ends at once."""
-    late.store("tokens")
+    late.store("signals")
     late.close()
     assert not makings
 
