@@ -21,7 +21,7 @@ from orchestrator.adapters.database.column_types import (
     UtcColumn,
 )
 from orchestrator.adapters.database.engine import Database, Table
-from orchestrator.adapters.database.operations import SqlSyncOps
+from orchestrator.adapters.database.operations import SqlOperationWriter
 from orchestrator.adapters.database.plain.column_values import clamp_integer
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.json_object import Json
@@ -88,7 +88,7 @@ class SqlConversations:
     """stores.Conversations in a database. Every turn is told to devices and other nodes, too, or not kept at all."""
 
     database: Database
-    operations: SqlSyncOps
+    operations: SqlOperationWriter
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 

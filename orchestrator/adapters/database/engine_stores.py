@@ -10,7 +10,7 @@ from orchestrator.adapters.database.conversations import SqlConversations, SqlTo
 from orchestrator.adapters.database.copy import DatabaseCopies
 from orchestrator.adapters.database.engine import Database, open_database
 from orchestrator.adapters.database.engine_statements import EngineTransactions
-from orchestrator.adapters.database.operations import SqlSyncOps
+from orchestrator.adapters.database.operations import SqlOperationWriter
 from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
 from orchestrator.adapters.database.signals import SqlSignals
 from orchestrator.adapters.database.state_guard import guard
@@ -30,7 +30,7 @@ class EngineStores:
     devices: SqlDevices
     paired: SqlPairedDevices
     pairings: SqlPairings
-    sync_ops: SqlSyncOps
+    sync_ops: SqlOperationWriter
     signals: SqlSignals
     copies: DatabaseCopies
 
@@ -50,7 +50,7 @@ def open_engine_stores(
     database = open_database(url)
     if user is not None and not user.writes_global:
         guard(database, user)
-    operations = SqlSyncOps(database=database, node=node)
+    operations = SqlOperationWriter(database=database, node=node)
     return EngineStores(
         database=database,
         synced_chats=SqlSyncedChats(database=database, now=now),

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from orchestrator.adapters.database.late_stores import LateStores
+from orchestrator.adapters.database.plain.operation_reader import SqlSyncOps
 from orchestrator.adapters.database.plain.outgoing import SqlCursors, SqlOutgoing
 from orchestrator.adapters.database.plain.ownership import admit
 from orchestrator.adapters.database.plain.push_subscriptions import SqlPushSubscriptions
@@ -72,7 +73,7 @@ def open_stores(
         devices=late.store("devices"),
         paired=late.store("paired"),
         pairings=late.store("pairings"),
-        sync_ops=late.store("sync_ops"),
+        sync_ops=SqlSyncOps(database=direct, node=node, writer=late.store("sync_ops")),
         outgoing=SqlOutgoing(database=direct),
         push=SqlPushSubscriptions(database=direct),
         registrations=SqlRegistrations(database=direct),

@@ -1,6 +1,6 @@
-"""How are devices' operations kept in a database: each once, in the order in which they arrived, at full speed?
+"""How do devices' operations come into a database: each once, in the order in which they arrived, at full speed?
 
-They are read and written as texts, past SQLAlchemy's mapping, which would take longer than all the rest.
+They are written as texts, past SQLAlchemy's mapping, which would take longer than all the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from mobile_bridge.device_quota import DeviceQuota
 from mobile_bridge.errors import OperationRefused
 from mobile_bridge.merge import MergedOperations
 from mobile_bridge.operations import (
-    NODE_MARK,
     Draft,
     Operation,
     checked_texts,
@@ -28,18 +27,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from orchestrator.adapters.database.column_types import BIG_INTEGER, NameColumn, TextColumn
 from orchestrator.adapters.database.device_use import charge_devices
 from orchestrator.adapters.database.engine import Database, Table
-from orchestrator.adapters.database.outbox_and_marks import GENERATION_FACT, FactRow
-from orchestrator.adapters.database.plain.column_values import clamp_integer
-from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.sync_ops import SyncPullResult, SyncPushResult, SyncStanding
+from orchestrator.adapters.database.outbox_and_marks import FactRow
+from orchestrator.adapters.database.plain.operation_reader import GENERATION_FACT, own_name
+from orchestrator.core.ports.sync_ops import SyncPushResult
 from sync.hybrid_clock import HybridClock
 
 CLOCK_FACT = "sync clock"
 """The latest stamp that this database has seen: what the node says next is later."""
-PAGE_BYTES = 4 * 1024 * 1024
-"""Bytes of texts after which a page ends."""
-EPOCH_CHARACTERS = 12
-"""Characters of the epoch that are part of the node's own name as a device: a restored node is another one."""
 
 
 class OperationRow(Table):
@@ -61,20 +55,12 @@ class OperationRow(Table):
 INSERT = "INSERT INTO operations (device, seq, entity, register, size, op) VALUES (?, ?, ?, ?, ?, ?)"
 LAST = "SELECT seq, op FROM operations WHERE device = ? ORDER BY seq DESC LIMIT 1"
 HELD = "SELECT seq, op FROM operations WHERE device = ? AND seq BETWEEN ? AND ?"
-SIZES = "SELECT arrival, size FROM operations WHERE arrival > ? ORDER BY arrival LIMIT ?"
-NEWEST = "SELECT max(arrival) FROM operations"
-PAGE = "SELECT op FROM operations WHERE arrival > ? AND arrival <= ? ORDER BY arrival"
-OF_ENTITY = "SELECT op FROM operations WHERE entity = ? ORDER BY arrival"
 FIELD_OF_ENTITY = "SELECT op FROM operations WHERE entity = ? AND register LIKE ? ORDER BY arrival"
-DISPUTED = (
-    "SELECT o.op FROM operations o WHERE o.register IS NOT NULL AND o.entity IN (SELECT entity FROM operations"
-    " WHERE register IS NOT NULL GROUP BY entity, register HAVING count(*) > 1) ORDER BY o.arrival"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SqlSyncOps:
-    """stores.SyncOps in a database."""
+class SqlOperationWriter:
+    """What `plain/operation_reader` reads, written."""
 
     database: Database
     node: str
@@ -95,7 +81,8 @@ class SqlSyncOps:
                 charge_devices(self.database, session, new, quota, now)
             self._insert(session, new)
         held = {device: mine[-1][0].seq for device, mine in by_device.items()}
-        known = self.standing(by_device).held
+        with self.database.reading() as session:
+            known = {device: self._last(session, device)[0] for device in by_device}
         return SyncPushResult(
             accepted=len(new),
             duplicates=len(ops) - len(new),
@@ -111,7 +98,7 @@ class SqlSyncOps:
         """As `write`, in a transaction that changes something else, too: both are there or neither."""
         self.database.hold(session, "operations")
         epoch = session.scalar(select(FactRow.value).where(FactRow.name == GENERATION_FACT)) or ""
-        device = self._own_name(epoch)
+        device = own_name(self.node, epoch)
         seq, _ = self._last(session, device)
         clock = HybridClock.of(device)
         seen = session.scalar(select(FactRow.value).where(FactRow.name == CLOCK_FACT))
@@ -135,44 +122,6 @@ class SqlSyncOps:
             self._insert(session, list(zip([op], checked_texts([op]), strict=True)))
             said.append(op)
         return tuple(said)
-
-    def pull(self, after: str = "", limit: int = 500) -> SyncPullResult:
-        """What came after a cursor."""
-        epoch, place = _parse_cursor(after)
-        limit = max(1, clamp_integer(limit))
-        with self.database.reading() as session:
-            now = session.scalar(select(FactRow.value).where(FactRow.name == GENERATION_FACT)) or ""
-            since = place if epoch == now and place <= self._newest(session) else 0
-            sizes = self._rows(session, SIZES, since, limit + 1)
-            last, room = since, PAGE_BYTES
-            given = 0
-            for arrival, size in sizes[:limit]:
-                room -= size
-                if room < 0 and given:
-                    break
-                last, given = arrival, given + 1
-            texts = tuple(row[0] for row in self._rows(session, PAGE, since, last)) if given else ()
-        return SyncPullResult(texts=texts, cursor=f"{now}.{last}", more=len(sizes) > given)
-
-    def standing(self, devices: Iterable[str] = ()) -> SyncStanding:
-        """This database's epoch, and how far it holds these devices."""
-        with self.database.reading() as session:
-            epoch = session.scalar(select(FactRow.value).where(FactRow.name == GENERATION_FACT)) or ""
-            own = self._own_name(epoch)
-            return SyncStanding(epoch=epoch, own=own, held={each: self._last(session, each)[0] for each in devices})
-
-    def of(self, entity: str) -> tuple[Operation, ...]:
-        """Every operation of one entity."""
-        with self.database.reading() as session:
-            return tuple(read_operations(row[0] for row in self._rows(session, OF_ENTITY, entity)))
-
-    def disputed(self) -> tuple[Operation, ...]:
-        """Every operation of the registers that two set from the same base."""
-        with self.database.reading() as session:
-            return tuple(read_operations(row[0] for row in self._rows(session, DISPUTED)))
-
-    def _own_name(self, epoch: str) -> str:
-        return f"{NODE_MARK}{self.node[:64]}~{epoch[:EPOCH_CHARACTERS]}"
 
     def _new(self, session: Session, mine: list[tuple[Operation, str]], now: int) -> list[tuple[Operation, str]]:
         """Those of one device that are not held. Raises OperationRefused."""
@@ -202,10 +151,6 @@ class SqlSyncOps:
         (op,) = read_operations([found[0][1]])
         return op.seq, op.hlc
 
-    def _newest(self, session: Session) -> int:
-        """The arrival of the newest operation; a cursor beyond it is of a database whose file was put back."""
-        return int(self._rows(session, NEWEST)[0][0] or 0)
-
     def _base(self, session: Session, draft: Draft) -> str:
         rows = self._rows(session, FIELD_OF_ENTITY, draft.entity, f"{draft.field} %")
         found = MergedOperations.of(read_operations(row[0] for row in rows)).register(draft.entity, draft.field)
@@ -232,12 +177,3 @@ class SqlSyncOps:
 
     def _sql(self, text: str) -> str:
         return text if self.database.is_sqlite else text.replace("%", "%%").replace("?", "%s")
-
-
-def _parse_cursor(text: str) -> tuple[str, int]:
-    if not text:
-        return "", 0
-    epoch, _, place = text.partition(".")
-    if not (place.isascii() and place.isdecimal() and len(place) < 19):
-        raise WrongSetting("after", "the cursor of an earlier pull, or nothing")
-    return epoch, int(place)

@@ -18,9 +18,8 @@ from orchestrator.adapters.database.column_types import (
     UtcColumn,
 )
 from orchestrator.adapters.database.engine import Table
+from orchestrator.adapters.database.plain.operation_reader import GENERATION_FACT
 from orchestrator.core.json_object import Json
-
-GENERATION_FACT = "generation"
 
 
 class FactRow(Table):
