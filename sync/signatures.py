@@ -21,8 +21,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync import ed25519_check, files
+from sync import files
 from sync.errors import SigningFailed
+from sync.openssh import ed25519_check
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

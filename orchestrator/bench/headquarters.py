@@ -1,23 +1,26 @@
 """What does headquarters cost while nothing is to be done, with its web server and fifty registered nodes?
 
 Its own node, its server and their git processes are measured. The nodes are this process: each reports over HTTP once a
-minute, signed as a node signs, and moves its beat in the ledger.
+minute, with a token of its own and signed as a node signs, and moves its beat in the ledger.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 
 from orchestrator import __version__
+from orchestrator.api.auth.tokens import mint
 from orchestrator.app import wiring
 from orchestrator.bench.result import Measurement, at_most
 from orchestrator.bench.testbed import BenchSetup, RunningNode, make_testbed
+from orchestrator.core.environment import load_settings
 from orchestrator.core.roles import Role
 from orchestrator.ledger.transport import BEAT
 from orchestrator.node.headquarters.registrar import INTERVAL_SECONDS, Registrar
@@ -35,7 +38,9 @@ def measure(root: Path, seconds: float = INTERVAL_SECONDS, nodes: int = REGISTER
     """Percent of one core and MiB over a minute, in which each node reports and beats once."""
     ground = make_testbed(root, missions=0, beat=INTERVAL_SECONDS, nodes=nodes + 1)
     with ground.serving(git=True) as node, httpx.Client(timeout=30.0) as client:
-        others = [_RegisteredNode(ground, f"n{number}", node.listening()) for number in range(1, nodes + 1)]
+        names = [f"n{number}" for number in range(1, nodes + 1)]
+        tokens = _tokens(ground.root / "home", names)
+        others = [_RegisteredNode(ground, name, node.listening(), tokens[name]) for name in names]
         node.calm()
         for other in others:
             other.report(client)
@@ -53,16 +58,22 @@ def measure(root: Path, seconds: float = INTERVAL_SECONDS, nodes: int = REGISTER
     ]
 
 
+def _tokens(home: Path, names: Iterable[str]) -> dict[str, str]:
+    """One for each node, as a join link makes them."""
+    with contextlib.closing(wiring.stores(load_settings(home=home, node="n0", role=Role.HEADQUARTERS))) as stores:
+        return {name: mint(stores.tokens, name, ["missions"], expires=None)[0] for name in names}
+
+
 class _RegisteredNode:
     """One of the nodes: what it says, and its beat."""
 
-    def __init__(self, ground: BenchSetup, name: str, url: str) -> None:
+    def __init__(self, ground: BenchSetup, name: str, url: str, token: str) -> None:
         bus = ground.bus("n1")  # one clone is enough to move the beats of all
         self._beat = Beat(bus.remote, bus.store, BEAT + name)
         self._beat.start()
         self._registrar = Registrar(
             url=url,
-            token="",
+            token=token,
             status=lambda number, latency: _status(name, number, latency),
             sign=make_key(ground.root / "keys" / name, name).sign,
             tell=lambda *_said, **_facts: None,

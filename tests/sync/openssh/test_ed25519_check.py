@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync import ed25519_check
-from sync.ed25519_check import holds, plain_keys
+from sync.openssh import ed25519_check
+from sync.openssh.ed25519_check import holds, plain_keys
 from sync.signatures import FIRST_BY_PROGRAM, Verifier
 from tests.ledgers import Keys
 

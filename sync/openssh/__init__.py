@@ -1,0 +1,1 @@
+"""Which of what OpenSSH decides is decided here, to the same end, where starting its programs takes too long?"""
