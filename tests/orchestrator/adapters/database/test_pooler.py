@@ -184,5 +184,5 @@ def test_a_copy_of_all_and_back(pooled_stores: Stores, tmp_path: Path) -> None:
 def test_nothing_of_a_session_is_used() -> None:
     """What would work at a server and fail behind a pooler is not in the code."""
     for path in FOLDER.rglob("*.py"):
-        words = path.read_text(encoding="utf-8")
+        words = re.sub(r"UPDATE (?:\w+ )?SET ", "UPDATE ", path.read_text(encoding="utf-8"))  # of a row, no setting
         assert not [form for form in OF_A_SESSION if re.search(form, words)], path
