@@ -8,18 +8,19 @@ https://github.com/annotated-types/annotated-types#groupedmetadata
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
 
-class ValueRule:
+class ValueRule(ABC):
     """A rule in an annotation."""
 
     __is_annotated_types_grouped_metadata__ = True
 
+    @abstractmethod
     def __iter__(self) -> Iterator[object]:
         """The same in pydantic's words."""
-        raise NotImplementedError
 
 
 class Before(ValueRule):

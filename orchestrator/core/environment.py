@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import SecretsUnavailable, WrongSetting
-from orchestrator.core.roles import Role
 
 if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
@@ -55,6 +54,7 @@ def _served_secrets(settings: Settings) -> tuple[dict[str, Any], str]:
     Headquarters and standalone nodes do not go on without: they raise SecretsUnavailable, or WrongSetting. A worker
     does, with what else it has, and says so.
     """
+    from orchestrator.core.roles import Role
     from orchestrator.core.secret_server import SecretServer, read_secrets
     from orchestrator.core.settings import secret_variables
 

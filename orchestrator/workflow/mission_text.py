@@ -9,6 +9,8 @@ from missions import document, frontmatter
 from missions.frontmatter import Scalar
 from missions.mission import Mission
 
+NOTHING: tuple[Scalar | Sequence[str], ...] = (None, "", (), [])
+
 
 def first_words(body: str) -> str:
     """What a mission is called after: its title or its first line, below a front matter if there is one."""
@@ -17,12 +19,17 @@ def first_words(body: str) -> str:
 
 
 def mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:
-    """A mission's file. What is said beside a text with front matter of its own replaces what that says."""
-    said = {key: value for key, value in fields.items() if value not in (None, "", (), [])}
-    lines = "".join(f"{key}: {_format_value(value)}\n" for key, value in said.items())
-    text = body.removeprefix(frontmatter.BYTE_ORDER_MARK).strip("\n") + "\n" if body.strip() else ""
+    """A mission's file: the fields that say something, above the words, which then are words alone."""
+    lines = _lines(fields)
+    return (f"---\n{lines}---\n" if lines else "") + (body.strip("\n") + "\n" if body.strip() else "")
+
+
+def with_options(text: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:
+    """A mission's whole file, in which what is said beside it replaces what its own front matter says."""
+    lines = _lines(fields)
     if not lines:
         return text
+    said = [key for key, value in fields.items() if value not in NOTHING]
     try:
         block = frontmatter.split(frontmatter.write(text, dict.fromkeys(said)))
     except frontmatter.Malformed:
@@ -31,6 +38,11 @@ def mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str
         return f"---\n{lines}---\n{text}"
     end = block.start + len(block.head)
     return f"{block.text[:end]}{lines}{block.text[end:]}"
+
+
+def _lines(fields: Mapping[str, Scalar | Sequence[str]]) -> str:
+    said = {key: value for key, value in fields.items() if value not in NOTHING}
+    return "".join(f"{key}: {_format_value(value)}\n" for key, value in said.items())
 
 
 def _format_value(value: Scalar | Sequence[str]) -> str:

@@ -37,7 +37,10 @@ PushManager.prototype.subscribe = async (wanted) => {
 
 CLICK = """
 async () => {
-  const [shown] = await self.registration.getNotifications();
+  let shown;
+  while (!shown) {
+    [shown] = await self.registration.getNotifications();
+  }
   self.dispatchEvent(new NotificationEvent('notificationclick', { notification: shown }));
 }
 """
@@ -87,7 +90,7 @@ def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, servic
     said = next(each for each in service.said if "/wait-for-a-word" in each["open"])
     show(phone, json.dumps(said))
     assert phone.page.evaluate(SHOWN) == [{name: said[name] for name in ("title", "body", "tag")}]
-    phone.context.service_workers[0].evaluate(CLICK)
+    next(each for each in phone.context.service_workers if each.url.startswith(desk.url)).evaluate(CLICK)
     phone.page.wait_for_url("**/app/review/wait-for-a-word")
     expect(phone.page.get_by_role("heading", level=1)).to_have_text("Wait for a word")
     assert phone.page.evaluate(SHOWN) == []

@@ -38,7 +38,6 @@ MAX_UPDATES = 50
 MAX_PRESS_CHARS = 200
 """The API's limit on what is told to who pressed a button."""
 KINDS = ("message", "callback_query")
-os.environ.setdefault("PTB_TIMEDELTA", "1")  # or the library warns of itself whenever the API asks for a pause
 for _name in ("httpx", "httpcore"):  # at INFO they log each address, and the token is in it
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -65,6 +64,7 @@ class TelegramBot:
         if not (number.isdecimal() and colon and secret and self.token.isascii() and self.token.isprintable()):
             raise WrongSetting("SHIFTBOOK_TELEGRAM_TOKEN", "write what @BotFather gave: 123456789:AA…")
         self.name = number
+        os.environ.setdefault("PTB_TIMEDELTA", "1")  # or the library warns of itself when the API asks for a pause
         calls = HTTPXRequest(connection_pool_size=4, pool_timeout=self.call_seconds, connect_timeout=10)
         polls = HTTPXRequest(connection_pool_size=1, connect_timeout=10)
         self._requests = (calls, polls)

@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from orchestrator.app import wiring
-from orchestrator.app.factories.tracer_factory import open_tracing
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.mission.name import full_name, mission_argument, remember
@@ -60,6 +59,7 @@ def new(
     **fields: object,
 ) -> None:
     """Files a mission that says TEXT (or what stands on standard input), signed by you."""
+    from orchestrator.app.factories.tracer_factory import open_tracing
     from orchestrator.cli.mission.project import choose_project
 
     if (words and not of) or (text and of):
@@ -85,6 +85,10 @@ def new(
     attached = _attached(fleet, attach) if attach else None
     if attached:
         given["attachments"] = attached.words
+    if of:
+        from orchestrator.workflow.mission_text import with_options
+
+        body, given = with_options(body, given), {}  # type: ignore[arg-type]  # click gives scalars
     made = fleet.new(body, given, name=name, beside=attached.beside if attached else {})  # type: ignore[arg-type]  # click gives scalars
     remember(chosen, made)
     stop_tracing()

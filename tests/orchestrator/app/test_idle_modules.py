@@ -92,8 +92,8 @@ def test_a_look_at_missions_loads_no_database_and_no_http(env: dict[str, str], w
         f"from orchestrator.cli import cli\ncli.main({words!r}, standalone_mode=False)\n",
         env,
     )
-    assert "pydantic" in loaded
-    heavy = {"sqlalchemy", "asyncio", "yaml", "watchdog", "psutil"}
+    assert {"click", "orchestrator"} <= loaded
+    heavy = {"pydantic", "sqlalchemy", "asyncio", "yaml", "watchdog", "psutil"}
     assert loaded & (HTTP | DEVICES | PEOPLE | MODELS | heavy) == set()
 
 

@@ -37,6 +37,7 @@ def feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedServer
     (tmp_path / ".gitconfig").write_text("[user]\n\tname = ada\n\temail = ada@shiftbook.invalid\n")
     monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SHIFTBOOK_NODE_ID", "hq")
+    monkeypatch.setenv("FACTORY_ROLE", "HEADQUARTERS")
     monkeypatch.setenv("SHIFTBOOK_FEEDS_PRIVATE", "1")
     setup.init(tmp_path / "clone", Settings(home=tmp_path / "home", node_id="hq"))
     monkeypatch.setenv("SHIFTBOOK_LEDGER", str(tmp_path / "clone.git"))

@@ -17,6 +17,7 @@ from orchestrator.ledger.trust.root import EffectiveRules, TrustRoot
 from sync.memory_remote import MemoryStore
 from sync.objects import FILE, FOLDER, SYMLINK, TreeEntry, print_tree, read_commit, read_tree, write_commit
 from sync.remote import Oid, RefUpdate
+from sync.signatures import Principal, Verifier
 from tests.ledgers import FLEET, Keys, Town
 from tests.orchestrator.repositories import git
 
@@ -256,19 +257,19 @@ def test_copies_by_the_hundred_are_one_change(battle: Battle, monkeypatch: pytes
     for _ in range(100):
         copies.append(battle.copy(copies[-1]))
     checked: list[str] = []
-    monkeypatch.setattr("sync.signatures._ssh_keygen", _counted(checked))
+    monkeypatch.setattr("sync.signatures.Verifier._check", _counted(checked))
     assert battle.asleep.in_force(battle.commit(tuple(copies), {})).charter.trust.missions == "remote"
     assert len(checked) == 1
 
 
 def _counted(calls: list[str]) -> Callable[..., object]:
-    from sync.signatures import _ssh_keygen as real
+    real = Verifier._check
 
-    def run(words: list[str], data: bytes) -> object:
-        calls.append(words[1])
-        return real(words, data)
+    def check(verifier: Verifier, principal: Principal, payload: bytes, signature: str) -> bool:
+        calls.append(principal.name)
+        return real(verifier, principal, payload, signature)
 
-    return run
+    return check
 
 
 def test_another_ledgers_changes_do_not_count(battle: Battle) -> None:
