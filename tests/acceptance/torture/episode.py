@@ -248,8 +248,12 @@ class Episode:
     def _end_doubles(self) -> None:
         """The person finds the other one, as the alarm says."""
         for _, process in self.doubles:
+            children: list[psutil.Process] = []
             with suppress(psutil.Error):
-                for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+                children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            for each in children:
+                with suppress(psutil.Error):  # each may have ended meanwhile, and keeps no other alive
                     each.kill()
             process.wait(30)
         self.doubles.clear()
