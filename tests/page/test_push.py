@@ -37,11 +37,9 @@ PushManager.prototype.subscribe = async (wanted) => {
 
 CLICK = """
 async () => {
-  let shown;
-  while (!shown) {
-    [shown] = await self.registration.getNotifications();
-  }
-  self.dispatchEvent(new NotificationEvent('notificationclick', { notification: shown }));
+  const [shown] = await self.registration.getNotifications();
+  if (shown) self.dispatchEvent(new NotificationEvent('notificationclick', { notification: shown }));
+  return Boolean(shown);
 }
 """
 SHOWN = """
@@ -90,10 +88,16 @@ def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, servic
     said = next(each for each in service.said if "/wait-for-a-word" in each["open"])
     show(phone, json.dumps(said))
     assert phone.page.evaluate(SHOWN) == [{name: said[name] for name in ("title", "body", "tag")}]
-    next(each for each in phone.context.service_workers if each.url.startswith(desk.url)).evaluate(CLICK)
+    until(lambda: clicked(phone), "the notification is clicked")
     phone.page.wait_for_url("**/app/review/wait-for-a-word")
     expect(phone.page.get_by_role("heading", level=1)).to_have_text("Wait for a word")
     assert phone.page.evaluate(SHOWN) == []
+
+
+def clicked(tab: Tab) -> bool:
+    """Clicks what is shown, by the worker that shows it: an earlier one of the same page may still be told of."""
+    workers = [each for each in tab.context.service_workers if each.url.startswith(tab.url)]
+    return any(each.evaluate(CLICK) for each in reversed(workers))
 
 
 def show(tab: Tab, data: str) -> None:
