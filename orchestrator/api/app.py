@@ -47,18 +47,14 @@ from orchestrator.api.web import (
 )
 from orchestrator.api.web.context import SERVICES_KEY, AppServices
 
-BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
+BLUEPRINTS: tuple[Callable[[], APIBlueprint], ...] = (
     health.blueprint,
     tokens.blueprint,
     joining.blueprint,
     events.blueprint,
-    hooks.blueprint,
-    git.blueprint,
-    chat.blueprint,
     handover.blueprint,
     endpoints.blueprint,
     state.blueprint,
-    sync.blueprint,
     sealed.blueprint,
     pairing.blueprint,
     paired.blueprint,
@@ -70,7 +66,6 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     shared_state.blueprint,
     publish.blueprint,
     operations.blueprint,
-    signals.blueprint,
     nodes.blueprint,
     heartbeat.blueprint,
     conflicts.blueprint,
@@ -87,7 +82,15 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     steering.blueprint,
     description.blueprint,
 )
-"""Each makes its routes for a house; a house without a door (a role, a setting) leaves them out in `gate`."""
+"""Each is made once in a process; what a house has no door for (a role, a setting), `gate` leaves out."""
+SERVICE_BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
+    hooks.blueprint,
+    git.blueprint,
+    chat.blueprint,
+    sync.blueprint,
+    signals.blueprint,
+)
+"""Each makes its routes for the services behind them."""
 
 
 def create_app(doors: AppServices) -> OpenAPI:
@@ -114,7 +117,9 @@ def create_app(doors: AppServices) -> OpenAPI:
     access_log.install(app)
     auth_gate.guard(app, time.monotonic)
     for noun in BLUEPRINTS:
-        app.register_api(noun(doors))
+        app.register_api(noun())
+    for made_for in SERVICE_BLUEPRINTS:
+        app.register_api(made_for(doors))
     return app
 
 

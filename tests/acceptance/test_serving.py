@@ -194,7 +194,7 @@ def noun(_):
 
     return routes
 
-app.BLUEPRINTS = (*app.BLUEPRINTS, noun)
+app.SERVICE_BLUEPRINTS = (*app.SERVICE_BLUEPRINTS, noun)
 home = Path(sys.argv[1])
 settings = Settings(home=home, node_id="desk", role="HEADQUARTERS", streams=3)
 

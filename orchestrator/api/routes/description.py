@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -10,7 +11,6 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.openapi import OpenAPI
 
 from orchestrator.api.web.auth_gate import Need, need_of, needs, served
-from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.problems import PROBLEM_TYPE
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -24,7 +24,8 @@ SCHEMES = {
 }
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("description", __name__, doc_ui=False)
 

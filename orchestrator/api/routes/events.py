@@ -5,12 +5,14 @@ A worker of the fleet listens too, for `ledger` alone.
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs, still_welcome
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.event_hub import KINDS
 from orchestrator.api.web.stream_slots import stream_response
 from orchestrator.core.errors import WrongSetting
@@ -23,7 +25,8 @@ class EventsQuery(BaseModel):
     kinds: str = Field("", max_length=100)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("events", __name__)
 

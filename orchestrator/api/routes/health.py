@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.metrics import metrics
 from orchestrator.node.notifications.outbox_status import outbox_status
 
@@ -34,7 +36,8 @@ class Readiness(BaseModel):
     parts: dict[str, ReadinessPart]
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("health", __name__)
 

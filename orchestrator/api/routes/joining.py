@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
@@ -11,7 +12,7 @@ from werkzeug.exceptions import Forbidden
 
 from orchestrator.api.auth.tokens import CallerKind, mint
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import ledger_moved
 from orchestrator.app.joining.invitation import accept
 
@@ -31,7 +32,8 @@ class JoinAnswer(BaseModel):
     branch: str
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("join", __name__)
 

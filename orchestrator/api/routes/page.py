@@ -12,7 +12,6 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices
 
 CONTENT_POLICY = "; ".join(
     (
@@ -48,7 +47,8 @@ class PagePath(BaseModel):
     path: str = Field(max_length=500)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("page", __name__)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import changing_answer, shared_ledger
 from orchestrator.workflow.reading.own_report import own_report
 
@@ -45,7 +47,8 @@ class NodeReport(BaseModel):
     divisions: list[DivisionRow]
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("capabilities", __name__, url_prefix="/api/v1/factory")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import Any
 
 from flask import Response
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field
 from orchestrator.api.routes.delegation.publish import DelegatedMission
 from orchestrator.api.routes.fleet.usage import UsageFigures
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, ledger_answer, shared_ledger
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.delegation.costs import cost_page
@@ -64,7 +65,8 @@ class CostSummary(BaseModel):
     remarks: list[str]
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("operations", __name__, url_prefix="/api/v1/ops")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Response, jsonify
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 from missions import document
 from missions.mission import Quarantined
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import ledger_moved, redacted
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
 from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text
@@ -42,7 +43,8 @@ class DelegatedMission(BaseModel):
     cost_usd: float | None
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("publish", __name__, url_prefix="/api/v1/delegation")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Response, jsonify
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, shared_ledger
 from orchestrator.api.web.problems import Problem, problem
 from orchestrator.core.errors import OutdatedReport, Refused
@@ -62,7 +63,8 @@ def _require_signed(status: NodeStatus, body: NodeReportBody) -> None:
         require_signed(newest, status, body.report, body.signature)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("registrations", __name__, url_prefix="/api/v1/factory/registrations")
 

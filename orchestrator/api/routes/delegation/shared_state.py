@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import changing_answer
 from orchestrator.workflow.delegation.shared_state import SharedState, shared_state
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("shared_state", __name__, url_prefix="/api/v1/factory")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response, jsonify, request
 from flask_openapi.blueprint import APIBlueprint
 from mobile_bridge.model_pieces import PIECE_BYTES, ModelTooLarge, NoSuchPiece, PiecedFile, PiecedFiles
@@ -9,7 +11,7 @@ from pydantic import BaseModel, Field
 from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.problems import Problem
 from orchestrator.app import wiring
 from orchestrator.core.model_competence import Competence, parameters_of
@@ -36,7 +38,8 @@ class DeviceModelPath(BaseModel):
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes, files = APIBlueprint("device_model", __name__), PiecedFiles()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import cast
 
 from flask import Response, current_app, jsonify, request
@@ -14,7 +15,7 @@ from orchestrator.api.auth.tokens import CallerKind
 from orchestrator.api.routes.devices.pairing import DeviceScope, PairedDeviceView, require_granted
 from orchestrator.api.routes.devices.sealed import device_access
 from orchestrator.api.web.auth_gate import REVOCATION_KEY, SEALED_DEVICE_KEY, caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import shared_ledger
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.app.devices.device_facts import device_facts
@@ -86,7 +87,8 @@ def _missing() -> NotFound:
     return NotFound("no such device is paired with this node: `shiftbook device list` shows them")
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("paired_devices", __name__, url_prefix="/api/v1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Literal
 
 from flask import Response, jsonify
@@ -14,7 +15,7 @@ from orchestrator.api.auth.scopes import DEVICE_SCOPES, LEAST_SCOPES
 from orchestrator.api.auth.tokens import CallerKind
 from orchestrator.api.routes.devices.sealed import device_access
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.app.devices.device_facts import device_facts, pairing_facts, qr_rows, ticket_facts
 from orchestrator.app.devices.fleet_identity import fleet_id
 from orchestrator.app.devices.own_addresses import node_urls, page_url
@@ -121,7 +122,8 @@ def require_granted(scopes: list[DeviceScope]) -> None:
         raise Forbidden("a device gives no other more than it may do itself")
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("pairings", __name__, url_prefix="/api/v1/pairings")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +12,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from orchestrator.api.auth.tokens import ANY_DEVICE
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import READERS, caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.app.factories import notifier_factory
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.push import PushCarrier, PushSubscription
@@ -59,7 +61,8 @@ class PushState(BaseModel):
     """Whether it subscribed with the key that this node has now."""
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("push", __name__, url_prefix="/api/v1/push")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import io
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -18,7 +19,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable, Unaut
 
 from orchestrator.api.auth.device_access import DeviceAccess
 from orchestrator.api.web.auth_gate import SEALED_DEVICE_KEY, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.disconnects import SOCKET_KEYS
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def device_access() -> DeviceAccess:
     return found
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The route."""
     routes = APIBlueprint("sealed", __name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from flask import Response, jsonify
@@ -13,7 +14,7 @@ from werkzeug.exceptions import Forbidden, ServiceUnavailable
 
 from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.core.ports.stores import Stores
 
 MAX_STATE_BYTES = 64 * 1024
@@ -73,7 +74,8 @@ def require_own_device(device: str, *, writes: bool) -> None:
         )
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("devices", __name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Response, jsonify
@@ -11,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.routes.devices.sync import now_ms, tell_of_sync
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.problems import Problem
 from orchestrator.workflow.sync_conflicts import list_sync_conflicts, settle
 
@@ -68,7 +68,8 @@ class SyncConflictChoice(BaseModel):
 CHOICE_RESPONSES: Any = {200: SyncConflictBody, 409: Problem}
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("sync conflicts", __name__)
 

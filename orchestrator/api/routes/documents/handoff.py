@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.ledger_answers import ledger_answer, shared_ledger
 from orchestrator.workflow.reading.handoff_page import handoff_page
 
@@ -19,7 +20,8 @@ class HandoffQuery(BaseModel):
     commit: str = Field("", max_length=40, description="40 hexadecimal digits of a commit of the branch")
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("handoff", __name__)
 

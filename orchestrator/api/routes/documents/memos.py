@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, ledger_answer, shared_ledger
 from orchestrator.workflow.reading.journal_page import memo_page, whole_memo
 
@@ -24,7 +25,8 @@ class MemoPath(BaseModel):
     memo_id: str = Field(min_length=1, max_length=128)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("memos", __name__, url_prefix="/api/v1/memos")
 

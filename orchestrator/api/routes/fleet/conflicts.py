@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 from typing import Literal
 
 from flask import Response, jsonify
@@ -10,7 +11,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.ledger_answers import ledger_answer, ledger_moved, redacted, shared_ledger
 from orchestrator.core.errors import WrongSetting
@@ -30,7 +31,8 @@ class ConflictDecision(NullsAreUnset):
     text: str | None = Field(None, max_length=200_000)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("conflicts", __name__, url_prefix="/api/v1/conflicts")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
@@ -10,7 +12,7 @@ from orchestrator import __version__
 from orchestrator.api.auth.scopes import SCOPES
 from orchestrator.api.routes.page import served_page
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import changing_answer, shared_ledger
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.model_competence import BETTER_MODEL
@@ -47,7 +49,8 @@ class Myself(BaseModel):
     page: str = Field(description="The content hash of the page that this node serves; empty where it has none")
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("me", __name__)
 

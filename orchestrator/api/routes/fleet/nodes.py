@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from flask import Response
@@ -10,7 +11,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, ledger_answer, shared_ledger
 from orchestrator.core.errors import NotFound
 from orchestrator.workflow.delegation.bus_report import bus_json, findings
@@ -25,7 +26,8 @@ class NodePath(BaseModel):
     node: str = Field(min_length=1, max_length=100)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("nodes", __name__, url_prefix="/api/v1")
 

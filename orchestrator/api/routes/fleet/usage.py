@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import cache
 
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.workflow.spending import totals
 from orchestrator.workflow.spending.group_keys import GROUP_KEYS
 
@@ -80,7 +81,8 @@ class FleetUsageQuery(BaseModel):
     since: date | None = None
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("usage", __name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 from flask import Response, jsonify
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from missions.mission import MAX_COMMENT_CHARS, slug
 from orchestrator.api.web.auth_gate import READERS, caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.ledger_answers import changing_answer, ledger_moved, shared_ledger
 from orchestrator.api.web.problems import Problem
@@ -91,7 +92,8 @@ def open_approval() -> Iterator[Approval]:
         fleet.bus.remote.close()
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("decisions", __name__, url_prefix="/api/v1/missions")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from typing import Any
 
 from flask import Response, jsonify
@@ -13,7 +14,7 @@ from missions.attachments.attachment import MAX_ALL_BYTES, MAX_ATTACHMENT_BYTES,
 from missions.document import MAX_FILE_BYTES
 from missions.mission import slug
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.idempotency import idempotency_key
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.ledger_answers import ledger_moved, redacted, shared_ledger
@@ -76,7 +77,8 @@ class TextCheck(BaseModel):
     problems: list[FoundTextProblem]
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("filing", __name__, url_prefix="/api/v1/missions")
 

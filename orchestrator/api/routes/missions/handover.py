@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
@@ -13,7 +14,7 @@ from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
 from orchestrator.api.routes.chat import current_chats
 from orchestrator.api.routes.missions.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.app.factories.chat_factory import open_handover
 from orchestrator.chat.handover.exchange import HandoverService
@@ -64,7 +65,8 @@ class TakeoverChat(BaseModel):
     node: str
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("handover", __name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Response
@@ -13,7 +14,6 @@ from missions.fields import described_fields
 from missions.mission import slug
 from orchestrator.api.routes.missions.orders import MissionPath
 from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, ledger_answer, shared_ledger
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.approval.diff_hunks import diff_digest, diff_json
@@ -51,7 +51,8 @@ class PictureQuery(BaseModel):
     digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="As the list of pictures tells it")
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("mission_reading", __name__, url_prefix="/api/v1/missions")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import cast
 
 from flask import Response, current_app, jsonify, request
@@ -14,7 +15,7 @@ from missions.message import MAX_MESSAGE_CHARS
 from missions.mission import slug
 from orchestrator.api.routes.missions.orders import MissionOrderResult, MissionPath
 from orchestrator.api.web.auth_gate import READERS, caller, needs, still_welcome
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import app_services
 from orchestrator.api.web.idempotency import idempotency_key
 from orchestrator.api.web.ledger_answers import redacted, shared_ledger
 from orchestrator.api.web.stream_slots import stream_response
@@ -92,7 +93,8 @@ class BudgetOrder(BaseModel):
     budget_usd: float = Field(ge=0, lt=1_000_000)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("steering", __name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -14,7 +15,6 @@ from orchestrator.api.routes.openai.embeddings import embed
 from orchestrator.api.routes.openai.errors import ERROR_RESPONSES, to_openai_error
 from orchestrator.api.routes.openai.schema import CompletionRequest, EmbeddingRequest
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.streaming import stream_answer, wait_for_answer
 from orchestrator.core.errors import NotFound
 
@@ -25,7 +25,8 @@ class ModelPath(BaseModel):
     model: str = Field(max_length=200)
 
 
-def blueprint(_: AppServices) -> APIBlueprint:
+@cache
+def blueprint() -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("openai", __name__, url_prefix="/v1")
     routes.after_app_request(to_openai_error)
