@@ -49,9 +49,25 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def brought_up_postgresql(postgresql_server: Server) -> Iterator[str]:
+    """The name of a PostgreSQL database of today's schema, of which others are copies."""
+    with postgresql_server.database("brought_up") as url:
+        open_database(url).close()
+        yield "brought_up"
+
+
 @pytest.fixture
-def new_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Makes URLs of empty databases."""
+def template_of(backend: str, request: pytest.FixtureRequest) -> str:
+    """What a new database begins with; a module about the schema's steps says: nothing."""
+    return str(request.getfixturevalue("brought_up_postgresql")) if backend == "postgresql" else ""
+
+
+@pytest.fixture
+def new_url(
+    backend: str, template_of: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[[], str]]:
+    """Makes URLs of databases without a row."""
     opened = []
 
     def make() -> str:
@@ -59,7 +75,7 @@ def new_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
         if backend == "sqlite":
             return f"sqlite:///{tmp_path}/{name}/shiftbook.db"
         server: Server = request.getfixturevalue("postgresql_server")
-        context = server.database(name)
+        context = server.database(name, template=template_of)
         opened.append(context)
         return context.__enter__()
 
@@ -70,7 +86,7 @@ def new_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
 
 @pytest.fixture
 def url(new_url: Callable[[], str]) -> str:
-    """An empty database."""
+    """A database without a row."""
     return new_url()
 
 

@@ -43,6 +43,12 @@ VALUES ('2026-11-21T12:00:00.000000Z', 'desk', 'fix', 'shop', 1, 1, 'builtin', '
 """What the version before there were steps made (SQLAlchemy's create_all), with one run noted."""
 
 
+@pytest.fixture
+def template_of() -> str:
+    """Databases begin with nothing: their tables are made here."""
+    return "template1"
+
+
 def of_the_first_version(url: str, backend: str) -> None:
     """Makes a database as the first version left it behind."""
     types = {"number": "INTEGER", "real": "DOUBLE"}
