@@ -121,6 +121,11 @@ class TelegramServer:
             return self._get_updates(words, caller)
         if method == "sendMessage":
             return self._send(words)
+        if method == "getMe":
+            return _ok({"id": BOT, "is_bot": True, "first_name": "Shift", "username": "shift_bot"})
+        if method == "getWebhookInfo":
+            url = "https://hooks.example/a-secret" if self.webhook else ""
+            return _ok({"url": url, "has_custom_certificate": False, "pending_update_count": len(self.updates)})
         if method == "answerCallbackQuery":
             self.answered.append(words)
             return _ok(True)

@@ -14,13 +14,13 @@ from filelock import FileLock, Timeout
 
 from orchestrator import __version__
 from orchestrator.app import wiring
-from orchestrator.app.deployment.supervisor import READY, STOPPING, Supervisor, feed_watchdog, take_supervisor
+from orchestrator.app.deployment.supervisor import STOPPING, Supervisor, feed_watchdog, take_supervisor
 from orchestrator.app.factories import node_factory
 from orchestrator.app.factories.tracer_factory import open_tracing
 from orchestrator.app.registration import open_registrar
 from orchestrator.app.secret_rotation import build_rotation
 from orchestrator.app.updates.going_back import write_pid
-from orchestrator.app.updates.version_dirs import VersionDirs, running_version
+from orchestrator.app.updates.version_dirs import HURRY, VersionDirs, running_version
 from orchestrator.app.web_process import BeginWeb, WebServer, begin_interpreter
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
@@ -68,6 +68,7 @@ def run_node(
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"
         raise Refused(why) from error
     if own is not None and own[0].current != own[1] and not told_to_end:  # the lock is free: the other one takes it
+        supervisor.hand_over(f"{own[0].current} starts")
         environment = os.environ | supervisor.environment(os.getpid())
         os.execve(own[0].start, [str(own[0].start), *sys.argv[1:]], environment)  # noqa: S606  # what started this one
 
@@ -109,7 +110,7 @@ def _run(
         agents = ", ".join(sorted(node.scheduler.offer.agents)) or "no agent"
         ready = f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}"
         tell("ready", ready)
-        supervisor.say(READY, f"STATUS={ready}")
+        supervisor.ready(ready)
         if registrar is not None:
             stops.append(registrar.start())
         if node.over_bus is not None:
@@ -135,14 +136,15 @@ def _follow_version(
 ) -> Callable[[], None]:
     """Has the node pass its trial with its first round, and end its work when another version is current."""
     passed = threading.Event()
+    drain = _once(lambda now: _drain_for(now, node, tell, web))
+    hurry = _once(lambda now: _hurry_for(now, node, tell, web))
 
     def look() -> None:
         now = dirs.current
-        if now and now != version and not node.draining:
-            tell("update", f"{now} is current: starting it when the running work is done")
-            node.drain()
-            if web is not None:
-                web.drain()
+        if now and now != version:
+            drain(now)
+            if dirs.hurried:
+                hurry(now)
 
     def after_round() -> None:
         if not passed.is_set():
@@ -151,7 +153,46 @@ def _follow_version(
         look()  # a switch before anything was watched, or one that the file system did not tell
 
     node.on_round = after_round
-    return watch_file(dirs.prefix / "current", look)
+    stops = [watch_file(dirs.prefix / name, look) for name in ("current", HURRY)]
+
+    def stop() -> None:
+        for each in stops:
+            each()
+
+    return stop
+
+
+def _once(do: Callable[[str], None]) -> Callable[[str], None]:
+    """Does something for a version the first time it is asked, by whichever thread."""
+    done, lock = threading.Event(), threading.Lock()
+
+    def ask(version: str) -> None:
+        with lock:
+            if done.is_set():
+                return
+            done.set()
+        do(version)
+
+    return ask
+
+
+def _drain_for(version: str, node: Node, tell: Tell, web: WebServer | None) -> None:
+    """The node ends its running work, unless it does that already."""
+    if node.draining:
+        return
+    runs = ", ".join(sorted(node.jobs.by_mission)) or "the running work"
+    tell("update", f"{version} is current: starting it when {runs} is done")
+    node.drain()
+    if web is not None:
+        web.drain()
+
+
+def _hurry_for(version: str, node: Node, tell: Tell, web: WebServer | None) -> None:
+    """What runs goes back into the queue, as by a second SIGTERM."""
+    tell("update", f"{version} is not to wait: the running work goes back into the queue")
+    node.stop_jobs(StopReason.STOPPING)
+    if web is not None:
+        web.cut()
 
 
 def _pass_trial(dirs: VersionDirs, version: str, tell: Tell) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from missions.plain_data import read_json
@@ -28,11 +29,12 @@ from orchestrator.core.ports.chat_network import (
     TurnOver,
 )
 from orchestrator.core.ports.stores import Cursors
+from orchestrator.node.rounds.poll_state import ANSWERS, CONFLICT, RESTS, TROUBLE, PollState
 from sync.backoff import Backoff
 
 RETRY = Backoff(first=1.0, limit=60.0)
 """Seconds between two tries where the network is not reached."""
-CONFLICT = Backoff(first=15.0, limit=600.0)
+CONFLICT_PAUSE = Backoff(first=15.0, limit=600.0)
 """Seconds for which this node keeps away where another program polls the bot: it never fights for it."""
 PEACE_SECONDS = 600.0
 """Seconds without another poller after which its pauses begin anew; until then two that take turns both keep away."""
@@ -65,6 +67,7 @@ class TelegramDoor:
     chats: Collection[int]
     """The chats that are heard; others get silence."""
     tell: Tell
+    now: Callable[[], datetime]
     clock: Callable[[], float] = time.monotonic
     _over: threading.Event = field(default_factory=threading.Event)
     _pause: float = 0.0
@@ -73,6 +76,7 @@ class TelegramDoor:
     _polls: bool = False
     _survived: int = 0
     """The update whose last try failed and ended no process."""
+    _noted: PollState | None = None
 
     def start(self) -> Callable[[], None]:
         """Polls until what this returns is called, which waits for what is under way."""
@@ -92,6 +96,7 @@ class TelegramDoor:
             if self._polls:
                 self.tell("telegram", "another node takes what people write from here on")
             self._polls = False
+            self._note(RESTS)
             self._over.wait(TURN_SECONDS)
             return
         if not self._polls:
@@ -99,22 +104,36 @@ class TelegramDoor:
             self.tell("telegram", "this node takes what people write to the bot")
         try:
             self._poll()
+            self._note(ANSWERS)
             self._pause = 0.0
             if self.clock() - self._conflict_at >= PEACE_SECONDS:
                 self._conflict = 0.0
         except PollConflict as error:
-            self._conflict, self._conflict_at = CONFLICT.next(self._conflict), self.clock()
+            self._conflict, self._conflict_at = CONFLICT_PAUSE.next(self._conflict), self.clock()
             self.tell("telegram", f"{error}: keeping away for {self._conflict:g} s; one program polls a bot", once=True)
-            self._over.wait(CONFLICT.spread(self._conflict))
+            self._note(CONFLICT, str(error))
+            self._over.wait(CONFLICT_PAUSE.spread(self._conflict))
         except (ChatNetworkFailed, StoreFailed) as error:
             self._pause = RETRY.next(self._pause)
             self.tell("telegram", f"{error}; trying again", once=True)
+            self._note(TROUBLE, str(error))
             wanted = error.seconds if isinstance(error, ChatNetworkBusy) else 0.0
             self._over.wait(max(RETRY.spread(self._pause), wanted))
         except Exception as error:  # whatever it is, it must not be the last look of this node
             self._pause = RETRY.next(self._pause)
             self.tell("telegram", f"{type(error).__name__}: {error}; trying again", once=True)
             self._over.wait(RETRY.spread(self._pause))
+
+    def _note(self, state: str, says: str = "") -> None:
+        """Keeps how it went for whoever asks. A database that is away is told, and hinders nothing of it."""
+        found = PollState(at=self.now(), state=state, says=says)
+        if not found.is_news(self._noted):
+            return
+        try:
+            found.note(self.marks, self.network.name)
+            self._noted = found
+        except StoreFailed as error:
+            self.tell("telegram", f"how the polling goes is not kept: {error}", once=True)
 
     def _poll(self) -> None:
         place = f"{OFFSET}{self.network.name}"

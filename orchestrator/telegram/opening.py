@@ -57,7 +57,13 @@ def open_telegram(settings: Settings, node: Node, tell: Tell) -> Callable[[], No
         moved=node.jobs.wake.set,
     )
     door = TelegramDoor(
-        network=network, handle=desk.handle, turn=turn, marks=stores.marks, chats=settings.telegram_chats, tell=tell
+        network=network,
+        handle=desk.handle,
+        turn=turn,
+        marks=stores.marks,
+        chats=settings.telegram_chats,
+        tell=tell,
+        now=wiring.now,
     )
     end_door = door.start()
 

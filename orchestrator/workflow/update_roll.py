@@ -39,6 +39,13 @@ class RollStep:
     mission: str
     state: str
     says: str = ""
+    waits_for: tuple[str, ...] = ()
+    """The missions that the node works on: it starts its next version when they are done."""
+
+    @property
+    def words(self) -> str:
+        """In a line of others."""
+        return f"{self.node} {self.state}" + (f" (once {', '.join(self.waits_for)} ends)" if self.waits_for else "")
 
     def json(self) -> dict[str, Any]:
         """Plain data."""
@@ -60,7 +67,7 @@ class UpdateRoll:
     @property
     def says(self) -> str:
         """Where it stands, in one line."""
-        parts = ", ".join(f"{step.node} {step.state}" for step in self.steps)
+        parts = ", ".join(step.words for step in self.steps)
         why = next((step.says for step in self.steps if step.state == "stopped" and step.says), "")
         return f"update to {self.release}: {parts}" + (f" ({why})" if why else "")
 
@@ -174,12 +181,20 @@ def current_rolls(ledger: LedgerSnapshot, trust: Trust | None = None) -> list[Up
 def _step(ledger: LedgerSnapshot, mission: Mission) -> RollStep:
     node, name = mission.to[0], mission.name
     if name in ledger.claims or (mission.status in (Status.QUEUED, Status.RUNNING) and mission.epoch > 0):
-        return RollStep(node=node, mission=name, state="running")
+        return RollStep(node=node, mission=name, state="running", waits_for=_work_of(ledger, node))
     if mission.status is Status.DONE:
         return RollStep(node=node, mission=name, state="done")
     if mission.status is Status.QUEUED:
         return RollStep(node=node, mission=name, state="waiting")
     return RollStep(node=node, mission=name, state="stopped", says=mission.reason or f"{name} is {mission.status}")
+
+
+def _work_of(ledger: LedgerSnapshot, node: str) -> tuple[str, ...]:
+    """What a node holds beside updates."""
+    held = (name for name, one in ledger.claims.items() if one.claim.node == node and not one.claim.closed)
+    return tuple(
+        sorted(name for name in held if name not in ledger.open or ledger.open[name].mission.task != UPDATE_TASK)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

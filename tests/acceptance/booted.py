@@ -111,26 +111,29 @@ class Host:
 
 
 @contextmanager
-def booted(names: Sequence[str], folder: Path) -> Iterator[list[Host]]:
-    """Hosts that can reach each other over a cable; skips where this machine cannot boot one, whatever is installed."""
+def booted(names: Sequence[str], folder: Path, source: Path = ROOT) -> Iterator[list[Host]]:
+    """Hosts that can reach each other over a cable, with the program of `source` in /opt/shiftbook.
+
+    Skips where this machine cannot boot one, whatever is installed.
+    """
     if os.geteuid() != 0 or not GROUPS.is_dir() or not SYSTEMD.exists() or not shutil.which("nsenter"):
         pytest.skip("booting a host takes root, systemd's program and its control groups")
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
     if not Path(f"/usr/bin/python{ours}").exists():
         pytest.skip(f"the libraries here are for Python {ours}, which a booted host does not have in /usr/bin")
     with ExitStack() as stack:
-        yield [stack.enter_context(_host(name, folder)) for name in names]
+        yield [stack.enter_context(_host(name, folder, source)) for name in names]
 
 
 @contextmanager
-def _host(name: str, folder: Path) -> Iterator[Host]:
+def _host(name: str, folder: Path, source: Path) -> Iterator[Host]:
     group = GROUPS / f"shiftbook-test-{os.getpid()}-{name}"
     group.mkdir()
     script = BOOT.format(
         units=UNITS,
         version=f"{sys.version_info.major}.{sys.version_info.minor}",
         deps=next(path for path in map(Path, sys.path) if path.name == "site-packages"),
-        src=ROOT,
+        src=source,
         systemd=SYSTEMD,
     )
     kinds = [

@@ -8,65 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.booted import Host, booted, connect
-from tests.conftest import require_program
+from tests.acceptance.booted import Host, booted
+from tests.acceptance.two_hosts import DEPLOY_HQ, MAIN, done, order, prop, shiftbook, two_hosts
 
 pytestmark = pytest.mark.nightly
-CERTIFICATE = "/etc/ssl/hq.pem"
-DEPLOY_HQ = (
-    "deploy",
-    "hq",
-    "--domain",
-    "hq.example",
-    "--certificate",
-    CERTIFICATE,
-    "--certificate-key",
-    "/etc/ssl/hq.key",
-)
-MAIN = "git -c safe.directory='*' -C /var/lib/shiftbook/fleet.git"
 
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
-    require_program("nginx")
-    with booted(["hq", "vps"], tmp_path_factory.mktemp("hosts")) as found:
-        connect(*found)
-        hq, vps = found
-        hq.shell(
-            "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=hq.example"
-            f" -addext subjectAltName=DNS:hq.example -keyout /etc/ssl/hq.key -out {CERTIFICATE} 2>/dev/null"
-        )
-        authority = hq.shell(f"cat {CERTIFICATE}")
-        for host in found:
-            host.run("sh", "-c", "cat >> /etc/ssl/certs/ca-certificates.crt", stdin=authority)
-            host.shell("mkdir -p /etc/systemd/system/shiftbook.service.d")
-            lines = "[Service]\nEnvironment=SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt\n"
-            lines += "StandardOutput=append:/run/node.log\nStandardError=append:/run/node.log\n"  # no journal runs
-            host.run("sh", "-c", "cat > /etc/systemd/system/shiftbook.service.d/tls.conf", stdin=lines)
-        yield [hq, vps]
-
-
-def shiftbook(host: Host, *words: str, stdin: str = "", user: str = "") -> str:
-    return host.run("/opt/shiftbook/bin/shiftbook", *words, stdin=stdin, user=user).stdout
-
-
-def order(hq: Host, name: str, run: str, *, to: str) -> None:
-    """A person at headquarters files a mission with plain git."""
-    text = f"---\nagent: command\nto: {to}\nrun: {json.dumps(run)}\n---\nDo it.\n"
-    hq.run("sh", "-c", f"cat > /var/lib/shiftbook/fleet/missions/{name}.md", stdin=text, user="shiftbook")
-    hq.shell(
-        f"cd /var/lib/shiftbook/fleet && git add -A && git commit -qm {name}\n"
-        "until git pull -q --rebase && git push -q; do sleep 0.2; done",  # a node may be faster
-        user="shiftbook",
-    )
-
-
-def done(hq: Host, name: str) -> None:
-    hq.until(f"{name} is done", f"{MAIN} ls-tree -r --name-only main missions/archive | grep -q /{name}.md")
-
-
-def prop(host: Host, name: str) -> str:
-    return host.shell(f"systemctl show -P {name} shiftbook.service").strip()
+    with two_hosts(tmp_path_factory.mktemp("hosts")) as found:
+        yield found
 
 
 def test_from_nothing(hosts: list[Host]) -> None:

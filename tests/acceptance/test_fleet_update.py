@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import shutil
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,44 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.app.updates.releases import Release, ReleaseSource
+from orchestrator.app.updates.releases import ReleaseSource
 from orchestrator.app.updates.updater import Updater
 from orchestrator.app.updates.version_dirs import VersionDirs
 from orchestrator.core.settings import Settings
 from tests.acceptance import test_updating
 from tests.acceptance.fleets import Fleet, command
-from tests.acceptance.test_updating import PACKAGES, Releases, Service
-from tests.orchestrator.app.updates.test_releases import Upstream
+from tests.acceptance.release_repository import ReleaseRepository
+from tests.acceptance.test_updating import Service
 
 pytestmark = pytest.mark.nightly  # `app/updates/test_update_agent` and `workflow/test_update_roll` are the short form
 NODES = ("hq", "desk")
 ROLES = {"hq": "HEADQUARTERS", "desk": "LOCAL_WORKER"}
-PACKAGES_HERE = next(each for each in sys.path if each.endswith("site-packages"))
-FIND = 'next(each for each in sys.path if each.endswith("site-packages"))'
-CHEAP_INSTALL = f"""
-
-import shutil
-{inspect.getsource(test_updating.install).replace(FIND, repr(PACKAGES_HERE))}
-_cheap = install
-
-
-def install(source: Path, folder: Path, extras: object = ()) -> None:
-    _cheap(source, folder)
-"""
-"""At the end of the module that installs: what pip does has its own tests, and takes minutes."""
-
-
-class Repository(Upstream):
-    """The program's repository, whose releases are this very program, with a fault in some."""
-
-    def release(self, tag: str) -> None:
-        for package in PACKAGES:
-            shutil.rmtree(self.folder / Path(package).name, ignore_errors=True)
-        Releases([tag]).export(Release(tag=tag, commit="", signer=""), self.folder)  # type: ignore[call-arg]
-        with (self.folder / "orchestrator/app/updates/installation.py").open("a") as file:
-            file.write(CHEAP_INSTALL)
-        self.commit(tag)
-        self.tag(tag, key=self.releaser)
 
 
 @dataclass
@@ -58,7 +29,7 @@ class Rolled:
     """The fleet, whose nodes run by themselves, as services have them."""
 
     fleet: Fleet
-    repository: Repository
+    repository: ReleaseRepository
     dirs: dict[str, VersionDirs] = field(default_factory=dict)
 
     def prepare(self, node: str) -> VersionDirs:
@@ -94,7 +65,7 @@ class Rolled:
 
 @pytest.fixture
 def rolled(fleet: Fleet, tmp_path: Path) -> Iterator[Rolled]:
-    repository = Repository(tmp_path)
+    repository = ReleaseRepository(tmp_path)
     for tag in ("v1.0.0", "v1.1.0", "v1.5.0"):  # the last one ends in each round
         repository.release(tag)
     made = Rolled(fleet=fleet.found(*NODES), repository=repository)

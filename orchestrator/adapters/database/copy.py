@@ -75,6 +75,7 @@ class DatabaseCopies:
         return rows
 
     def _save_file(self, path: Path) -> int:
+        self.database.require_open()
         raw = self.database.engine.raw_connection()
         try:
             with closing(sqlite3.connect(path)) as target:
@@ -87,6 +88,7 @@ class DatabaseCopies:
             raw.close()
 
     def _save_rows(self, path: Path) -> int:
+        self.database.require_open()
         snapshot = self.database.engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True, stream_results=True
         )

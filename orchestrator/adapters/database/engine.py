@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Database:
     """An open database. Use it from any thread; after a fork, open another one."""
 
     engine: Engine
+    _closed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def place(self) -> str:
@@ -59,6 +61,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that changes nothing. Raises StoreFailed, WrongSetting."""
+        self.require_open()
         with errors.translate_errors(self.place), Session(self.engine) as session:
             yield session
 
@@ -68,6 +71,7 @@ class Database:
 
         Raises StoreFailed, WrongSetting, and IntegrityError where a row breaks a constraint.
         """
+        self.require_open()
         writer = self.engine.execution_options(**{WRITES_OPTION: True})
         with errors.translate_errors(self.place), Session(writer, expire_on_commit=False) as session, session.begin():
             yield session
@@ -84,8 +88,14 @@ class Database:
         return added is not None
 
     def close(self) -> None:
-        """Lets go of every connection."""
+        """Lets go of every connection; those of uses that go on are closed when these end. It is not opened again."""
+        self._closed.set()
         self.engine.dispose()
+
+    def require_open(self) -> None:
+        """The engine would make a new pool, which nobody closes. Raises StoreFailed."""
+        if self._closed.is_set():
+            raise StoreFailed(self.place, "it was closed")
 
 
 def open_database(url: str) -> Database:

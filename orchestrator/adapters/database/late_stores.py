@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.errors import StoreFailed
+
 if TYPE_CHECKING:
     from orchestrator.adapters.database.engine_stores import EngineStores
 
@@ -19,11 +21,14 @@ class LateStores:
     def __init__(self, make: Callable[[], EngineStores]) -> None:
         self._make, self._lock = make, threading.Lock()
         self._made: EngineStores | None = None
+        self._closed = False
 
     def opened(self) -> EngineStores:
-        """Them. Raises WrongSetting, StoreFailed."""
+        """Them. Raises WrongSetting, StoreFailed, which is so for ever once they were closed."""
         with self._lock:
             if self._made is None:
+                if self._closed:
+                    raise StoreFailed("of this node", "it was closed")
                 self._made = self._make()
             return self._made
 
@@ -34,6 +39,7 @@ class LateStores:
     def close(self) -> None:
         """Lets go of every connection, if there is one."""
         with self._lock:
+            self._closed = True
             if self._made is not None:
                 self._made.database.close()
 

@@ -15,6 +15,7 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import telegram
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
@@ -22,6 +23,7 @@ from telegram.request import HTTPXRequest
 
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.chat_network import (
+    BotCondition,
     ChatNetworkBusy,
     ChatNetworkFailed,
     ChatUpdate,
@@ -115,6 +117,15 @@ class TelegramBot:
         """See ChatNetwork. They may be gone already, or the message be too old to be changed."""
         call = self._bot.edit_message_reply_markup(chat_id=chat, message_id=message, reply_markup=None)
         self._run(call, self.call_seconds, passed_over=BadRequest)
+
+    def condition(self) -> BotCondition:
+        """See ChatNetwork. A webhook's address may hold a secret: only its host is told."""
+        bot = self._run(self._bot.get_me(), self.call_seconds)
+        hook = self._run(self._bot.get_webhook_info(), self.call_seconds)
+        if bot is None or hook is None:
+            raise ChatNetworkFailed("this node ends")
+        where = (urlsplit(hook.url).hostname or "an address") if hook.url else ""
+        return BotCondition(title=f"@{bot.username}", waiting=hook.pending_update_count, pushed_to=where)
 
     def close(self) -> None:
         """See ChatNetwork."""

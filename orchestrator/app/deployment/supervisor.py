@@ -19,6 +19,8 @@ FEEDS_PER_TIMEOUT = 3
 SEND_SECONDS = 5.0
 """Seconds that a full queue at the supervisor may hold up what is said to it."""
 READY, STOPPING, ALIVE = "READY=1", "STOPPING=1", "WATCHDOG=1"
+START_SECONDS = 3600
+"""Seconds that a node may take from its start until it is ready, as when it brings a large database to its schema."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,19 @@ class Supervisor:
         """What tells a program of whom this process `pid` is the work: for another one that takes its place."""
         watchdog = {WATCHDOG: str(round(self.watchdog_seconds * 1_000_000)), WATCHDOG_PID: str(pid)}
         return ({SOCKET: self.address} if self.address else {}) | (watchdog if self.watchdog_seconds else {})
+
+    def ready(self, words: str) -> None:
+        """The node works: from here on a sign of life is waited for no longer than was set at the start."""
+        self.say(READY, f"STATUS={words}", *self._wait(self.watchdog_seconds))
+
+    def hand_over(self, words: str) -> None:
+        """Another program takes this process, and is silent until it is ready. systemd, which knows of no start there,
+        would end it in the middle of that; https://www.freedesktop.org/software/systemd/man/sd_notify.html says how to
+        have it wait."""
+        self.say(ALIVE, f"STATUS={words}", *self._wait(max(START_SECONDS, self.watchdog_seconds)))
+
+    def _wait(self, seconds: float) -> list[str]:
+        return [f"{WATCHDOG}={round(seconds * 1_000_000)}"] if self.watchdog_seconds else []
 
     def say(self, *lines: str) -> None:
         """Says something. That it cannot be reached is told to people once: no work depends on it."""

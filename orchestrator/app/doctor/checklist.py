@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 from orchestrator.app import wiring
 from orchestrator.app.doctor import (
+    bot_checks,
     bus_checks,
     ledger_checks,
     machine_checks,
     secret_checks,
     state_checks,
+    tracing_checks,
     trust_checks,
 )
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
@@ -48,6 +51,8 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield from secret_checks.check_backups(settings)
     yield from state_checks.check_state(settings)
     yield from bus_checks.check_bus(settings)
+    yield from bot_checks.check_bot(settings)
+    yield from tracing_checks.check_tracing(os.environ)
     yield from _ledger(settings)
 
 
@@ -76,3 +81,4 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
     yield from trust_checks.check_signing(settings)
     yield from ledger_checks.check_size(settings, ledger)
     yield from ledger_checks.check_pushes(ledger)
+    yield from bot_checks.check_poller(settings, ledger, fleet.nodes())

@@ -22,8 +22,7 @@ def check_state(settings: Settings) -> Iterator[CheckResult]:
 
 def check_database(settings: Settings) -> CheckResult:
     """Whether it can be used: one on this machine is not made for that."""
-    nowhere = not settings.database_url and not noted_server(settings.home)
-    if nowhere and not (settings.home / "shiftbook.db").is_file():
+    if not database_is_here(settings):
         return CheckResult(what="database", health=CheckStatus.ABSENT, says="none yet; the node makes it at its start")
     try:
         stores = wiring.stores(settings)
@@ -41,6 +40,11 @@ def check_database(settings: Settings) -> CheckResult:
         return CheckResult(what="database", health=CheckStatus.GOOD, says=says)
     finally:
         stores.close()
+
+
+def database_is_here(settings: Settings) -> bool:
+    """Whether there is one to be looked at: to open it would make it."""
+    return bool(settings.database_url or noted_server(settings.home)) or (settings.home / "shiftbook.db").is_file()
 
 
 def check_headquarters(settings: Settings) -> CheckResult:

@@ -30,7 +30,7 @@ def open_tracing(node: str, tell: Tell) -> Callable[[], None]:
     exporter = wanted_exporter(os.environ)
     if not exporter:
         return lambda: None
-    why = _hindrance(exporter, os.environ)
+    why = hindrance(exporter, os.environ)
     if why:
         tell("tracing", f"nothing is traced: {why}", once=True)
         return lambda: None
@@ -57,7 +57,7 @@ def _one_line(error: Exception) -> str:
     return redact(" ".join(str(error).split())).text[:MAX_CHARS]
 
 
-def _hindrance(exporter: str, environment: Mapping[str, str]) -> str:
+def hindrance(exporter: str, environment: Mapping[str, str]) -> str:
     """Why nothing of it needs to be loaded; empty if it is to be tried."""
     if exporter not in EXPORTERS:
         return f"OTEL_TRACES_EXPORTER is {exporter}; {', '.join(EXPORTERS)} and none are known"

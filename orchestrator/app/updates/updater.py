@@ -51,6 +51,8 @@ class Updater:
     install: Install
     say: Callable[[str], None]
     trial_seconds: float = TRIAL_SECONDS
+    work_seconds: float | None = None
+    """How long the node's running work may go on before it goes back into the queue; None: until it is done."""
     clock: Callable[[], float] = field(default=time.monotonic)
     sleep: Callable[[float], None] = field(default=time.sleep)
 
@@ -201,7 +203,7 @@ class Updater:
                 line = f"`shiftbook deploy … --program {self.dirs.start}` once, which starts it anew"
                 self.say(f"the node that runs here is none of {self.dirs.prefix} and goes on as it is: {line}")
             return
-        self.say(f"switched to {release.tag}: the node starts again when its running work is done")
+        self.say(f"switched to {release.tag}: the node starts again when its running work is done{self._patience}")
         self._await_start(release.tag)
         if self._becomes_well():
             self._end_passed()
@@ -216,9 +218,21 @@ class Updater:
             raise UpdateFailed(f"{why}; {line}")
 
     def _await_start(self, version: str) -> None:
-        """Until the node starts anew: its running work may take hours, and is not cut off for this."""
+        """Until the node starts anew: its running work may take hours, and is not cut off unless that was asked for."""
+        begun = self.clock()
         while not self.dirs.starts and self.dirs.current == version and node_runs(self.settings):
+            waited = self.clock() - begun
+            if self.work_seconds is not None and waited >= self.work_seconds and not self.dirs.hurried:
+                self.say("its running work goes back into the queue now")
+                self.dirs.hurry()
             self.sleep(POLL_SECONDS)
+
+    @property
+    def _patience(self) -> str:
+        """What is said of how long that may take."""
+        if self.work_seconds is None:
+            return " (`shiftbook update --now` has that go back into the queue)"
+        return f", or in {self.work_seconds:g} s" if self.work_seconds else ", which goes back into the queue"
 
     def _becomes_well(self) -> bool:
         deadline = self.clock() + self.trial_seconds

@@ -7,6 +7,7 @@
     PREFIX/trial/               there while a version is on trial: which, how often it was started, whether it is well,
                                 and a link `old` to the version that comes back
     PREFIX/taken-back           why the last one on trial was taken back, if it was
+    PREFIX/hurry                which version is not to wait until the node's running work is done
 
 All of it belongs to the user that the node runs as, and to nobody else.
 """
@@ -35,6 +36,7 @@ KEPT = 3
 PID_FILE = "node.pid"
 """In a node's home: its process, and in a second line the folder of versions that its program is one of, if any."""
 REASON, MAX_REASON_BYTES = "taken-back", 600
+HURRY, MAX_HURRY_BYTES = "hurry", 100
 COMPLETE, RECORD = ".complete", "trial.json"
 START_SCRIPT = f"""#!/bin/sh
 # Starts the current version. One on trial whose node ends {STARTS} times without having done a round is switched back.
@@ -169,6 +171,25 @@ class VersionDirs:
         return (self.prefix / "trial/well").is_file()
 
     @property
+    def hurried(self) -> bool:
+        """Whether the current version is not to wait until the node's running work is done."""
+        try:
+            with (self.prefix / HURRY).open("rb") as file:
+                return file.read(MAX_HURRY_BYTES).decode("utf-8", "replace") == self.current
+        except FileNotFoundError:
+            return False
+
+    def hurry(self) -> None:
+        """Has the node end its running work, which goes back into the queue, and start the current version."""
+        files.replace(self.prefix / HURRY, self.current)
+
+    @property
+    def awaits_work(self) -> bool:
+        """Whether the version on trial was never started yet: a node that runs ends its work first."""
+        trial = self.trial
+        return trial is not None and trial.new == self.current and not self.starts
+
+    @property
     def reason(self) -> str:
         """Why the last version on trial was taken back; empty if nobody has said so."""
         try:
@@ -185,7 +206,8 @@ class VersionDirs:
         """From here on the version before comes back unless the new one does a round."""
         folder = self.prefix / "trial"
         folder.mkdir(exist_ok=True)
-        (self.prefix / REASON).unlink(missing_ok=True)
+        for left in (REASON, HURRY):
+            (self.prefix / left).unlink(missing_ok=True)
         (folder / "well").unlink(missing_ok=True)
         files.replace(folder / "starts", b"")
         files.point(folder / "old", Path("..", "versions", trial.old))

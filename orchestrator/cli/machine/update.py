@@ -35,6 +35,8 @@ NOT_ONE_OF_OURS = (
 @click.option("--from", "url", default="", help="Begin: the repository that holds the releases.")
 @click.option("--signers", type=click.Path(path_type=Path), help="Begin: whose signatures count (ALLOWED SIGNERS).")
 @click.option("--wait", default=300.0, show_default=True, help="Seconds in which a node must do a round with it.")
+@click.option("--within", type=click.FloatRange(min=0), help="Seconds for the running work; then it is queued again.")
+@click.option("--now", is_flag=True, help="As --within 0; also for an update that waits for the work already.")
 @click.option("--fleet", "whole", is_flag=True, help="File an order for the nodes of the fleet instead, as an admin.")
 @click.option("--node", "nodes", multiple=True, metavar="NODE", help="With --fleet: only this node; repeatable.")
 @click.option("--to", "release", default="", metavar="TAG", help="With --fleet: the release.")
@@ -48,6 +50,8 @@ def update(
     url: str,
     signers: Path | None,
     wait: float,
+    within: float | None,
+    now: bool,
     whole: bool,
     nodes: tuple[str, ...],
     release: str,
@@ -57,13 +61,14 @@ def update(
     """Goes to the newest signed release, or to TAG (v1.2.3), and back by itself if the node does not work with it.
 
     It is installed beside the version that runs, with the packages that its lock names, by their hashes. The node
-    goes over to it when its running work is done. `--into` begins: a service then starts FOLDER/start.
+    goes over to it when its running work is done, which may take hours; `--now` does not wait for that. `--into`
+    begins: a service then starts FOLDER/start.
 
     `--fleet --to TAG` files a mission for each node: one after the other does the same, headquarters last. `fleet`
     shows where that stands; a node that comes back with its old version stops it.
     """
     if whole or nodes or release or call_off:
-        if not whole or check or back or into or url or signers:
+        if not whole or check or back or into or url or signers or now or within is not None:
             raise WrongSetting("--fleet", "--node, --to and --call-off go with --fleet, and nothing else does")
         from orchestrator.cli.machine.fleet_update import call_off_roll, file_roll
 
@@ -80,18 +85,30 @@ def update(
         if not as_json:
             click.echo(line)
 
-    updater = _updater(dirs, wait, say)
+    if now and dirs.awaits_work:
+        dirs.hurry()
+        say(f"{dirs.current} waits no longer: the node's running work goes back into the queue")
+        newest = dirs.current
+    else:
+        newest = _go(_updater(dirs, wait, 0.0 if now else within, say), tag, say, only_look=check)
+    if as_json:
+        terminal.print_json({"current": dirs.current, "newest": newest, "did": told})
+
+
+def _go(updater: Updater, tag: str, say: Callable[[str], None], *, only_look: bool) -> str:
+    """Goes to a release, or only says that there is one; returns which is the newest."""
+    dirs = updater.dirs
     wanted = updater.wanted(tag)
     for name, why in updater.source.refused.items():
         click.echo(f"shiftbook: {name} does not count: {why}", err=True)
     if wanted is None:
         say(f"{dirs.current} is the newest release" if dirs.current else "there is no release that counts")
-    elif check:
+        return dirs.current
+    if only_look:
         say(f"{wanted.tag} is newer than {dirs.current}, signed by {wanted.signer}: shiftbook update")
     else:
         updater.update(wanted)
-    if as_json:
-        terminal.print_json({"current": dirs.current, "newest": wanted.tag if wanted else dirs.current, "did": told})
+    return wanted.tag
 
 
 def _versions(into: Path | None, url: str, signers: Path | None) -> VersionDirs:
@@ -174,7 +191,7 @@ def _begin(dirs: VersionDirs, url: str, signers: Path | None) -> None:
     files.replace(dirs.prefix / "source.json", json.dumps({"url": url, "extras": installed_extras()}))
 
 
-def _updater(dirs: VersionDirs, wait: float, say: Callable[[str], None]) -> Updater:
+def _updater(dirs: VersionDirs, wait: float, within: float | None, say: Callable[[str], None]) -> Updater:
     from missions.plain_data import read_json
     from orchestrator.app.updates import installation
     from orchestrator.app.updates.releases import ReleaseSource
@@ -191,7 +208,15 @@ def _updater(dirs: VersionDirs, wait: float, say: Callable[[str], None]) -> Upda
     def install(tree: Path, folder: Path) -> None:
         installation.install(tree, folder, choice.extras, say)
 
-    return Updater(dirs=dirs, source=source, settings=load_settings(), install=install, say=say, trial_seconds=wait)
+    return Updater(
+        dirs=dirs,
+        source=source,
+        settings=load_settings(),
+        install=install,
+        say=say,
+        trial_seconds=wait,
+        work_seconds=within,
+    )
 
 
 def _go_back(dirs: VersionDirs) -> None:

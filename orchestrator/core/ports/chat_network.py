@@ -71,6 +71,18 @@ class OutgoingText:
     """Whether an answer to this very message is wanted."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BotCondition:
+    """How the network says that a bot is."""
+
+    title: str
+    """What people call it there."""
+    waiting: int
+    """Things that people wrote and nobody has taken yet."""
+    pushed_to: str = ""
+    """Where the network sends what comes instead of having it polled; empty if it does not."""
+
+
 class ChatNetwork(Protocol):
     """One bot. One thread polls; any may send. Every call ends within a bounded time."""
 
@@ -92,6 +104,9 @@ class ChatNetwork(Protocol):
 
     def take_buttons(self, chat: int, message: int) -> None:
         """Takes the buttons of a message away. Raises ChatNetworkFailed."""
+
+    def condition(self) -> BotCondition:
+        """How the bot is; it is in nobody's way who polls. Raises ChatNetworkFailed."""
 
     def close(self) -> None:
         """Ends what is under way; nothing is sent afterwards."""

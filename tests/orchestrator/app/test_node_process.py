@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +35,7 @@ class StandIn:
     done: list[str] = field(default_factory=list)
     draining: bool = False
     on_round: Callable[[], None] = lambda: None
+    jobs: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(by_mission={}))
 
     def drain(self) -> None:
         self.draining = True
@@ -107,6 +109,32 @@ def test_a_switch_that_no_watch_told_is_seen_after_the_next_round(
     node.on_round()
     node.on_round()
     assert node.done == ["drain"]
+
+
+def test_what_an_update_waits_for_is_told_and_hurried_it_goes_back_into_the_queue(tmp_path: Path) -> None:
+    """Once: the jobs are told to stop as by a second SIGTERM. What is to hurry for another version hurries nothing."""
+    dirs, node, told = VersionDirs(tmp_path), StandIn(), list[str]()
+    node.jobs.by_mission = {"long": object(), "also": object()}
+    dirs.switch("v1.0.0")
+    dirs.hurry()
+    stop = node_process._follow_version(
+        dirs,
+        "v1.0.0",
+        node,  # type: ignore[arg-type]
+        lambda _event, words, **_facts: told.append(words),
+        node,  # type: ignore[arg-type]
+    )
+    node.on_round()
+    assert node.done == []
+    dirs.switch("v1.1.0")
+    until(lambda: node.done == ["drain", "drain"], "the node and its server drain")
+    assert told[0] == "v1.1.0 is current: starting it when also, long is done"
+    dirs.hurry()
+    until(lambda: len(node.done) == 4, "the running work ends")
+    node.on_round()
+    stop()
+    assert node.done[2:] == [node_process.StopReason.STOPPING, "cut"]
+    assert told[1:] == ["v1.1.0 is not to wait: the running work goes back into the queue"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

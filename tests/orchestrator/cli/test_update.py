@@ -13,7 +13,7 @@ from orchestrator import __version__
 from orchestrator.app import wiring
 from orchestrator.app.kept_revocations import KeptRevocations, revocations_from
 from orchestrator.app.updates import plug_ins
-from orchestrator.app.updates.version_dirs import VersionDirs
+from orchestrator.app.updates.version_dirs import Trial, VersionDirs
 from orchestrator.cli.machine import update as commands
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused
@@ -98,3 +98,34 @@ def test_there_is_no_going_back_before_the_first(dirs: VersionDirs, monkeypatch:
     dirs.switch("v1.0.0")
     with pytest.raises(NotFound, match=r"no version before v1\.0\.0"):
         CliRunner().invoke(commands.update, ["--back"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("words", [["--now"], ["--now", "--json"]])
+def test_an_update_that_waits_for_work_is_hurried(
+    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Nothing is fetched for it, and whoever carries it out goes on."""
+    monkeypatch.setattr("orchestrator.app.updates.version_dirs.running_version", lambda: (dirs, "v1.0.0"))
+    dirs.switch("v1.0.0")
+    dirs.begin_trial(Trial(old="v1.0.0", new="v1.1.0", home="", copy=""))
+    dirs.switch("v1.1.0")
+    with dirs.alone():
+        done = CliRunner().invoke(commands.update, words, catch_exceptions=False)
+    assert dirs.hurried
+    said = "v1.1.0 waits no longer: the node's running work goes back into the queue"
+    if "--json" in words:
+        assert json.loads(done.stdout) == {"current": "v1.1.0", "newest": "v1.1.0", "did": [said]}
+    else:
+        assert done.stdout == f"{said}\n"
+
+
+@pytest.mark.parametrize("words", [["--fleet", "--now"], ["--fleet", "--within", "5"]])
+def test_a_whole_fleet_is_not_hurried(words: list[str]) -> None:
+    with pytest.raises(OrchestratorError, match="nothing else does"):
+        CliRunner().invoke(commands.update, words, catch_exceptions=False)
+
+
+def test_there_is_no_time_before_now() -> None:
+    done = CliRunner().invoke(commands.update, ["--within", "-1"])
+    assert done.exit_code == 2
+    assert "x>=0" in done.stderr

@@ -79,6 +79,7 @@ class Bot:
             marks=self.stores.marks,
             chats=frozenset({42, -100}),
             tell=self._tell,
+            now=self.town.clock,
         )
         return self.door
 

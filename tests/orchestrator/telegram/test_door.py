@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from orchestrator.adapters.telegram.bot_api import TelegramBot
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.chat_network import ChatUpdate
+from orchestrator.node.rounds.poll_state import read_poll_state
 from orchestrator.telegram import door as door_module
 from orchestrator.telegram.door import MAX_TRIES
 from sync.backoff import Backoff
@@ -29,7 +31,7 @@ class Killed(BaseException):
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses' lengths are facts of their own; here nobody waits for them."""
     monkeypatch.setattr(door_module, "RETRY", Backoff(first=0.01, limit=0.02))
-    monkeypatch.setattr(door_module, "CONFLICT", Backoff(first=0.01, limit=0.04))
+    monkeypatch.setattr(door_module, "CONFLICT_PAUSE", Backoff(first=0.01, limit=0.04))
     monkeypatch.setattr(door_module, "TURN_SECONDS", 0.01)
 
 
@@ -292,3 +294,46 @@ def test_it_ends_by_itself_within_seconds(bot: Bot) -> None:
     end()
     assert time.monotonic() - begun < 5
     assert not [each for each in threading.enumerate() if each.name == "telegram door"]
+
+
+def test_how_the_polling_goes_is_kept_for_whoever_asks(bot: Bot) -> None:
+    """Answered, another program's, out of reach, another node's turn; a moment of each, and in its own words."""
+
+    def noted() -> tuple[str, bool]:
+        bot.door.round()
+        found = read_poll_state(bot.stores.marks, bot.network.name)
+        assert found is not None
+        assert TOKEN not in found.says
+        return found.state, bool(found.says)
+
+    assert noted() == ("answers", False)
+    bot.api.webhook = True
+    assert noted() == ("conflict", True)
+    bot.api.webhook, bot.api.down = False, True
+    assert noted() == ("trouble", True)
+    bot.turn.may_poll = False
+    assert noted() == ("rests", False)
+
+
+def test_a_note_that_cannot_be_kept_ends_no_polling(bot: Bot) -> None:
+    """The database is away just then: told once, and the next round tries again."""
+    kept, fails = bot.door.marks, [True]
+
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(kept, name)
+
+        def put(self, name: str, value: str) -> None:
+            if fails[0]:
+                raise StoreFailed("here", "locked")
+            kept.put(name, value)
+
+    bot.door.marks = Away()
+    bot.door.round()
+    bot.door.round()
+    assert [words for words in bot.told if "is not kept" in words] == [
+        "how the polling goes is not kept: the database here: locked"
+    ]
+    fails[0] = False
+    bot.door.round()
+    assert read_poll_state(kept, bot.network.name) is not None

@@ -132,6 +132,18 @@ def test_the_next_begins_when_the_one_before_says_its_new_version(town: Town, ke
     assert stacking_reason(desk.ledger(), second) == ""
 
 
+def test_a_node_that_ends_its_work_first_is_shown_with_that_work(town: Town, keys: Keys) -> None:
+    """Hours may go by; the update itself is no such work, nor is what another node holds."""
+    filed(town, keys, "desk", "vps")
+    anna, desk, vps = (town.peer(name, key=keys[name]) for name in ("anna", "desk", "vps"))
+    anna.push({"missions/long.md": "Do it.\n", "missions/other.md": "Do it.\n"})
+    for peer, name in ((desk, "update-v1-2-0-desk"), (desk, "long"), (vps, "other")):
+        peer.claim(name)
+    (roll,) = current_rolls(anna.ledger())
+    assert roll.says == "update to v1.2.0: desk running (once long ends), vps waiting"
+    assert roll.json()["steps"][0]["waits_for"] == ("long",)
+
+
 def test_updates_never_stack_whoever_filed_them(town: Town, keys: Keys) -> None:
     """Two admins file at once: what the one has begun keeps the other from beginning, also while its node is away."""
     anna = town.peer("anna", key=keys["anna"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
 
 from orchestrator.adapters.database import engine as opening
+from orchestrator.adapters.database.copy import DatabaseCopies
 from orchestrator.adapters.database.engine import Database, open_database, read_url
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.ports.conversations import ConversationTurn
@@ -204,6 +206,26 @@ def test_a_writer_who_never_ends(url: str, backend: str, monkeypatch: pytest.Mon
         other.hold(second, "x")
     one.close()
     other.close()
+
+
+def test_one_that_was_closed_is_not_opened_again(url: str, tmp_path: Path) -> None:
+    """Its pool would be nobody's to close; a use that goes on ends as it would have."""
+    opened = open_database(url)
+    with opened.reading() as session:
+        opened.close()
+        assert session.scalar(text("SELECT 1")) == 1
+    copies = DatabaseCopies(database=opened)
+    uses: list[Callable[[], object]] = [
+        lambda: opened.reading().__enter__(),
+        lambda: opened.writing().__enter__(),
+        lambda: copies.save(tmp_path / "copy.db"),
+        copies.empty,
+    ]
+    for use in uses:
+        with pytest.raises(StoreFailed, match="it was closed") as caught:
+            use()
+        assert not caught.value.passing
+    opened.close()
 
 
 def test_a_server_that_was_restarted(postgresql_server: Server) -> None:

@@ -87,9 +87,11 @@ def test_what_keeps_it_from_opening_is_said_each_time() -> None:
 
 
 def test_closing_what_was_never_opened_opens_nothing(late: LateStores, makings: list[int]) -> None:
-    """A node that only looked ends at once."""
-    late.store("signals")
+    """A node that only looked ends at once; and what is asked afterwards is refused, and opens nothing either."""
+    signals = late.store("signals")
     late.close()
+    with pytest.raises(StoreFailed, match="it was closed"):
+        signals.all()
     assert not makings
 
 

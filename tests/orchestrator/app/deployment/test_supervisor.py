@@ -102,6 +102,23 @@ def test_watchdog(tmp_path: Path) -> None:
         assert not supervisor.next(BITES)
 
 
+def test_a_program_that_takes_over_is_waited_for(tmp_path: Path) -> None:
+    """As long as for one that is started, and from when it is ready on no longer than was set; without a watchdog
+    nothing is said of it."""
+    with listening(tmp_path) as supervisor:
+        one = Supervisor(tell=Said(), address=str(supervisor.path), watchdog_seconds=60.0)
+        one.hand_over("v1.1.0 starts")
+        assert supervisor.next(5) == "WATCHDOG=1\nSTATUS=v1.1.0 starts\nWATCHDOG_USEC=3600000000"
+        one.ready("desk works")
+        assert supervisor.next(5) == "READY=1\nSTATUS=desk works\nWATCHDOG_USEC=60000000"
+        patient = Supervisor(tell=Said(), address=str(supervisor.path), watchdog_seconds=7200.0)
+        patient.hand_over("it starts")
+        assert supervisor.next(5).endswith("WATCHDOG_USEC=7200000000")
+        unwatched = Supervisor(tell=Said(), address=str(supervisor.path))
+        unwatched.hand_over("it starts")
+        assert supervisor.next(5) == "WATCHDOG=1\nSTATUS=it starts"
+
+
 def test_node(tmp_path: Path) -> None:
     """A real node says when it is ready, that it lives, and that it ends; what it starts knows of no supervisor."""
     fleet = Fleet(tmp_path).found("desk")

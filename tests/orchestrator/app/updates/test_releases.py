@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -164,9 +166,35 @@ def test_a_link_out_of_the_folder_is_not_unpacked(tmp_path: Path) -> None:
     own.tag("v1.0.0", key=own.releaser)
     found = source(own, tmp_path)
     found.fetch()
-    with pytest.raises(Exception, match="away"):
+    with pytest.raises(Refused, match=r"v1\.0\.0 has 'away', which is no file or folder of a program"):
         found.export(found.release("v1.0.0"), tmp_path / "out")
     assert not (tmp_path / "out/away").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("/etc/passwd", tarfile.REGTYPE),
+        ("a/../../b", tarfile.REGTYPE),
+        ("..", tarfile.DIRTYPE),
+        ("hard", tarfile.LNKTYPE),
+        ("pipe", tarfile.FIFOTYPE),
+        ("device", tarfile.CHRTYPE),
+    ],
+)
+def test_nothing_but_files_and_folders_below_it_is_unpacked(tmp_path: Path, name: str, kind: bytes) -> None:
+    """Whatever a tree of git's may be made to hold; what came before it stays the release's own."""
+    packed, folder = io.BytesIO(), tmp_path / "out"
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for entry in (tarfile.TarInfo("good/program.py"), tarfile.TarInfo(name)):
+            entry.mode, entry.linkname = 0o4755, "/etc/hostname"
+            entry.type = kind if entry.name == name else tarfile.REGTYPE
+            archive.addfile(entry)
+    packed.seek(0)
+    with tarfile.open(fileobj=packed) as archive, pytest.raises(Refused, match="no file or folder of a program"):
+        releases._unpack(archive, archive.getmembers(), folder, "v1.0.0")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [folder / "good/program.py"]
+    assert (folder / "good/program.py").stat().st_mode & 0o7777 == 0o755
 
 
 def test_a_source_that_is_away_is_said(tmp_path: Path) -> None:

@@ -111,6 +111,53 @@ def test_the_old_version_s_work_is_not_cut_off_for_an_update(machine: Machine, n
     assert machine.dirs.current == TWO.tag
 
 
+@pytest.mark.parametrize(("seconds", "says"), [(0.0, "which goes back into the queue"), (40.0, "or in 40 s")])
+def test_work_goes_back_into_the_queue_after_the_time_that_was_given(
+    machine: Machine, node: FakeNode, seconds: float, says: str
+) -> None:
+    """Not before, and told once; the version that is not to wait is that one."""
+    machine.source.known[TWO.tag] = WORKS
+    hurried: list[bool] = []
+
+    def sleep(_seconds: float) -> None:
+        hurried.append(machine.dirs.hurried)
+        if len(hurried) == 100:
+            (machine.dirs.prefix / "trial/starts").write_text("started\n")
+            machine.dirs.pass_trial(TWO.tag)
+
+    updater = machine.updater()
+    updater.work_seconds, updater.sleep = seconds, sleep
+    updater.update(TWO)
+    assert hurried == sorted(hurried)
+    assert hurried.index(True) >= seconds / 2  # the test's clock goes by a second or two a look
+    assert [line for line in machine.said if "goes back into the queue now" in line] == [
+        "its running work goes back into the queue now"
+    ]
+    assert any(
+        f"switched to v1.2.0: the node starts again when its running work is done, {says}" in s for s in machine.said
+    )
+    assert machine.dirs.current == TWO.tag
+
+
+def test_without_such_a_time_it_says_how_to_have_one(machine: Machine, node: FakeNode) -> None:
+    """And whoever asks then finds an update that waits."""
+    machine.source.known[TWO.tag] = WORKS
+    waited: list[bool] = []
+
+    def sleep(_seconds: float) -> None:
+        waited.append(machine.dirs.awaits_work)
+        machine.dirs.hurry()
+        (machine.dirs.prefix / "trial/starts").write_text("started\n")
+        machine.dirs.pass_trial(TWO.tag)
+
+    updater = machine.updater()
+    updater.sleep = sleep
+    updater.update(TWO)
+    assert waited == [True]
+    assert not machine.dirs.awaits_work
+    assert any("`shiftbook update --now` has that go back" in line for line in machine.said)
+
+
 @pytest.mark.parametrize(
     ("script", "says"),
     [

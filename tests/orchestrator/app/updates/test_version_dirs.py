@@ -276,3 +276,34 @@ def test_start_is_written_anew_where_it_differs_and_is_executable(dirs: VersionD
     dirs.prepare()
     assert dirs.start.read_text().startswith("#!/bin/sh")
     assert stat.S_IMODE(dirs.start.stat().st_mode) == 0o755
+
+
+def test_only_the_version_that_was_meant_does_not_wait(tmp_path: Path) -> None:
+    """What was said of one before counts for no later one, nor does what is no version."""
+    dirs = VersionDirs(tmp_path)
+    dirs.prepare()
+    dirs.switch("v1.1.0")
+    assert not dirs.hurried
+    dirs.hurry()
+    assert dirs.hurried
+    dirs.switch("v1.2.0")
+    assert not dirs.hurried
+    dirs.hurry()
+    dirs.begin_trial(Trial(old="v1.1.0", new="v1.2.0", home="", copy=""))
+    assert not dirs.hurried
+    (dirs.prefix / "hurry").write_bytes(b"\xff" * 200)
+    assert not dirs.hurried
+
+
+def test_an_update_waits_for_work_until_its_version_is_started(tmp_path: Path) -> None:
+    """And not where nothing is on trial, or what is on trial is not current any more."""
+    dirs = VersionDirs(tmp_path)
+    dirs.prepare()
+    dirs.switch("v1.1.0")
+    assert not dirs.awaits_work
+    dirs.begin_trial(Trial(old="v1.1.0", new="v1.2.0", home="", copy=""))
+    assert not dirs.awaits_work
+    dirs.switch("v1.2.0")
+    assert dirs.awaits_work
+    (dirs.prefix / "trial/starts").write_text("started\n")
+    assert not dirs.awaits_work
