@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, bearer
@@ -78,17 +80,10 @@ def test_no_route_answers_to_a_method_that_it_does_not_have(build: Build, kind: 
         assert site.client.options(path, headers=keys).status_code in {204, 404}, path
 
 
-def test_every_route_that_is_written_is_in_the_table(build: Build) -> None:
-    """Whatever setting adds it: the app that the table is made from serves each `@routes.METHOD` of `api/routes`."""
-    role, device_sync = COLUMNS["HEADQUARTERS"]
-    site = table_site(build, role, device_sync=device_sync)
-    served = {
-        (method, rule.endpoint.rpartition(".")[2])
-        for rule in site.app.url_map.iter_rules()
-        for method in rule.methods or ()
-    }
-    written = {
-        (decorator.func.attr.upper(), each.name)
+def written_routes() -> set[tuple[str, str, str]]:
+    """Each `@routes.METHOD` below `api/routes`, as method, module and function: two may be called alike."""
+    return {
+        (decorator.func.attr.upper(), ".".join(path.relative_to(ROOT).with_suffix("").parts), each.name)
         for path in ROUTES.rglob("*.py")
         for each in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(each, ast.FunctionDef)
@@ -97,8 +92,39 @@ def test_every_route_that_is_written_is_in_the_table(build: Build) -> None:
         and isinstance(decorator.func, ast.Attribute)
         and decorator.func.attr.upper() in METHODS
     }
+
+
+def served_routes(app: Flask) -> set[tuple[str, str, str]]:
+    """Each method of each rule of an app in the same words."""
+    found = set()
+    for rule in app.url_map.iter_rules():
+        view = inspect.unwrap(app.view_functions[rule.endpoint])
+        found |= {(method, view.__module__, view.__name__) for method in rule.methods or ()}
+    return found
+
+
+def test_every_route_that_is_written_is_in_the_table(build: Build) -> None:
+    """Whatever setting adds it, the app that the table is made from serves it; and that app serves nothing else, so
+    that the table, which is made of its rules, is the whole of what there is."""
+    role, device_sync = COLUMNS["HEADQUARTERS"]
+    app = table_site(build, role, device_sync=device_sync).app
+    written, served = written_routes(), served_routes(app)
     assert len(written) > 80
     assert written - served == set()
+    added = {each for each in served - written if each[0] not in {"HEAD", "OPTIONS"}}
+    assert added == set(), "what no `@routes.METHOD` of api/routes makes"
+
+
+def test_a_route_that_is_new_is_missed_in_the_table(build: Build) -> None:
+    """One that the document does not have yet: the table has a line more, and that line says who is let in."""
+    role, device_sync = COLUMNS["HEADQUARTERS"]
+    site = table_site(build, role, device_sync=device_sync)
+    before = {(call.method, call.rule) for call in route_calls(site)}
+    site.app.add_url_rule("/api/v1/new/<name>", "new", lambda name: name, methods=["PUT"])
+    after = {(call.method, call.rule) for call in route_calls(site)}
+    assert after - before == {("PUT", "/api/v1/new/{name}")}
+    assert "| `PUT /api/v1/new/{name}` |" not in PAGE.read_text(encoding="utf-8")
+    assert ("PUT", __name__, "<lambda>") in served_routes(site.app) - written_routes()
 
 
 def test_the_check_of_the_columns_can_fail() -> None:
