@@ -76,6 +76,8 @@ def test_watchdog(hosts: list[Host]) -> None:
     vps.until("it was started again", f'test "$(systemctl show -P NRestarts shiftbook)" -gt {before}')
     vps.until("it lives", "systemctl is-active -q shiftbook")
     assert prop(vps, "MainPID") != pid
+    vps.shell("rm /etc/systemd/system/shiftbook.service.d/watchdog.conf && systemctl daemon-reload")
+    vps.shell("systemctl restart shiftbook.service")
 
 
 def test_backup(hosts: list[Host]) -> None:
@@ -120,7 +122,7 @@ def test_removed(hosts: list[Host]) -> None:
     _, vps = hosts
     said = shiftbook(vps, "deploy", "worker", "--remove")
     assert "kept: /var/lib/shiftbook" in said
-    assert vps.run("systemctl", "is-active", "shiftbook.service", check=False).stdout.strip() == "inactive"
+    assert vps.run("systemctl", "is-active", "shiftbook.service", check=False).stdout.strip() == "inactive", vps.state()
     assert vps.run("test", "-e", "/etc/systemd/system/shiftbook.service", check=False).returncode == 1
     assert shiftbook(vps, "deploy", "worker", "--remove").startswith("kept")
     shiftbook(vps, "deploy", "worker")

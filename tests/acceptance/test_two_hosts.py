@@ -119,7 +119,10 @@ def deploy(pair: Pair) -> None:
         begin = ("--into", PREFIX, "--from", "http://hq.example:8080/releases.git", "--signers", "/run/signers")
         shiftbook(host, "update", "v1.0.0", *begin, user="shiftbook")
         assert "restart shiftbook.service" in shiftbook(host, *words, "--program", START)
-        assert prop(host, "ActiveState") == "active"
+        host.until("it starts again", f"systemctl is-active -q shiftbook && pgrep -f {PREFIX}/versions/v1.0.0")
+    for host in (pair.hq, pair.vps):
+        told = f"{MAIN} show main:heartbeats/{host.name}.md | grep -q 'version: .*1[.]0[.]0'"
+        pair.hq.until(f"{host.name} says what it runs", told)
 
 
 def look(pair: Pair, name: str, folder: Path) -> str:

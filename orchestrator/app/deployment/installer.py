@@ -92,6 +92,8 @@ class Installer:
             self._act(f"delete {each.path}", partial(each.delete, self.machine.root))
         if self.machine.live and units:
             self._act("", lambda: self._systemctl("daemon-reload"))
+            # one that had failed would stay in the list of what failed; of one that had not systemctl complains
+            self._act("", lambda: self._systemctl("reset-failed", *units, codes=range(256)))
         if self.machine.live and layout.SITE in paths and self._active("nginx.service"):
             self._act("reload nginx", lambda: self.machine.run("systemctl", "reload", "nginx.service"))
         if self.wanted.system:
