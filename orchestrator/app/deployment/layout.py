@@ -46,6 +46,8 @@ class Deployment:
     headquarters: bool
     program: Path
     """The `shiftbook` that the units start."""
+    versions: Path | None = None
+    """The folder of versions whose `start` that is: what `shiftbook update` writes into, also from within the unit."""
     system: bool = True
     """A service of the machine, with a user of its own; otherwise of the person who deploys it."""
     site: Site | None = None

@@ -20,7 +20,7 @@ def node_unit(wanted: Deployment) -> str:
     start = _command(wanted, "node", "run")
     system = [
         *(f"User={USER}", f"Group={USER}", f"WorkingDirectory={HOME}", "StateDirectory=shiftbook"),
-        *("StateDirectoryMode=0700", f"Environment=HOME={HOME}", SECRETS),
+        *("StateDirectoryMode=0700", f"Environment=HOME={HOME}", SECRETS, *_writable(wanted)),
     ]
     return _text(
         ("Unit", [f"Description=Shiftbook {wanted.label}", "StartLimitIntervalSec=0", *_network(wanted)]),
@@ -40,6 +40,13 @@ def node_unit(wanted: Deployment) -> str:
         ),
         ("Install", [f"WantedBy={'multi-user' if wanted.system else 'default'}.target"]),
     )
+
+
+def _writable(wanted: Deployment) -> list[str]:
+    """What the node's unit may write to beside its home: an update by a mission goes on from within it."""
+    if wanted.versions is None or wanted.versions.is_relative_to(HOME):
+        return []
+    return ["# where updates are installed", f"ReadWritePaths={wanted.versions}"]
 
 
 def backup_unit(wanted: Deployment) -> str:

@@ -280,6 +280,12 @@ def running_version(environment: Path = Path(sys.prefix)) -> tuple[VersionDirs, 
     return (dirs, here.name) if known else None
 
 
+def versions_of(program: Path) -> Path | None:
+    """The folder of versions whose `start` a program is; None for any other program."""
+    dirs = VersionDirs(program.absolute().parent)
+    return dirs.prefix if program.absolute() == dirs.start and (dirs.prefix / "versions").is_dir() else None
+
+
 @contextmanager
 def started_again() -> Iterator[None]:
     """Has a node's service start it again although its settings are wrong, while a trial goes on. The old

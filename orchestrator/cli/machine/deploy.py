@@ -89,10 +89,11 @@ def worker(link: str, own: bool, **common: Any) -> None:
 
 def _deployment(common: dict[str, Any], **wanted: Any) -> Deployment:
     from orchestrator.app.deployment.layout import Deployment
+    from orchestrator.app.updates.version_dirs import versions_of
 
     given = common.pop("program")
     program = given.absolute() if given else Path(sys.executable).with_name("shiftbook")
-    return Deployment(program=program, memory=common.pop("memory"), **wanted)
+    return Deployment(program=program, versions=versions_of(program), memory=common.pop("memory"), **wanted)
 
 
 def _carry_out(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.app.deployment import plan
+from orchestrator.app.deployment import plan, units
 from orchestrator.app.deployment.hardening import EXEMPTIONS
 from orchestrator.app.deployment.layout import Deployment, Site
 from orchestrator.core.errors import WrongSetting
@@ -56,6 +56,18 @@ def test_own_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not names & {"User", "PrivateDevices", "ProtectSystem", "CapabilityBoundingSet", "LoadCredential"}
     assert "Environment=PATH=/usr/bin:/home/ada/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin" in lines
     assert "WantedBy=default.target" in lines
+
+
+def test_updates_are_written_from_within_the_unit(tmp_path: Path) -> None:
+    """The folder of versions is writable there wherever it lies; in the node's home it is so already."""
+    away = replace(HQ, versions=Path("/opt/versions-of-shiftbook"))
+    unit = written(tmp_path, away)[0]
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    assert "ReadWritePaths=/opt/versions-of-shiftbook" in lines
+    assert analyze("verify", "--man=no", unit).stderr == ""
+    at_home = replace(HQ, versions=Path("/var/lib/shiftbook/program"))
+    for wanted in (HQ, at_home, replace(away, system=False)):
+        assert "ReadWritePaths" not in units.node_unit(wanted)
 
 
 def test_exposure(tmp_path: Path) -> None:

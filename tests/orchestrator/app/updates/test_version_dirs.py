@@ -19,6 +19,7 @@ from orchestrator.app.updates.version_dirs import (
     VersionDirs,
     running_version,
     started_again,
+    versions_of,
 )
 from orchestrator.core.errors import Refused, WrongSetting
 
@@ -307,3 +308,13 @@ def test_an_update_waits_for_work_until_its_version_is_started(tmp_path: Path) -
     assert dirs.awaits_work
     (dirs.prefix / "trial/starts").write_text("started\n")
     assert not dirs.awaits_work
+
+
+def test_which_programs_are_the_start_of_versions(tmp_path: Path) -> None:
+    """The one that `update` has made, and no other file that is called like it."""
+    dirs = VersionDirs(tmp_path / "program")
+    dirs.prepare()
+    (tmp_path / "start").write_text("#!/bin/sh\n")
+    assert versions_of(dirs.start) == dirs.prefix
+    assert versions_of(tmp_path / "start") is None
+    assert versions_of(dirs.prefix / "current/bin/shiftbook") is None
