@@ -13,6 +13,7 @@ from orchestrator.app.doctor import (
     machine_checks,
     secret_checks,
     state_checks,
+    supplier_checks,
     tracing_checks,
     trust_checks,
 )
@@ -81,4 +82,5 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
     yield from trust_checks.check_signing(settings)
     yield from ledger_checks.check_size(settings, ledger)
     yield from ledger_checks.check_pushes(ledger)
+    yield from supplier_checks.check_suppliers(settings, ledger)
     yield from bot_checks.check_poller(settings, ledger, fleet.nodes())
