@@ -6,6 +6,7 @@ Each part is imported by the function that makes it: a command pays for what it 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -219,10 +220,14 @@ def stores(settings: Settings) -> Stores:
 
 
 def bring_up_database(settings: Settings) -> None:
-    """Makes this node's database, or brings it up to date, in a process that ends. What is wrong `stores` says."""
+    """Makes this node's database, or brings it up to date, in a process that ends. What is wrong `stores` says.
+
+    Where this process has loaded already what that takes, another would save nothing: `stores` does it then.
+    """
     from orchestrator.adapters.database.bring_up import bring_up_apart
 
-    bring_up_apart(settings.store_url)
+    if "alembic" not in sys.modules:
+        bring_up_apart(settings.store_url)
 
 
 def router(settings: Settings) -> Router:

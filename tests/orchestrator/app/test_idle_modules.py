@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import alembic
 import pytest
 
 from orchestrator.adapters.notifiers.late_push import LatePushCarrier
+from orchestrator.app import wiring
 from orchestrator.bench.testbed import make_testbed
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import NotDelivered
 from orchestrator.core.ports.push import PushCarrier, PushMessage, PushSubscription
+from orchestrator.core.settings import Settings
 
 HTTP = {"flask", "flask_openapi", "werkzeug", "gunicorn", "httpx", "httpcore", "h11", "ollama"}
 """A node without SHIFTBOOK_HTTP serves none, and whose model is not asked calls none."""
@@ -83,6 +86,18 @@ def test_what_makes_the_database_is_loaded_where_it_was_not_made_before(env: dic
         env,
     )
     assert loaded >= DATABASE
+
+
+def test_what_is_loaded_already_is_loaded_in_no_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has what makes databases makes the node's itself, when it opens it."""
+    assert alembic.__version__
+    settings = Settings(home=tmp_path, node_id="n0")
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_named: pytest.fail("a process was started"))
+    wiring.bring_up_database(settings)
+    stores = wiring.stores(settings)
+    stores.marks.put("m", "1")
+    stores.close()
+    assert (tmp_path / "shiftbook.db").is_file()
 
 
 @pytest.mark.parametrize("words", [["mission", "list"], ["mission", "show", "job-1", "--json"]])
