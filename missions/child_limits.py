@@ -40,7 +40,7 @@ def exceeds_parent(child: Mission, parent: Mission, allowed: ChildLimits) -> str
         f"its parent is {parent.name}, not {child.parent}": child.parent == parent.name,
         f"it is a {child.task}, its parent a {parent.task}": child.task in {parent.task, "general_task"},
         f"it is for the project {child.project}, its parent for {parent.project}": child.project == parent.project,
-        f"it is for the agent {child.agent}, its parent for {parent.agent}": child.agent == parent.agent,
+        f"it is for the agent {_agents(child)}, its parent for {_agents(parent)}": _may_have_agents(child, parent),
         "it has a command line": child.run is None,
         f"it says approve: {child.approve}": child.approve in {"policy", "always"},
         "it asks for other machines than its parent": _may_have_machines(child, parent, allowed),
@@ -51,6 +51,21 @@ def exceeds_parent(child: Mission, parent: Mission, allowed: ChildLimits) -> str
         "it may cost more than its share of its parent's budget": _is_within_budget(child, parent, allowed),
     }
     return "; ".join(why for why, fine in checks.items() if not fine)
+
+
+def _agents(mission: Mission) -> str:
+    return ", ".join(mission.agent_order) or mission.agent
+
+
+def _may_have_agents(child: Mission, parent: Mission) -> bool:
+    """Whether a child is for its parent's agent, or for none but those that its parent lists or leaves open."""
+    if parent.agent_order:
+        return child.agent in parent.agent_order or (bool(child.agent_order) and _lists(child, parent))
+    return child.agent == parent.agent
+
+
+def _lists(child: Mission, parent: Mission) -> bool:
+    return set(child.agent_order) <= set(parent.agent_order)
 
 
 def _may_have_machines(child: Mission, parent: Mission, allowed: ChildLimits) -> bool:

@@ -11,6 +11,7 @@ from missions.errors import BadName, escape_surrogates
 from missions.fields import NODE_FIELDS, explain, explain_all, read_fields
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import (
+    AGENT_SEPARATOR,
     AUTO,
     FINISHED,
     NO_PROJECT,
@@ -70,6 +71,8 @@ def field_problems(data: bytes) -> list[tuple[str, int | None]]:
 
 def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     agent = fields.agent or _default_agent(fields)
+    order = tuple(agent.split(AGENT_SEPARATOR)) if AGENT_SEPARATOR in agent else ()
+    agent = AUTO if order else agent
     if (agent == "review") != (fields.task == "review"):
         raise Malformed("“task: review” and “agent: review” go together: nothing else reviews the logs", None)
     _check_update(agent, fields)
@@ -90,6 +93,7 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
             "title": title,
             "body": body,
             "agent": agent,
+            "agent_order": order,
             "project": None if projectless else fields.project,
             "projectless": projectless,
             "max_retries": retries,

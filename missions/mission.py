@@ -29,6 +29,7 @@ from missions.field_types import (
     StringList,
     UtcTime,
     WholeNumber,
+    list_items,
     one_of,
     word_of,
     wrong_value,
@@ -73,6 +74,10 @@ NO_PROJECT = "none"
 AUTO = "auto"
 """Whichever agent fits best: the node that takes the mission chooses, and says which and why."""
 PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider"})
+LISTED_AGENTS = PAID_AGENTS | {"builtin"}
+"""Agents of which a list may name several, to be tried in this order."""
+AGENT_SEPARATOR = ", "
+_ONE_AGENT = one_of(AGENTS, "agent")
 APPROVALS = ("policy", "always", "auto")
 BY_POLICY = "policy"
 """A mission's `decided_by` where nobody had to decide."""
@@ -127,6 +132,24 @@ def _attached(words: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(str(error)) from error
 
 
+def _joined_agents(value: Any) -> Any:
+    """A list of agents as one text; whatever else was written stays as it is."""
+    found = list_items(value) if isinstance(value, list | tuple) else None
+    if not found or not all(isinstance(each, str) for each in found):
+        return value
+    return AGENT_SEPARATOR.join(found)
+
+
+def _known_agents(value: str) -> str:
+    """One agent, or several that can be chosen from. Raises ValueError."""
+    if "," not in value:
+        return str(_ONE_AGENT.made(value))
+    found = [str(_ONE_AGENT.made(each.strip())) for each in value.split(",") if each.strip()]
+    if bad := next((each for each in found if each not in LISTED_AGENTS), ""):
+        raise ValueError(f"{bad} cannot stand in a list: there {', '.join(sorted(LISTED_AGENTS))} can")
+    return AGENT_SEPARATOR.join(dict.fromkeys(found))
+
+
 def _status_word(value: Any) -> Any:
     return (word_of(value, tuple(Status)) or value) if isinstance(value, str) else value
 
@@ -169,9 +192,9 @@ class MissionFields:
         SHOWN,
     ] = "general_task"
     agent: Annotated[
-        Annotated[str, one_of(AGENTS, "agent")] | None,
+        Annotated[str, Before(_joined_agents), After(_known_agents)] | None,
         PERSON,
-        Help(says="who does it; auto is whoever fits best", values=AGENTS),
+        Help(says="who does it; auto is whoever fits best; of a list the first whose account is open", values=AGENTS),
         SHOWN,
     ] = None
     priority: Annotated[WholeNumber, Limits(ge=0, le=9), PERSON, Help(says="0 to 9; higher goes first"), SHOWN] = 1
@@ -281,6 +304,8 @@ class Mission(MissionFields):
     body: str
     agent: str = "builtin"
     max_retries: int = 3
+    agent_order: tuple[str, ...] = ()
+    """The agents that the person listed, whose `agent` is `auto` then: the first whose account is open does it."""
     projectless: bool = False
     """Whether the person said that it belongs to no project."""
 

@@ -30,7 +30,7 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.ledger.trust.root import TrustRoot
 from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import Executor
-from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
+from orchestrator.node.gates import BudgetGate, DiskGate, QuotaGate, SafetyGate
 from orchestrator.node.handback import Handback
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJob, RunningJobs
@@ -465,6 +465,7 @@ def intake_of(
     resumable: Resumable | None = None,
     budget: BudgetGate | None = None,
     safety: SafetyGate | None = None,
+    quota: QuotaGate | None = None,
     precedence: Precedence | None = None,
 ) -> Scheduler:
     """What takes missions on for a peer."""
@@ -481,7 +482,7 @@ def intake_of(
         trust=peer.trust,
         offer=offer,
         tell=tell,
-        eligibility=Eligibility(offer=offer),
+        eligibility=Eligibility(offer=offer, closed=quota.closed) if quota else Eligibility(offer=offer),
         liveness=liveness,
         precedence=precedence or Precedence(me=peer.name, role=Role.LOCAL_WORKER, liveness=liveness),
         gaps=gaps or Steady(),
@@ -504,6 +505,7 @@ def working(
     budget: BudgetGate | None = None,
     safety: SafetyGate | None = None,
     disk: DiskGate | None = None,
+    quota: QuotaGate | None = None,
     cleanup: Cleanup | None = None,
 ) -> Working:
     """A node that works for this peer's name. It does not beat by itself: call `heartbeat.beat` as the test needs.
@@ -527,6 +529,7 @@ def working(
         budget=budget,
         safety=safety,
         disk=disk or cleanup,
+        quota=quota,
     )
     scheduler = intake_of(
         peer,
@@ -537,6 +540,7 @@ def working(
         resumable=executor,
         budget=budget,
         safety=safety,
+        quota=quota,
         precedence=precedence,
     )
     witness = RewriteDetector(peer.bus)

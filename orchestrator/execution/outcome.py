@@ -11,6 +11,7 @@ from missions.one_line import shorten
 from orchestrator.core.ports.agent import MissionProposal, Outcome
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Sandbox
+from orchestrator.core.quota_window import latest_windows
 from orchestrator.execution.bounds import UsageMeter
 from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.json_events import MAX_ANSWER_CHARS
@@ -102,6 +103,8 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
         session=done.site.kept.session,
         program=done.program,
         proposals=proposals,
+        windows=latest_windows(each for turn in done.turns for each in turn.windows),
+        out_of_quota=last.out_of_quota and not cancelled,
     )
 
 

@@ -16,6 +16,7 @@ from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.sandbox import Sandbox
+from orchestrator.core.quota_window import QuotaWindow, latest_windows
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.dialogue import ProgramDialogue, dialogue
@@ -86,7 +87,8 @@ class ProgramWorker:
         with self._line(launch, site, bounds) as line, _open_dialogue(launch, brief.prompt, heard) as speech:
             watch = bounds.watch(lambda: heard.told(None).ended, blocked=line.blocked if line else lambda: "")
             ran = self._run(launch, line, site, bounds, watch, heard, speech)
-        return _round_result(self.name, ran, heard, watch, launch, _proxy_notes(line))
+        result = _round_result(self.name, ran, heard, watch, launch, _proxy_notes(line))
+        return replace(result, windows=_windows(result, launch, line))
 
     def _run(
         self,
@@ -227,6 +229,13 @@ def _round_result(
         notes=notes,
         leaves=launch.leaves,
     )
+
+
+def _windows(result: RoundResult, launch: Launch, line: EgressProxy | None) -> tuple[QuotaWindow, ...]:
+    """What the round learned of its account's windows: from the program's files and events, and from the line, which
+    saw the answers themselves."""
+    kept = launch.windows_after(result.told.session) if result.told.session else ()
+    return latest_windows((*kept, *result.told.windows, *(line.windows if line else ())))
 
 
 def _parked_reason(ran: CommandResult, told: ParsedOutput, watch: RoundStopFlag, *, hung: bool) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.core.ports.agent import AgentJob
+from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.port import ParsedOutput
@@ -31,6 +32,8 @@ class RoundResult:
     parked: str = ""
     notes: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
+    windows: tuple[QuotaWindow, ...] = ()
+    """What was declared of the windows of the account with which it worked."""
 
     @property
     def fault(self) -> str:
@@ -45,6 +48,11 @@ class RoundResult:
         if self.exit_code:
             return f"ended with exit code {self.exit_code}{why}"
         return self.told.error or ("" if self.told.ended else "ended without its last event: the work may be cut off")
+
+    @property
+    def out_of_quota(self) -> bool:
+        """Whether it ended because a window of its account is declared used up. Its words alone never say so."""
+        return bool(self.fault) and any(each.exhausted for each in self.windows)
 
     @property
     def did_nothing(self) -> bool:

@@ -17,6 +17,7 @@ from missions.plain_data import read_json
 from missions.selection import NodeCapabilities
 from orchestrator import __version__
 from orchestrator.core.roles import Role
+from orchestrator.ledger.account_windows import CLOSED_FIELD, OPEN_FIELD, AccountWindow, parse_windows
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.takeovers import taken_over
 from sync import files
@@ -37,7 +38,7 @@ MAX_PAGE_BYTES, MAX_FIELD_CHARS = 512 * 1024, 2000
 """Bytes of a page, and characters of a field of it, that are read."""
 PAGE_FIELDS = (
     *("role", "capabilities", "agents", "version", "weak", "slots", "tasks", "answering", "notifies", "polls"),
-    *(DISK_FULL_FIELD, "load", "disk", "reached"),
+    *(DISK_FULL_FIELD, "load", "disk", "reached", CLOSED_FIELD, OPEN_FIELD),
 )
 """What is read of a page."""
 MAX_KNOWN_PAGES = 1000
@@ -79,6 +80,8 @@ class Presence:
     """How busy it was and what room it had when it last wrote its page, in words."""
     reached: str = ""
     """Where it says that devices reach it, signed, as `mobile_bridge.announced_addresses` reads it."""
+    windows: tuple[AccountWindow, ...] = ()
+    """What it tells of the windows of its accounts; see `account_windows.believed_windows`."""
     silent_seconds: float | None = None
     """For how long this machine has seen it stand still; None for one that stopped."""
     handed_over: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +101,7 @@ def render_page(
     polls: bool = False,
     disk_full: bool = False,
     reached: str = "",
+    quota_closed: str = "",
     state: Mapping[str, str] | None = None,
 ) -> str:
     """A node's own page. It says only what seldom changes, so that it is seldom written.
@@ -120,6 +124,7 @@ def render_page(
     fields |= {"polls": "yes"} if polls else {}
     fields |= {DISK_FULL_FIELD: "yes"} if disk_full else {}
     fields |= {"reached": reached} if reached else {}
+    fields |= {CLOSED_FIELD: quota_closed} if quota_closed else {}
     fields |= dict(state or {})
     can = f"It can run: {agents or 'nothing yet'}."
     return with_fields(f"\n# {offer.node}\n\nA {role.label} node. {can}\n", fields)
@@ -222,6 +227,7 @@ def _presence(ledger: LedgerSnapshot, name: str, page: TreeEntry | None, seen: S
         load=word("load"),
         disk=word("disk"),
         reached=word("reached"),
+        windows=parse_windows(word(CLOSED_FIELD), word(OPEN_FIELD)),
     )
 
 

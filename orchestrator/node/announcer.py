@@ -15,6 +15,7 @@ from orchestrator.core.ports.usage import Spend
 from orchestrator.core.roles import Role
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.disk_usage import last_disk_usage
+from orchestrator.ledger.account_windows import OPEN_FIELD
 from orchestrator.ledger.node_pages import PAGES_FOLDER, page_text, render_page
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
@@ -22,7 +23,7 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.node.gates import DiskGate
 from orchestrator.workflow.spending import page_table
 
-VOLATILE_FIELDS = frozenset({"load", "disk", "reported"})
+VOLATILE_FIELDS = frozenset({"load", "disk", "reported", OPEN_FIELD})
 """Fields of a page that change all the time."""
 
 
@@ -62,15 +63,21 @@ class NodePagePublisher:
     """Where it says that devices reach it, signed; "" for one that meets none."""
     disk: DiskGate | None = None
     """Whether there is room for work; None: nobody looks."""
+    quotas: Callable[[], tuple[str, str]] = lambda: ("", "")
+    """What is told of accounts: the windows that are used up, and the others."""
     pause: float = 600.0
     """Seconds at least between two changes of the page."""
     _next: float = 0.0
+    _told: str = ""
+    """What was told of windows that are used up."""
 
     def text(self, ledger: LedgerSnapshot) -> str:
         """The page as it is now; of what was spent what it says already, where the database does not answer."""
         there = page_text(ledger, self.bus.name)
         full = self.disk is not None and not self.disk.has_room(ledger)
-        state = dict(self.state()) | {"reported": format_utc(self.bus.now())}
+        closed, opened = self.quotas()
+        state = dict(self.state()) | ({OPEN_FIELD: opened} if opened else {})
+        state |= {"reported": format_utc(self.bus.now())}
         reached, spent = self.reached(), page_table.render_table(self._rows(there))
         text = render_page(
             self.offer,
@@ -79,6 +86,7 @@ class NodePagePublisher:
             polls=self.polls,
             disk_full=full,
             reached=reached,
+            quota_closed=closed,
             state=state,
         )
         return f"{text}\n{spent}" if spent else text
@@ -89,9 +97,14 @@ class NodePagePublisher:
         self._write(self.reader.read(self.bus.remote.fetch()), "")
 
     def step(self, ledger: LedgerSnapshot) -> bool:
-        """Writes the page if it is time and something lasting changed. Raises what the remote raises."""
-        if self.clock() < self._next:
+        """Writes the page if it is time and something lasting changed. Raises what the remote raises.
+
+        That a window is used up does not wait for its time: other nodes may work with the same account.
+        """
+        closed = self.quotas()[0]
+        if self.clock() < self._next and (not closed or closed == self._told):
             return False
+        self._told = closed
         self._next = self.clock() + self.pause
         return self._write(ledger, f"{self.bus.name}: what it spent")
 

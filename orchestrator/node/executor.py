@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from handoff.secrets.redact import redact
 from missions.divisions import Division, division_for
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.message import MessageState
-from missions.mission import UPDATE_AGENT, Mission
+from missions.mission import PAID_AGENTS, UPDATE_AGENT, Mission
 from missions.one_line import shorten
 from orchestrator.core import tracing
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
@@ -31,7 +32,7 @@ from orchestrator.execution.workspace.start_point import starting_patch
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
+from orchestrator.node.gates import BudgetGate, DiskGate, QuotaGate, SafetyGate
 from orchestrator.node.handoff_context import HandoffContext
 from orchestrator.node.outbox import PendingResult
 from orchestrator.workflow.assignment.node_briefing import node_briefing
@@ -84,6 +85,8 @@ class Executor:
     """None: policy says nothing of what an attempt may do here."""
     disk: DiskGate | None = None
     """None: nobody looks whether there is room."""
+    quota: QuotaGate | None = None
+    """None: nobody follows the windows of accounts."""
     _meters: dict[tuple[str, int], BudgetMeter] = field(default_factory=dict)
 
     def attempt(
@@ -178,7 +181,7 @@ class Executor:
         except Exception as error:  # a mistake of ours must end the attempt, not the thread that would report it
             trace = traceback.format_exc()
             return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)
-        return self._park_on_full_disk(outcome, ledger, claim)
+        return self._park_on_full_disk(self._rest_account(outcome, ledger, mission), ledger, claim)
 
     def _closed(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> Outcome | None:
         """What comes of an attempt that is not even begun: not allowed here, a full disk, no money left."""
@@ -187,7 +190,30 @@ class Executor:
             self._meters[claim.mission, claim.epoch] = meter
         unsafe = self.safety.unsafe_reason(ledger, mission) if self.safety is not None else ""
         why = unsafe or self._full_reason(ledger) or (meter.over() if meter is not None else "")
-        return Outcome(ok=False, summary=f"Not started: {why}.", parked=why) if why else None
+        if why:
+            return Outcome(ok=False, summary=f"Not started: {why}.", parked=why)
+        shut = self.quota.closed(ledger).get(mission.agent) if self.quota is not None else None
+        return Outcome(ok=False, summary=f"Not started: {shut.says}.", released=True) if shut else None
+
+    def _rest_account(self, outcome: Outcome, ledger: LedgerSnapshot, mission: Mission) -> Outcome:
+        """What an attempt learned of its account is noted. One that met a window that is used up is no attempt: its
+        account rests, not the mission, unless the fleet wants a person to say so."""
+        if self.quota is None or not outcome.windows:
+            return outcome
+        with contextlib.suppress(OSError):  # a full disk: it is known as long as this node runs
+            self.quota.note(ledger.charter, mission.agent, outcome.windows)
+        if outcome.ok or outcome.cancelled or not outcome.out_of_quota:
+            return outcome
+        closed = self.quota.closed(ledger)
+        shut = closed.get(mission.agent)
+        if shut is None or (ledger.charter.quotas.mode == "park" and not self._has_another(mission, closed)):
+            return outcome
+        return replace(outcome, summary=f"Put back: {shut.says}.", parked="", released=True)
+
+    def _has_another(self, mission: Mission, closed: Collection[str]) -> bool:
+        """Whether this node has another agent for a mission that leaves it a choice, with an account that is open."""
+        choice = mission.agent_order or (sorted(PAID_AGENTS) if mission.chosen_agent else ())
+        return any(each in self.agents and each not in closed for each in choice if each != mission.agent)
 
     def _work(
         self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, box: MessageBox

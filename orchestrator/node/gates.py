@@ -1,14 +1,18 @@
-"""What may keep a mission from this node? The gates of money, safety and disk, which scheduler and executor ask.
+"""What may keep a mission from this node? Gates of money, accounts, safety, disk, which scheduler and executor ask.
 
 Each is asked before a mission is claimed, and again before anything of it starts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from missions.mission import Mission
+from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.execution.budget import BudgetMeter
+from orchestrator.ledger.account_windows import ClosedAccount
+from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
 
@@ -36,6 +40,16 @@ class SafetyGate(Protocol):
 
     def tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...] | None:
         """The tools that the mission's agent may use; None where policy does not say."""
+
+
+class QuotaGate(Protocol):
+    """What is known of the windows of this node's accounts. Any thread may ask."""
+
+    def closed(self, ledger: LedgerSnapshot) -> Mapping[str, ClosedAccount]:
+        """The agents of this node whose accounts are used up now."""
+
+    def note(self, rules: FleetConfig, agent: str, windows: Iterable[QuotaWindow]) -> None:
+        """Takes in what an attempt of an agent learned of its account. Raises OSError where it cannot be kept."""
 
 
 class DiskGate(Protocol):

@@ -109,7 +109,7 @@ def _inherited_fields(parent: Mission, allowed: ChildLimits) -> Mapping[str, obj
     """What a child has from its parent where it says nothing itself."""
     given: dict[str, object] = {
         "project": parent.project,
-        "agent": None if parent.run else parent.agent,
+        "agent": None if parent.run else list(parent.agent_order) or parent.agent,
         "scope": list(parent.scope) or None,
         "to": list(parent.to) or None,
         "capabilities": list(parent.capabilities) or None,

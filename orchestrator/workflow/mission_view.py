@@ -109,7 +109,7 @@ def open_mission_view(
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished} if mission.depends_on else set()
     why = blocked_reason(mission, finished, known, now) or _project_reason(ledger, mission)
-    why = why or unserved.reason(mission) or no_room or _copied_note(filed)
+    why = why or unserved.reason(mission) or no_room or unserved.resting_reason(mission, now) or _copied_note(filed)
     failed = _failure(ledger, filed) if mission.status is Status.FAILED else ""
     return view(author=word.who, reason="; ".join(part for part in (failed, why) if part))
 

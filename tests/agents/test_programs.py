@@ -277,16 +277,20 @@ def test_quota(desk: Desk, name: str) -> None:
     outcome = desk.run(HANDS[name], Turn(status=429, error=errors.get(name, "rate_limit_error")))
     assert not outcome.ok
     assert "quota" in outcome.parked, desk.output()
+    assert not outcome.out_of_quota, "no window was declared: whatever the words say, the account is open"
 
 
 @pytest.mark.parametrize("name", each())
 def test_an_hours_wait(desk: Desk, name: str) -> None:
-    """An API that wants to be asked again in an hour parks the mission at once: some programs would sit it out."""
+    """An API that wants to be asked again in an hour ends the round at once: some programs would sit it out. It is
+    declared, so the account can rest until then."""
     began = time.monotonic()
     outcome = desk.run(HANDS[name], Turn(status=429, error="rate_limit_error", headers={"retry-after": "3600"}))
     assert not outcome.ok
     assert "quota" in outcome.parked, desk.output()
     assert time.monotonic() - began < 60
+    assert outcome.out_of_quota
+    assert [each.kind for each in outcome.windows if each.exhausted] == ["retry_after"]
 
 
 @pytest.mark.parametrize("name", each())

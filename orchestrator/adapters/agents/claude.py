@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.ports.model import Usage
+from orchestrator.core.quota_window import QuotaWindow, read_window
 from orchestrator.execution.programs.error_kinds import error_kind, error_line, proxy_refusal_kind
 from orchestrator.execution.programs.home_files import copy_login_file
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
@@ -155,9 +156,11 @@ def _tool_names(tools: tuple[str, ...]) -> str:
 class ClaudeOutputParser(JsonEventParser):
     """Reads `--output-format stream-json`."""
 
-    def __init__(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> None:
+    def __init__(
+        self, before: Mapping[str, Any] = NOTHING_BEFORE, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         super().__init__()
-        self._before = before
+        self._before, self._now = before, now
         self._asked: dict[str, Usage] = {}
         self._class = ""
         self._resets = 0
@@ -179,6 +182,7 @@ class ClaudeOutputParser(JsonEventParser):
                 self.heard += 1  # of what it was sent: it says so when it takes it in
             case "rate_limit_event", _:
                 self._resets = number_at(found, "rate_limit_info", "resetsAt")
+                self.windows |= {each.kind: each for each in _windows(object_at(found, "rate_limit_info"), self._now())}
         return ""
 
     def _assistant(self, found: dict[str, Any]) -> str:
@@ -227,6 +231,22 @@ class ClaudeOutputParser(JsonEventParser):
             self.deny(what)
             return f"[{self.error}]"
         return ""
+
+
+def _windows(told: dict[str, Any], now: datetime) -> Iterator[QuotaWindow]:
+    """The windows of a log-in's account. One that is used up stops nothing while its overage is paid for."""
+    for kind, each in object_at(told, "unifiedWindows").items():
+        used = usd_at(each, "utilization")
+        share = None if used is None else used * 100
+        if found := read_window(kind, number_at(each, "resetsAt"), now, used_percent=share):
+            yield found
+    rejected = text_at(told, "status") == "rejected" and told.get("isUsingOverage") is not True
+    kind, used = text_at(told, "rateLimitType") or "unified", usd_at(told, "utilization")
+    share = 100.0 if rejected else None if used is None else used * 100
+    if rejected or share is not None:
+        found = read_window(kind, number_at(told, "resetsAt"), now, used_percent=share, exhausted=rejected)
+        if found:
+            yield found
 
 
 def _describe_retry(found: dict[str, Any]) -> str:

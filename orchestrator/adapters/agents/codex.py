@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.ports.model import Usage
+from orchestrator.core.quota_window import QuotaWindow, kind_of_minutes, read_window
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import PROMPT_FILE, copy_login_file, write_home_file
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
-from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at
+from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at
 from orchestrator.execution.programs.model_apis import OPENAI, with_keys
 from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest
 from orchestrator.execution.programs.session_records import session_records
@@ -93,6 +95,7 @@ class Codex:
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
             taken_before=thread_usage(brief.home, brief.session),
+            windows_after=lambda session: thread_windows(brief.home, session, datetime.now(UTC)),
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
@@ -114,6 +117,23 @@ def thread_usage(home: Path, session: str) -> dict[str, Any]:
     for record in session_records(home, THREAD_FILE, session, "total_token_usage"):
         found = object_at(record, "payload", "info", "total_token_usage") or found
     return found
+
+
+def thread_windows(home: Path, session: str, now: datetime) -> tuple[QuotaWindow, ...]:
+    """What codex wrote down last of the windows of its log-in's account; its events tell nothing of them."""
+    found: dict[str, QuotaWindow | None] = {}
+    for record in session_records(home, THREAD_FILE, session, "rate_limits"):
+        for which in ("primary", "secondary"):
+            if told := object_at(record, "payload", "rate_limits", which):
+                found[which] = _window(which, told, now)
+    return tuple(each for each in found.values() if each is not None)
+
+
+def _window(which: str, told: dict[str, Any], now: datetime) -> QuotaWindow | None:
+    used, minutes = usd_at(told, "used_percent"), number_at(told, "window_minutes")
+    kind = kind_of_minutes(minutes) if minutes else which
+    spent = used is not None and used >= 100
+    return read_window(kind, number_at(told, "resets_at"), now, used_percent=used, exhausted=spent)
 
 
 class CodexOutputParser(JsonEventParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -72,7 +73,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             heartbeat=work.heartbeat,
             trouble=RoundTrouble(tell),
             once=once,
-            page=build_page(parts, work.offer, work.cleanup, notifies=notifies, polls=polling is not None),
+            page=build_page(parts, work.offer, work.cleanup, work.quotas.told, notifies=notifies, polls=bool(polling)),
             cleanup=work.cleanup,
             live=LivePublisher(bus=parts.bus, folder=AttemptDirs(settings.home / "work").of, tell=tell),
             maintenance=build_maintenance(parts, opened),
@@ -245,7 +246,13 @@ def build_polling(parts: NodeParts, heartbeat: Heartbeat) -> PollingTurn | None:
 
 
 def build_page(
-    parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, notifies: bool, polls: bool = False
+    parts: NodeParts,
+    offer: NodeCapabilities,
+    disk: DiskGate,
+    quotas: Callable[[], tuple[str, str]] = lambda: ("", ""),
+    *,
+    notifies: bool,
+    polls: bool = False,
 ) -> NodePagePublisher:
     """What keeps this node's page true."""
     settings, usage = parts.settings, parts.stores.usage
@@ -266,4 +273,5 @@ def build_page(
         polls=polls,
         reached=addresses_line(settings),
         disk=disk,
+        quotas=quotas,
     )

@@ -23,13 +23,14 @@ from orchestrator.ledger.transport import BEAT
 from orchestrator.node import budget_and_disk
 from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import Executor
-from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
+from orchestrator.node.gates import BudgetGate, DiskGate, QuotaGate, SafetyGate
 from orchestrator.node.handback import Handback
 from orchestrator.node.handoff_context import HandoffContext
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.message_delivery import MessageDelivery
 from orchestrator.node.outbox import Outbox
+from orchestrator.node.quotas.quota_book import QuotaBook
 from orchestrator.node.rounds.loop_progress import LoopProgress
 from orchestrator.node.scheduler import HeartbeatGaps, Resumable, Scheduler
 from orchestrator.node.usage_log import UsageLog
@@ -47,6 +48,7 @@ class WorkParts:
     attempts: Attempts
     heartbeat: Heartbeat
     cleanup: Cleanup
+    quotas: QuotaBook
 
 
 def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _mission: False) -> WorkParts:
@@ -62,17 +64,19 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
     folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
     cleanup, budget = build_cleanup(parts, folders, outbox), build_budget(parts)
     safety = MissionSafety(store=link.store, sandboxed=sandbox.name != "none")
-    executor = build_executor(parts, agents, folders, budget=budget, safety=safety, disk=cleanup)
+    quotas = QuotaBook(node=settings.node, now=wiring.now, path=settings.home / "quotas.json")
+    executor = build_executor(parts, agents, folders, budget=budget, safety=safety, disk=cleanup, quota=quotas)
     jobs = RunningJobs(slots=settings.slots, wake=parts.wake)
     heartbeat = build_heartbeat(parts, jobs)
     return WorkParts(
         offer=offer,
         scheduler=build_scheduler(
-            parts, offer, heartbeat, executor, budget=budget, safety=safety, is_brought=is_brought
+            parts, offer, heartbeat, executor, budget=budget, safety=safety, quota=quotas, is_brought=is_brought
         ),
         attempts=build_attempts(parts, jobs, executor, outbox, heartbeat, cleanup),
         heartbeat=heartbeat,
         cleanup=cleanup,
+        quotas=quotas,
     )
 
 
@@ -138,6 +142,7 @@ def build_executor(
     budget: BudgetGate,
     safety: SafetyGate,
     disk: DiskGate,
+    quota: QuotaGate,
 ) -> Executor:
     """What does the work."""
     recall = wiring.search_index(parts.settings).lines
@@ -151,6 +156,7 @@ def build_executor(
         budget=budget,
         safety=safety,
         disk=disk,
+        quota=quota,
     )
 
 
@@ -173,6 +179,7 @@ def build_scheduler(
     *,
     budget: BudgetGate,
     safety: SafetyGate,
+    quota: QuotaGate,
     is_brought: Callable[[str], bool],
 ) -> Scheduler:
     """What takes missions on."""
@@ -182,7 +189,7 @@ def build_scheduler(
         trust=parts.trust,
         offer=offer,
         tell=parts.tell,
-        eligibility=Eligibility(offer=offer),
+        eligibility=Eligibility(offer=offer, closed=quota.closed),
         liveness=parts.liveness,
         precedence=parts.precedence,
         gaps=gaps,

@@ -54,7 +54,7 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
     if as_json:
         from orchestrator.workflow.reading.fleet_rows import node_rows
 
-        terminal.print_json(node_rows(found.ledger(), nodes))
+        terminal.print_json(node_rows(found.ledger(), nodes, found.now()))
         return
     if nodes:
         terminal.print_rows(node_row(node) for node in nodes)
@@ -63,9 +63,25 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
     load = found.beat_load()
     if load is not None:
         click.echo(f"{load.says[0].upper()}{load.says[1:]}.")
+    print_accounts(found)
     _print_waiting(chosen, found)
     _print_bus(chosen)
     _print_rolls(found)
+
+
+def print_accounts(found: Fleet, *, every: bool = False) -> None:
+    """The accounts of which something is known (or `every` one), and where the queue will stand still."""
+    from orchestrator.workflow.assignment.account_status import account_statuses
+    from orchestrator.workflow.assignment.queue_outlook import queue_outlooks
+
+    ledger, now = found.last_seen(), found.now()
+    for each in account_statuses(ledger, now):
+        if each.closed is not None:
+            terminal.print_status(f"account: {each.says}", "parked")
+        elif each.windows or every:
+            click.echo(f"Account {each.says}")
+    for outlook in queue_outlooks(ledger, now):
+        terminal.print_status(f"queue: {outlook.says}", "review")
 
 
 def _print_rolls(found: Fleet) -> None:

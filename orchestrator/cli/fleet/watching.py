@@ -50,7 +50,7 @@ def _looks(fleet: Fleet, bus: BusWatch | None) -> Iterator[FleetLook]:
 
     while True:
         nodes = fleet.nodes()
-        rows = node_rows(fleet.last_seen(), nodes)
+        rows = node_rows(fleet.last_seen(), nodes, fleet.now())
         condition = bus.condition() if bus is not None else None
         yield FleetLook(nodes=nodes, rows=rows, offline=fleet.offline, bus=condition)
         time.sleep(LOOK_SECONDS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from missions.mission import Mission
 from orchestrator.core.ports.model import Stop, Usage
 from orchestrator.core.ports.steering import Steering, Unsteered
+from orchestrator.core.quota_window import QuotaWindow
 
 if TYPE_CHECKING:
     from handoff.answers.admission import AnswerSources
@@ -82,6 +83,10 @@ class Outcome:
     program: str = ""
     """The agent's program and its version, as it names itself."""
     proposals: tuple[MissionProposal, ...] = ()
+    windows: tuple[QuotaWindow, ...] = ()
+    """What was declared of the windows of the agent's account, of each kind the last word."""
+    out_of_quota: bool = False
+    """Whether the work ended because one of them is used up, by a declared signal and not by anybody's words."""
 
 
 class Meter(Protocol):

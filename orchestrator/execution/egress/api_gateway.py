@@ -20,6 +20,7 @@ import httpx
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress.http1 import Http1Connection
 from orchestrator.execution.egress.long_waits import LongWaits
+from orchestrator.execution.egress.quota_signals import MAX_BODY_BYTES, TURNED_AWAY
 from orchestrator.execution.egress.request import (
     CREDENTIAL_HEADERS,
     HOP_BY_HOP_HEADERS,
@@ -165,7 +166,9 @@ class ApiGateway:
     async def _answer(self, call: ApiCall, door: UpstreamRoute, answer: httpx.Response, talk: Http1Connection) -> bool:
         tally = UsageCounter(events=is_event_stream(answer.headers.get("content-type", "")))
         try:
-            await self._pass(answer, tally, SecretScrubber(door.key), talk)
+            refused = await self._pass(answer, tally, SecretScrubber(door.key), talk)
+            if call.counted and answer.status_code == TURNED_AWAY:
+                self.waits.turned_away(refused, datetime.now(UTC))
         except (OSError, TimeoutError):  # nobody listens any more; what is whole has been paid for, and is counted
             if not tally.events:
                 await _drain_and_count(answer, tally)
@@ -178,14 +181,18 @@ class ApiGateway:
 
     async def _pass(
         self, answer: httpx.Response, tally: UsageCounter, veil: SecretScrubber, talk: Http1Connection
-    ) -> None:
+    ) -> bytes:
+        """Passes an answer on; returns the beginning of one that turned the call away."""
+        kept, size = bytearray(), MAX_BODY_BYTES if answer.status_code == TURNED_AWAY else 0
         await talk.begin(answer.status_code, response_headers(answer, veil))
         patience = KEEP_ALIVE_SECONDS if tally.events else None
         async with contextlib.aclosing(_with_empty_lines(answer.aiter_bytes(), patience)) as passing:
             async for data in passing:
                 tally.feed(data)
+                kept += data[: max(0, size - len(kept))]
                 await talk.send_body(veil.over(data))
         await talk.send_body(veil.rest())
+        return bytes(kept)
 
     def _client(self, door: UpstreamRoute) -> httpx.AsyncClient:
         if door.name not in self._clients:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+
+from orchestrator.core.quota_window import QuotaWindow, latest_windows
+from orchestrator.execution.egress.quota_signals import body_windows, header_windows, wait_window
 
 PATIENCE_SECONDS = 60.0
 """A longer wait is not the program's to sit out."""
@@ -19,6 +22,7 @@ GRACE_SECONDS = 5.0
 """How long no other call may be answered or under way before the run is taken for blocked; many programs give up
 themselves in that time, and their own words are the better ones."""
 REFUSED = frozenset({402, 429, 503, 529})
+TOO_MANY = 429
 
 
 def asked_wait(status: int, headers: Mapping[str, str], now: datetime) -> float:
@@ -51,6 +55,7 @@ class LongWaits:
         self._clock = clock
         self._open = 0
         self._refused: tuple[float, str] | None = None
+        self._windows: dict[str, QuotaWindow] = {}
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -64,12 +69,33 @@ class LongWaits:
     def answered(self, name: str, status: int, headers: Mapping[str, str], now: datetime) -> None:
         """Takes in an answer's head."""
         seconds = asked_wait(status, headers, now)
+        if status < 300:
+            self._reopen()
+        self._note(header_windows(status, headers, now))
         if seconds > PATIENCE_SECONDS:
+            if status == TOO_MANY and not any(each.exhausted for each in self._windows.values()):
+                self._note(filter(None, [wait_window(seconds, now)]))
             phrase = f"{status} {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else str(status)
             why = f"quota: {name} answers {phrase} and asks to come back in {_duration(seconds)}"
             self._refused = (self._clock(), why)
         elif status < 300:
             self._refused = None
+
+    def turned_away(self, body: bytes, now: datetime) -> None:
+        """Takes in the body of an answer with which a call was turned away."""
+        self._note(body_windows(body, now))
+
+    @property
+    def windows(self) -> tuple[QuotaWindow, ...]:
+        """What the answers have declared of the account's windows, of each kind the last word."""
+        return tuple(self._windows.values())
+
+    def _note(self, windows: Iterable[QuotaWindow]) -> None:
+        self._windows = {each.kind: each for each in latest_windows((*self._windows.values(), *windows))}
+
+    def _reopen(self) -> None:
+        """A call was answered: no window is used up."""
+        self._windows = {kind: each for kind, each in self._windows.items() if not each.exhausted}
 
     def reason(self) -> str:
         """Why the run is blocked; empty while it is not."""

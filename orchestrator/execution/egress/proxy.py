@@ -23,6 +23,7 @@ from orchestrator.core import pricing
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.sandbox import PROXY_PORT
+from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.execution.egress.allowlist import HostAllowlist
 from orchestrator.execution.egress.api_gateway import (
     READ_TIMEOUT_SECONDS,
@@ -90,6 +91,11 @@ class EgressProxy:
     def blocked(self) -> str:
         """Why no call can be answered for long; empty while one may be."""
         return self.gateway.waits.reason()
+
+    @property
+    def windows(self) -> tuple[QuotaWindow, ...]:
+        """What the answers have declared of the windows of the account."""
+        return self.gateway.waits.windows
 
     def refuse(self, why: str) -> None:
         """Remembers a refusal."""

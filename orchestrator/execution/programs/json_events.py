@@ -12,6 +12,7 @@ from typing import Any
 from missions.one_line import one_line
 from missions.plain_data import read_json
 from orchestrator.core.ports.model import Usage
+from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
 
 MAX_DENIALS = 100
@@ -97,6 +98,7 @@ class JsonEventParser(ABC):
         self.denials: list[str] = []
         self.usage = Usage()
         self.heard = 0
+        self.windows: dict[str, QuotaWindow] = {}
 
     def take(self, line: str) -> str:
         """Takes one line; a line that is no event is passed on to `plain`."""
@@ -122,6 +124,7 @@ class JsonEventParser(ABC):
             denials=tuple(self.denials),
             usage=self.usage,
             heard=self.heard,
+            windows=tuple(self.windows.values()),
         )
 
     def deny(self, what: str) -> None:

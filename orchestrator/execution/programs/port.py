@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.core.ports.model import Usage
+from orchestrator.core.quota_window import QuotaWindow
 
 MIN_SILENCE_SECONDS = 300.0
 MAX_SILENCE_SECONDS = 7 * 86_400.0
@@ -97,6 +98,9 @@ class Launch:
     """How a text stands on its standard input, for a program that reads there while it works; the prompt comes first.
     Its reading counts what it took (`ParsedOutput.heard`), and its input ends when it has answered all of it. None:
     nobody can speak to it before its next round."""
+    windows_after: Callable[[str], tuple[QuotaWindow, ...]] = lambda _session: ()
+    """What it wrote down of its account's windows in a session, when the round is over, for a program that keeps them
+    in a file. May raise OSError."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +120,8 @@ class ParsedOutput:
     usage: Usage = field(default_factory=Usage)
     heard: int = 0
     """How many texts of its standard input it says that it has taken in, the prompt among them."""
+    windows: tuple[QuotaWindow, ...] = ()
+    """What it declares of the windows of the account that it works with, of each kind the last word."""
 
 
 class OutputParser(Protocol):

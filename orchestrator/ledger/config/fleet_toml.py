@@ -12,6 +12,7 @@ from missions.divisions import DEFAULT_DIVISIONS, Division
 from missions.plain_data import read_toml
 from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
+from orchestrator.ledger.config.account_tables import AccountPart, QuotasPart, account_of, check_accounts
 from orchestrator.ledger.config.heartbeat_table import HeartbeatPart
 from orchestrator.ledger.config.node_tables import NodePart
 from orchestrator.ledger.config.notify_table import NotifyPart
@@ -201,9 +202,19 @@ class FleetConfig(DeclaredTable):
     delegation: DelegationPart = DelegationPart()
     notify: NotifyPart = NotifyPart()
     heartbeat: HeartbeatPart = HeartbeatPart()
+    quotas: QuotasPart = QuotasPart()
+    accounts: dict[str, AccountPart] = made_by(factory=dict)
     projects: dict[str, ProjectPart] = made_by(factory=dict)
     suppliers: dict[Annotated[str, Limits(min_length=1, max_length=80)], SupplierPart] = made_by(factory=dict)
     nodes: dict[Annotated[str, Limits(min_length=1, max_length=80)], NodePart] = made_by(factory=dict)
+
+    def check(self) -> None:
+        """No agent has two accounts."""
+        check_accounts(self.accounts)
+
+    def account(self, node: str, agent: str) -> str:
+        """The account with which an agent works on a node."""
+        return account_of(self.accounts, node, agent)
 
     def divisions(self, node: str) -> tuple[Division, ...]:
         """A node's divisions, with the personas that the fleet gave them."""

@@ -6,19 +6,22 @@ chosen is told in the result, and a mission that nobody can be sure about waits 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from missions.mission import AUTO, CODING_TASK, UPDATE_AGENT, Mission
 from missions.selection import NodeCapabilities, changes_project, ineligible_reason
 from orchestrator.core.model_competence import CODING_CURE
+from orchestrator.ledger.account_windows import ClosedAccount
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.assignment.agent_choice import choose_agent
+from orchestrator.workflow.assignment.agent_choice import AgentChoice, choose_agent
 from orchestrator.workflow.assignment.agent_record import earlier_missions
 from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
 
 NEVER_CHOSEN = frozenset({"command", "review", UPDATE_AGENT, AUTO})
 """Agents that a person must ask for."""
+NONE_CLOSED: Mapping[str, ClosedAccount] = {}
+"""Every account is open."""
 MAX_LISTED_PROJECTS = 6
 """Projects that are listed where nothing points at any."""
 
@@ -53,8 +56,14 @@ def missing_project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
     return f"names no project; {found.could_be or known}: add `project: NAME` to the file"
 
 
-def resolve_mission(ledger: LedgerSnapshot, mission: Mission, offer: NodeCapabilities) -> ResolvedMission:
-    """The mission with what it leaves open filled in, as a node with this offer would work on it."""
+def resolve_mission(
+    ledger: LedgerSnapshot,
+    mission: Mission,
+    offer: NodeCapabilities,
+    closed: Mapping[str, ClosedAccount] = NONE_CLOSED,
+) -> ResolvedMission:
+    """The mission with what it leaves open filled in, as a node with this offer would work on it. To the agents whose
+    accounts are `closed` nothing is given."""
     why = missing_project_reason(ledger, mission)
     if why:
         return ResolvedMission(mission=mission, waits=why)
@@ -65,11 +74,18 @@ def resolve_mission(ledger: LedgerSnapshot, mission: Mission, offer: NodeCapabil
             mission = replace(mission, project=found.project, matched_project=found.project)
             remarks = (f"names no project; worked on {found.looks}",)
     if mission.agent != AUTO:
-        return ResolvedMission(mission=mission, remarks=remarks)
-    agents = suitable_agents(mission, offer)
+        shut = closed.get(mission.agent)
+        return ResolvedMission(mission=mission, remarks=remarks, waits=shut.says if shut else "")
+    able = suitable_agents(mission, offer)
+    agents = able - closed.keys()
+    if able and not agents:
+        first = min((closed[agent] for agent in able), key=lambda each: each.until)
+        return ResolvedMission(mission=mission, waits=first.says)
     if mission.kept_on == offer.node and mission.chosen_agent in agents:  # it goes on where it was parked
         return ResolvedMission(mission=replace(mission, agent=mission.chosen_agent), remarks=remarks)
-    chosen = choose_agent(mission, agents, earlier_missions(ledger, mission.task))
+    chosen = _first_listed(mission, agents, able) or choose_agent(
+        mission, agents, earlier_missions(ledger, mission.task)
+    )
     if chosen is None:
         weak = changes_project(mission) and offer.weak
         why = CODING_CURE if weak else f"{offer.node} has no agent for a {mission.task}"
@@ -78,10 +94,23 @@ def resolve_mission(ledger: LedgerSnapshot, mission: Mission, offer: NodeCapabil
     return ResolvedMission(mission=mission, remarks=(*remarks, f"agent: {chosen.agent} was chosen ({chosen.because})"))
 
 
+def _first_listed(mission: Mission, agents: Collection[str], able: Collection[str]) -> AgentChoice | None:
+    """The first of a person's list that may be given work; None without a list, or of none."""
+    agent = next((each for each in mission.agent_order if each in agents), None)
+    if agent is None:
+        return None
+    resting = [each for each in mission.agent_order if each in able and each not in agents]
+    why = f"; used up: {', '.join(resting)}" if resting else ""
+    return AgentChoice(agent=agent, because=f"of {', '.join(mission.agent_order)}{why}")
+
+
 def suitable_agents(mission: Mission, offer: NodeCapabilities, agents: Collection[str] | None = None) -> frozenset[str]:
     """Those of a node's agents that may be chosen for a mission."""
     there = (offer.agents if agents is None else frozenset(agents)) - NEVER_CHOSEN
-    there -= offer.weak if changes_project(mission) else frozenset()
+    if mission.agent_order:
+        there &= frozenset(mission.agent_order)
+    elif changes_project(mission):
+        there -= offer.weak
     offer = replace(offer, agents=there)
     return frozenset(agent for agent in there if ineligible_reason(replace(mission, agent=agent), offer) is None)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from missions.mission import AUTO, Mission
 from missions.selection import NodeCapabilities, ineligible_reason
+from orchestrator.ledger.account_windows import ClosedAccount
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.assignment.assign import ResolvedMission, resolve_mission, suitable_agents
+from orchestrator.workflow.assignment.assign import NONE_CLOSED, ResolvedMission, resolve_mission, suitable_agents
 
 
 @dataclass(kw_only=True)
@@ -15,6 +17,8 @@ class Eligibility:
     """One node's."""
 
     offer: NodeCapabilities
+    closed: Callable[[LedgerSnapshot], Mapping[str, ClosedAccount]] = lambda _ledger: NONE_CLOSED
+    """The agents of this node whose accounts are used up now."""
     _asked: dict[str, ResolvedMission] = field(default_factory=dict)
 
     def with_assumed_agent(self, mission: Mission) -> Mission:
@@ -24,17 +28,20 @@ class Eligibility:
 
     def hold_back_reason(self, ledger: LedgerSnapshot, mission: Mission) -> str:
         """Why this node does not ask for a mission that it may take, in words; empty if it asks."""
-        one = resolve_mission(ledger, mission, self.offer)
+        one = self._resolved(ledger, mission)
         if not one.waits:
             self._asked[mission.name] = one
         return one.waits
 
     def won(self, ledger: LedgerSnapshot, mission: Mission) -> ResolvedMission:
         """A mission as it is worked on. What was sure when it was asked for stands, whatever it is now."""
-        one, before = resolve_mission(ledger, mission, self.offer), self._asked.pop(mission.name, None)
+        one, before = self._resolved(ledger, mission), self._asked.pop(mission.name, None)
         return before if one.waits and before else one
 
     def fits(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
         """Whether this node can work on a mission that somebody else had, or that it had before."""
-        one = resolve_mission(ledger, mission, self.offer)
+        one = self._resolved(ledger, mission)
         return not one.waits and ineligible_reason(one.mission, self.offer) is None
+
+    def _resolved(self, ledger: LedgerSnapshot, mission: Mission) -> ResolvedMission:
+        return resolve_mission(ledger, mission, self.offer, self.closed(ledger))

@@ -6,15 +6,21 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from missions.divisions import addressed
-from missions.mission import AUTO, Mission
+from missions.mission import AUTO, PAID_AGENTS, Mission
 from missions.one_line import printable
 from missions.selection import NodeCapabilities, changes_project, ineligible_reason
 from orchestrator.ledger.node_pages import Presence, announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
+
+if TYPE_CHECKING:
+    from orchestrator.workflow.assignment.account_status import AccountStatus
 
 NO_NODE = "no node is up: `shiftbook node run` on a machine of the fleet starts one"
 MAX_NAMED_NODES = 3
@@ -38,6 +44,33 @@ class UnservedMissions:
             is_up = "is not up" if len(able) == 1 else "are not up"
             return f"waits for {_names(able)}, which can do it and {is_up}"
         return _explain(mission, offers)
+
+    def resting_reason(self, mission: Mission, now: datetime) -> str:
+        """Why nobody starts a mission now, in words: each account that could do it is used up. Empty if one is open."""
+        if not self._tells_closed or (mission.agent != AUTO and mission.agent not in PAID_AGENTS):
+            return ""
+        accounts = accounts_for(self.ledger, mission, self.offers)
+        closed = [shut for each in self._statuses_at(now) if each.account in accounts and (shut := each.closed)]
+        if not closed or len(closed) < len(accounts):
+            return ""
+        return min(closed, key=lambda each: each.until).says
+
+    @cached_property
+    def _tells_closed(self) -> bool:
+        """Whether any page says that a window is used up."""
+        return any(each.window.exhausted for page in self._pages.values() for each in page.windows)
+
+    def _statuses_at(self, now: datetime) -> tuple[AccountStatus, ...]:
+        from orchestrator.workflow.assignment.account_status import account_statuses  # most fleets tell of none
+
+        if now not in self._statuses:
+            self._statuses[now] = account_statuses(self.ledger, now)
+        return self._statuses[now]
+
+    @cached_property
+    def _statuses(self) -> dict[datetime, tuple[AccountStatus, ...]]:
+        """The accounts, by the moments for which they were looked up: of one list it is one."""
+        return {}
 
     @cached_property
     def _beating(self) -> frozenset[str]:
@@ -87,6 +120,21 @@ def serves(mission: Mission, offer: NodeCapabilities) -> bool:
 
         return bool(suitable_agents(mission, offer))
     return ineligible_reason(mission, offer) is None
+
+
+def accounts_for(ledger: LedgerSnapshot, mission: Mission, offers: Iterable[NodeCapabilities]) -> frozenset[str]:
+    """The accounts with which a mission could be done now; none where an agent without an account could do it."""
+    from orchestrator.workflow.assignment.assign import suitable_agents
+
+    found: set[str] = set()
+    for offer in offers:
+        if not serves(mission, offer):
+            continue
+        agents = suitable_agents(mission, offer) if mission.agent == AUTO else {mission.agent}
+        if agents - PAID_AGENTS:
+            return frozenset()
+        found |= {ledger.charter.account(offer.node, agent) for agent in agents}
+    return frozenset(found)
 
 
 def _explain(mission: Mission, offers: tuple[NodeCapabilities, ...]) -> str:

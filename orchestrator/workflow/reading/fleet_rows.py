@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from missions.mission import OPEN
 from orchestrator.ledger.node_pages import Presence
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.assignment.account_status import account_statuses, accounts_of
+from orchestrator.workflow.assignment.queue_outlook import queue_outlooks
 from orchestrator.workflow.assignment.unserved import UnservedMissions, serves
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.inbox import InboxItem, mission_item, read_inbox
@@ -25,9 +27,10 @@ TROUBLE_KINDS = frozenset({"quarantined", "dead", "failed", "ledger", "node", "b
 """What went wrong; the other kinds wait for a word."""
 
 
-def node_rows(ledger: LedgerSnapshot, nodes: Sequence[Presence]) -> list[dict[str, Any]]:
+def node_rows(ledger: LedgerSnapshot, nodes: Sequence[Presence], now: datetime | None = None) -> list[dict[str, Any]]:
     """The nodes, as `fleet --json` prints them. `queue` is how many missions wait that this node could take, `update`
-    its part in an update of the fleet that goes on."""
+    its part in an update of the fleet that goes on, `accounts` what its agents work with; without `now` nothing
+    is said of these."""
     offers = {offer.node: offer for offer in UnservedMissions(ledger).offers}
     waiting = [
         filed.mission
@@ -36,10 +39,22 @@ def node_rows(ledger: LedgerSnapshot, nodes: Sequence[Presence]) -> list[dict[st
     ]
     updating = {step.node: {"to": roll.release} | step.json() for roll in current_rolls(ledger) for step in roll.steps}
     queue = Counter(name for name, offer in offers.items() for mission in waiting if serves(mission, offer))
+    accounts = account_statuses(ledger, now) if now is not None else ()
     return [
-        asdict(node) | {"workload": len(node.works_on), "queue": queue[node.name], "update": updating.get(node.name)}
+        {key: value for key, value in asdict(node).items() if key != "windows"}
+        | {"workload": len(node.works_on), "queue": queue[node.name], "update": updating.get(node.name)}
+        | {"accounts": accounts_of(accounts, node.name)}
         for node in nodes
     ]
+
+
+def account_page(ledger: LedgerSnapshot, now: datetime) -> dict[str, Any]:
+    """The accounts with their windows, and where the queue will stand still, as `fleet accounts --json` prints it."""
+    return {
+        "mode": ledger.charter.quotas.mode,
+        "accounts": [each.json() for each in account_statuses(ledger, now)],
+        "outlooks": [each.json() for each in queue_outlooks(ledger, now)],
+    }
 
 
 def project_rows(ledger: LedgerSnapshot) -> list[dict[str, Any]]:
@@ -66,7 +81,7 @@ def now_page(
         "trouble": [item.json() for item in items if item.kind in TROUBLE_KINDS],
         "queued": sum(view.status in OPEN for view in views),
         "today": today(fleet, ledger),
-        "nodes": node_rows(ledger, nodes),
+        "nodes": node_rows(ledger, nodes, fleet.now()),
         "tip": ledger.tip,
     }
 

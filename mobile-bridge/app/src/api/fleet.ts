@@ -10,6 +10,7 @@ export interface FleetNode extends NodeRow {
   workload: number;
   queue: number;
   handed_over: Record<string, string>;
+  accounts?: { account: string; closed_until: string | null; says: string }[]; // an older headquarters tells of none
 }
 
 export interface Figures {

@@ -16,7 +16,7 @@ from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answe
 from orchestrator.core.errors import NotFound
 from orchestrator.workflow.delegation.bus_report import bus_json, findings
 from orchestrator.workflow.inbox import InboxItem, question_item
-from orchestrator.workflow.reading.fleet_rows import node_rows, now_page, project_rows
+from orchestrator.workflow.reading.fleet_rows import account_page, node_rows, now_page, project_rows
 from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
 
 
@@ -41,7 +41,13 @@ def blueprint() -> APIBlueprint:
     @needs(*READERS)
     def nodes() -> Response:
         with shared_ledger().reading() as (fleet, look):
-            return changing_answer(node_rows(look.ledger, fleet.nodes()))
+            return changing_answer(node_rows(look.ledger, fleet.nodes(), fleet.now()))
+
+    @routes.get("/fleet/accounts", summary="The agents' accounts with their windows, as `fleet accounts --json`")
+    @needs(*READERS)
+    def accounts() -> Response:
+        with shared_ledger().reading() as (fleet, look):
+            return changing_answer(account_page(look.ledger, fleet.now()))
 
     @routes.get("/fleet/bus", summary="How the Redis server is that carries missions, as `bus status --json`")
     @needs(*READERS)
