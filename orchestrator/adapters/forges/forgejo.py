@@ -1,0 +1,198 @@
+"""Forgejo, and Gitea, as a forge: the API v1 that both have. No check runs, no ETags; refusals are 409 and 404."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
+from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
+from orchestrator.adapters.forges.once import differs, made_once, own_pull
+from orchestrator.core.ports.forge import (
+    CheckResult,
+    CheckState,
+    ForgeComment,
+    ForgeFailed,
+    ForgeIssue,
+    ForgeRepository,
+    ForgeRights,
+    IssuePage,
+    IssueSearch,
+    PullRequest,
+    PullState,
+    PullWanted,
+)
+
+PAGE, MAX_PAGES = 50, 20
+"""Servers give 50 rows at most, whatever is asked for."""
+CHECK_STATES: Mapping[str, CheckState] = {
+    "success": "green",
+    "warning": "green",
+    "skipped": "green",
+    "failure": "red",
+    "error": "red",
+}
+
+
+def forgejo_headers(token: str) -> dict[str, str]:
+    """What is sent with each request."""
+    return {"Authorization": f"token {token}"} if token else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgejo:
+    """ports.Forge."""
+
+    http: ForgeHttp
+    repository: ForgeRepository
+
+    @property
+    def _place(self) -> str:
+        return f"/repos/{quote(self.repository.owner, safe='')}/{quote(self.repository.name, safe='')}"
+
+    def pull_request(self, wanted: PullWanted) -> PullRequest:
+        """Opens it, or finds it."""
+        body = {"title": wanted.title, "body": wanted.body, "head": wanted.head, "base": wanted.base}
+        there = made_once(
+            lambda: own_pull(wanted, self._pulls()),
+            lambda: self._pull(self.http.write("POST", f"{self._place}/pulls", body).data),
+        )
+        if not differs(there, wanted):
+            return there
+        said = {"title": wanted.title, "body": wanted.body}
+        return self._pull(self.http.write("PATCH", f"{self._place}/pulls/{there.number}", said).data)
+
+    def _pulls(self) -> Iterator[PullRequest]:
+        """Those that are open, then those that ended last: there is no way to ask for one branch on every server."""
+        yield from map(self._pull, self._pages(f"{self._place}/pulls", {"state": "open"}))
+        ended: Params = {"state": "closed", "sort": "recentupdate", "limit": PAGE}
+        yield from map(self._pull, rows(self.http.get(f"{self._place}/pulls", ended).data))
+
+    def _pull(self, data: Any) -> PullRequest:
+        found = part(data)
+        merged = bool(flag(found, "merged"))
+        state: PullState = "merged" if merged else "open" if line(found, "state") == "open" else "closed"
+        mergeable = flag(found, "mergeable")
+        return PullRequest(
+            number=number(found, "number"),
+            url=web_address(found, "html_url"),
+            state=state,
+            head=line(part(found, "head"), "ref"),
+            commit=commit(part(found, "head"), "sha"),
+            base=line(part(found, "base"), "ref"),
+            title=text(found, "title"),
+            body=text(found, "body"),
+            merged_as=commit(found, "merge_commit_sha") if merged else "",
+            conflicts=None if mergeable is None else not mergeable,
+        )
+
+    def read(self, number: int) -> PullRequest:
+        """How it stands. `mergeable` speaks of conflicts alone, whatever checks say."""
+        found = self._pull(self.http.get(f"{self._place}/pulls/{number}").data)
+        if found.state != "open":
+            return found
+        checks, known = self._checks(found.commit)
+        return replace(found, checks=checks, checks_known=known)
+
+    def _checks(self, sha: str) -> tuple[tuple[CheckResult, ...], bool]:
+        """A commit's statuses, the newest of each context."""
+        asked: Params = {"sort": "oldest"}
+        try:
+            found = list(self._pages(f"{self._place}/commits/{sha}/statuses", asked))
+        except ForgeFailed as error:
+            if error.status not in {403, 404} or error.seconds is not None:
+                raise
+            return (), False
+        newest = {line(each, "context"): each for each in sorted(found, key=lambda each: number(each, "id"))}
+        return tuple(map(_check, newest.values())), True
+
+    def comments(self, number: int) -> tuple[ForgeComment, ...]:
+        """Comments, reviews, and the comments on lines that each review has."""
+        talk = list(map(_comment, rows(self.http.get(f"{self._place}/issues/{number}/comments").data)))
+        reviews = f"{self._place}/pulls/{number}/reviews"
+        for review in self._pages(reviews, {}):
+            if text(review, "body").strip():
+                talk.append(_comment(review, "review"))
+            if review.get("comments_count"):
+                talk += map(_comment, rows(self.http.get(f"{reviews}/{review['id']}/comments").data))
+        return tuple(sorted(talk, key=lambda each: each.updated))
+
+    def _pages(self, route: str, asked: Params) -> Iterator[Mapping[str, Any]]:
+        for page in range(1, MAX_PAGES + 1):
+            found = rows(self.http.get(route, {**asked, "limit": PAGE, "page": page}).data)
+            yield from found
+            if len(found) < PAGE:
+                return
+
+    def issues(self, search: IssueSearch, *, etag: str = "") -> IssuePage:
+        """Issues that are open."""
+        asked = {"type": "issues", "state": "open", "limit": str(PAGE)}
+        asked |= {"labels": search.label} if search.label else {}
+        asked |= {"assigned_by": search.assignee} if search.assignee else {}
+        answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
+        if answer.status == 304:
+            return IssuePage(issues=None, etag=etag)
+        found = tuple(_issue(each) for each in rows(answer.data) if not each.get("pull_request"))
+        return IssuePage(issues=found, etag=answer.etag)
+
+    def say(self, number: int, marker: str, text: str) -> None:
+        """One comment, made once and then edited."""
+        body, route = f"{marker}\n{text}", f"{self._place}/issues/{number}/comments"
+
+        def own() -> Mapping[str, Any] | None:
+            return next((each for each in rows(self.http.get(route).data) if self._is_mine(each, marker)), None)
+
+        there = made_once(own, lambda: part(self.http.write("POST", route, {"body": body}).data))
+        if (there.get("body") or "").split() != body.split():
+            self.http.write("PATCH", f"{self._place}/issues/comments/{there['id']}", {"body": body})
+
+    def _is_mine(self, each: Mapping[str, Any], marker: str) -> bool:
+        """Whether a comment is ours: a marker alone anybody can write."""
+        return line(part(each, "user"), "login") == self._user and text(each, "body").startswith(marker)
+
+    @cached_property
+    def _user(self) -> str:
+        return line(part(self.http.get("/user").data), "login")
+
+    def rights(self) -> ForgeRights:
+        """What its repository answers."""
+        told = part(self.http.get(self._place).data)
+        missing = [] if flag(part(told, "permissions"), "push") else ["write to the repository"]
+        if flag(told, "has_pull_requests") is False:
+            missing.append("pull requests, which are switched off in this repository")
+        return ForgeRights(user=self._user, missing=tuple(missing))
+
+
+def _check(data: Mapping[str, Any]) -> CheckResult:
+    state = CHECK_STATES.get(line(data, "status") or line(data, "state"), "running")
+    name, says = line(data, "context"), line(data, "description")
+    return CheckResult(name=name, state=state, says=says, url=web_address(data, "target_url"))
+
+
+def _comment(data: Mapping[str, Any], kind: str = "comment") -> ForgeComment:
+    """Comments on lines share one space of numbers with the others; reviews have their own."""
+    who = data.get("user") if isinstance(data.get("user"), dict) else {}  # null for one who is gone
+    at = data.get("position")
+    return ForgeComment(
+        ident=f"{kind}-{number(data, 'id')}",
+        author=line(who or {}, "login"),
+        body=text(data, "body"),
+        updated=line(data, "updated_at") or line(data, "submitted_at"),
+        path=line(data, "path"),
+        line=at if isinstance(at, int) and at > 0 else None,
+    )
+
+
+def _issue(data: Mapping[str, Any]) -> ForgeIssue:
+    who = data.get("user") if isinstance(data.get("user"), dict) else {}
+    return ForgeIssue(
+        number=number(data, "number"),
+        title=line(data, "title"),
+        body=text(data, "body"),
+        author=line(who or {}, "login"),
+        url=web_address(data, "html_url"),
+        updated=line(data, "updated_at"),
+    )

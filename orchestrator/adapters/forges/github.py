@@ -1,0 +1,227 @@
+"""GitHub, and GitHub Enterprise Server, as a forge: its REST API of 2022-11-28."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from orchestrator.adapters.forges.forge_http import ForgeHttp
+from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
+from orchestrator.adapters.forges.once import differs, made_once, own_pull
+from orchestrator.core.ports.forge import (
+    CheckResult,
+    CheckState,
+    ForgeComment,
+    ForgeFailed,
+    ForgeIssue,
+    ForgeRepository,
+    ForgeRights,
+    IssuePage,
+    IssueSearch,
+    PullRequest,
+    PullState,
+    PullWanted,
+)
+
+API_VERSION = "2022-11-28"
+"""Kept by GitHub until March 2028 at least; Enterprise Servers know no newer one."""
+PAGE, MAX_PAGES = 100, 10
+RED_CONCLUSIONS = frozenset({"failure", "timed_out", "action_required", "startup_failure", "stale"})
+STATUS_STATES: Mapping[str, CheckState] = {"success": "green", "failure": "red", "error": "red"}
+
+
+def github_headers(token: str) -> dict[str, str]:
+    """What is sent with each request."""
+    return {"Authorization": f"Bearer {token}", "X-GitHub-Api-Version": API_VERSION} if token else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitHub:
+    """ports.Forge."""
+
+    http: ForgeHttp
+    repository: ForgeRepository
+
+    @property
+    def _place(self) -> str:
+        return f"/repos/{quote(self.repository.owner, safe='')}/{quote(self.repository.name, safe='')}"
+
+    def pull_request(self, wanted: PullWanted) -> PullRequest:
+        """Opens it, or finds it."""
+        body = {"title": wanted.title, "body": wanted.body, "head": wanted.head, "base": wanted.base}
+        there = made_once(
+            lambda: own_pull(wanted, self._pulls(wanted)),
+            lambda: self._pull(self.http.write("POST", f"{self._place}/pulls", body).data),
+        )
+        if not differs(there, wanted):
+            return there
+        said = {"title": wanted.title, "body": wanted.body}
+        return self._pull(self.http.write("PATCH", f"{self._place}/pulls/{there.number}", said).data)
+
+    def _pulls(self, wanted: PullWanted) -> Iterator[PullRequest]:
+        asked = {"head": f"{self.repository.owner}:{wanted.head}", "base": wanted.base, "state": "all"}
+        found = self.http.get(f"{self._place}/pulls", asked | {"per_page": str(PAGE)}).data
+        return map(self._pull, rows(found))
+
+    def _pull(self, data: Any) -> PullRequest:
+        found = part(data)
+        merged = bool(flag(found, "merged")) or bool(line(found, "merged_at"))
+        state: PullState = "merged" if merged else "open" if line(found, "state") == "open" else "closed"
+        mergeable = flag(found, "mergeable")
+        return PullRequest(
+            number=number(found, "number"),
+            url=web_address(found, "html_url"),
+            state=state,
+            head=line(part(found, "head"), "ref"),
+            commit=commit(part(found, "head"), "sha"),
+            base=line(part(found, "base"), "ref"),
+            title=text(found, "title"),
+            body=text(found, "body"),
+            merged_as=commit(found, "merge_commit_sha") if merged else "",
+            conflicts=None if mergeable is None else not mergeable,
+        )
+
+    def read(self, number: int) -> PullRequest:
+        """How it stands."""
+        found = self._pull(self.http.get(f"{self._place}/pulls/{number}").data)
+        if found.state != "open":
+            return found
+        checks, known = self._checks(found.commit)
+        return replace(found, checks=checks, checks_known=known)
+
+    def _checks(self, sha: str) -> tuple[tuple[CheckResult, ...], bool]:
+        """Check runs and commit statuses, which are two systems. Fine-grained tokens may not read the former."""
+        known = True
+        try:
+            data = part(self.http.get(f"{self._place}/commits/{sha}/check-runs", {"per_page": PAGE}).data)
+            runs = {line(run, "name"): _run(run) for run in reversed(rows(data.get("check_runs")))}
+        except ForgeFailed as error:
+            if error.status not in {403, 404} or error.seconds is not None:
+                raise
+            runs, known = {}, False
+        told = part(self.http.get(f"{self._place}/commits/{sha}/status", {"per_page": PAGE}).data)
+        statuses = {line(each, "context"): _status(each) for each in rows(told.get("statuses"))}
+        return tuple((runs | statuses).values()), known
+
+    def comments(self, number: int) -> tuple[ForgeComment, ...]:
+        """Issue comments, reviews and comments on lines: three lists with three spaces of numbers."""
+        talk = [_comment("comment", each) for each in self._pages(f"{self._place}/issues/{number}/comments")]
+        reviews = [
+            _comment("review", each)
+            for each in self._pages(f"{self._place}/pulls/{number}/reviews")
+            if text(each, "body").strip()
+        ]
+        lines = [_comment("line", each) for each in self._pages(f"{self._place}/pulls/{number}/comments")]
+        return tuple(sorted([*talk, *reviews, *lines], key=lambda each: each.updated))
+
+    def _pages(self, route: str) -> Iterator[Mapping[str, Any]]:
+        for page in range(1, MAX_PAGES + 1):
+            found = rows(self.http.get(route, {"per_page": PAGE, "page": page}).data)
+            yield from found
+            if len(found) < PAGE:
+                return
+
+    def issues(self, search: IssueSearch, *, etag: str = "") -> IssuePage:
+        """Issues alone: GitHub lists pull requests among them."""
+        asked = {"state": "open", "sort": "updated", "per_page": str(PAGE)}
+        asked |= {"labels": search.label} if search.label else {}
+        asked |= {"assignee": search.assignee} if search.assignee else {}
+        answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
+        if answer.status == 304:
+            return IssuePage(issues=None, etag=etag)
+        found = tuple(_issue(each) for each in rows(answer.data) if "pull_request" not in each)
+        return IssuePage(issues=found, etag=answer.etag)
+
+    def say(self, number: int, marker: str, text: str) -> None:
+        """One comment, made once and then edited."""
+        body = f"{marker}\n{text}"
+
+        def own() -> Mapping[str, Any] | None:
+            return next(filter(self._is_mine(marker), self._pages(f"{self._place}/issues/{number}/comments")), None)
+
+        there = made_once(
+            own, lambda: part(self.http.write("POST", f"{self._place}/issues/{number}/comments", {"body": body}).data)
+        )
+        if (there.get("body") or "").split() != body.split():
+            self.http.write("PATCH", f"{self._place}/issues/comments/{there['id']}", {"body": body})
+
+    def _is_mine(self, marker: str) -> Any:
+        """Whether a comment is ours: a marker alone anybody can write."""
+
+        def mine(each: Mapping[str, Any]) -> bool:
+            who = part(each, "user")
+            ours = line(who, "login") == self._user if self._user else line(who, "type") == "Bot"
+            return ours and text(each, "body").startswith(marker)
+
+        return mine
+
+    @cached_property
+    def _user(self) -> str:
+        """As whom the token speaks; empty for an app's, which may not ask."""
+        try:
+            return line(part(self.http.get("/user").data), "login")
+        except ForgeFailed as error:
+            if error.status != 403 or error.seconds is not None:
+                raise
+            return ""
+
+    def rights(self) -> ForgeRights:
+        """What its repository and its checks answer."""
+        answer = self.http.get(self._place)
+        may, missing = part(answer.data, "permissions"), list[str]()
+        if not flag(may, "push"):
+            missing.append("write to the repository (contents and pull requests: write)")
+        if answer.scopes and not {"repo", "public_repo"} & {each.strip() for each in answer.scopes.split(",")}:
+            missing.append("the scope `repo`")
+        branch = quote(line(part(answer.data), "default_branch"), safe="")
+        try:
+            self.http.get(f"{self._place}/commits/{branch}/check-runs", {"per_page": 1})
+        except ForgeFailed as error:
+            if error.status != 403 or error.seconds is not None:
+                raise
+            missing.append("read checks (fine-grained tokens cannot: red CI is seen by commit statuses only)")
+        return ForgeRights(user=self._user, missing=tuple(missing))
+
+
+def _run(data: Mapping[str, Any]) -> CheckResult:
+    done, ended = line(data, "status") == "completed", line(data, "conclusion")
+    state: CheckState = "running" if not done else "red" if ended in RED_CONCLUSIONS else "green"
+    output = data.get("output")
+    says = text(output, "summary") or text(output, "title") if isinstance(output, dict) else ""
+    return CheckResult(name=line(data, "name"), state=state, says=says or ended, url=web_address(data, "html_url"))
+
+
+def _status(data: Mapping[str, Any]) -> CheckResult:
+    state = STATUS_STATES.get(line(data, "state"), "running")
+    name, says = line(data, "context"), line(data, "description")
+    return CheckResult(name=name, state=state, says=says, url=web_address(data, "target_url"))
+
+
+def _comment(kind: str, data: Mapping[str, Any]) -> ForgeComment:
+    who = data.get("user") if isinstance(data.get("user"), dict) else {}  # null for one who is gone
+    at = data.get("line")
+    return ForgeComment(
+        ident=f"{kind}-{number(data, 'id')}",
+        author=line(who or {}, "login"),
+        body=text(data, "body"),
+        updated=line(data, "updated_at") or line(data, "submitted_at"),
+        bot=line(who or {}, "type") == "Bot",
+        path=line(data, "path"),
+        line=at if isinstance(at, int) else None,
+    )
+
+
+def _issue(data: Mapping[str, Any]) -> ForgeIssue:
+    who = data.get("user") if isinstance(data.get("user"), dict) else {}
+    return ForgeIssue(
+        number=number(data, "number"),
+        title=line(data, "title"),
+        body=text(data, "body"),
+        author=line(who or {}, "login"),
+        url=web_address(data, "html_url"),
+        updated=line(data, "updated_at"),
+        bot=line(who or {}, "type") == "Bot",
+    )

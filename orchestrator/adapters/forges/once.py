@@ -1,0 +1,47 @@
+"""How is something made once on a forge, although the answer to the first try may be lost?
+
+It is looked up first, and again after every refusal and every silence that may mean that it is there by now. What a
+server has not shown after that is asked for again at the next turn, which begins by looking it up, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from orchestrator.core.ports.forge import ForgeFailed, PullRequest, PullWanted
+
+Made = TypeVar("Made")
+
+MAY_BE_THERE = frozenset({0, 409, 422, 500, 502, 503, 504})
+"""Answers after which the thing may stand on the server all the same: 0 is none, 409 and 422 say that it is there."""
+
+
+def made_once(find: Callable[[], Made | None], make: Callable[[], Made]) -> Made:
+    """What `find` finds, else what `make` makes, else what is found after all. Raises ForgeFailed."""
+    there = find()
+    if there is not None:
+        return there
+    try:
+        return make()
+    except ForgeFailed as error:
+        there = find() if error.status in MAY_BE_THERE else None
+        if there is None:
+            raise
+        return there
+
+
+def own_pull(wanted: PullWanted, candidates: Iterable[PullRequest]) -> PullRequest | None:
+    """The pull request that is meant: one that is open from this branch, else one that ended with this very commit.
+
+    A branch's name alone is not enough for one that is over: an earlier mission may have had the same name.
+    """
+    found = [each for each in candidates if each.base == wanted.base]
+    still = [each for each in found if each.state == "open" and each.head == wanted.head]
+    over = [each for each in found if each.state != "open" and each.commit == wanted.commit]
+    return next(iter([*sorted(still, key=lambda each: each.number), *over]), None)
+
+
+def differs(there: PullRequest, wanted: PullWanted) -> bool:
+    """Whether an open pull request says something else than it shall. Forges store ends of lines in their own way."""
+    return there.state == "open" and (there.title, there.body.split()) != (wanted.title, wanted.body.split())
