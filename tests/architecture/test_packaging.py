@@ -45,6 +45,22 @@ EXTRA_MODULES: dict[str, frozenset[str]] = {
         {"orchestrator/adapters/telemetry/mission_ids.py", "orchestrator/adapters/telemetry/otel_tracer.py"}
     ),
     "procrastinate": frozenset(),
+    "numpy": frozenset(
+        {
+            "orchestrator/continuity/statistics/agreement.py",
+            "orchestrator/continuity/statistics/cluster_bootstrap.py",
+            "orchestrator/continuity/statistics/paired_test.py",
+            "orchestrator/continuity/statistics/power.py",
+        }
+    ),
+    "scipy": frozenset(
+        {
+            "orchestrator/continuity/statistics/cluster_bootstrap.py",
+            "orchestrator/continuity/statistics/paired_test.py",
+            "orchestrator/continuity/statistics/power.py",
+        }
+    ),
+    "krippendorff": frozenset({"orchestrator/continuity/statistics/agreement.py"}),
     "llama_cpp": frozenset(),
     "pyrage": frozenset(),
 }

@@ -1,0 +1,1 @@
+"""Does documented context let fresh instances behave as one, and does a warning at the action help? By experiment."""
