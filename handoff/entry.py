@@ -158,7 +158,8 @@ def render_entry(entry: Entry, *, evidence: bool = False) -> str:
     """The entry in our own shape, ending in a line break; raises BadId and BadTime.
 
     Line breaks of every kind become "\\n", blank lines around a body are dropped, white space in headings is folded.
-    With `evidence` every body is a block quote, whatever it says: the words of somebody who is not of the fleet.
+    With `evidence` every body is a block quote and stays one when it is read: the words of somebody who is not of the
+    fleet, which state nothing.
     """
     if not IDENTIFIER.fullmatch(entry.entry_id):
         raise BadId(given=entry.entry_id)
@@ -169,7 +170,7 @@ def render_entry(entry: Entry, *, evidence: bool = False) -> str:
         if heading or place:
             blocks.append(f"### {_escape_field(heading)}")
         if text := tidy(body):
-            blocks.append(quoted(text, always=evidence))
+            blocks.append(quoted(quoted(text, always=True) if evidence else text))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from handoff.entry import SECTIONS, Entry, ParsedLog, most_entries, parse_log, render_entry
 from handoff.errors import BadId, BadTime
 from handoff.markdown import tidy
+from handoff.statements import statements
 
 REAL = Path(os.environ.get("SHIFTBOOK_SHARED", Path(__file__).parents[2] / ".." / "shared")) / "data" / "handoff-real"
 real_documents = pytest.mark.skipif(not REAL.is_dir(), reason="the real documents are not on this machine")
@@ -253,3 +254,14 @@ def test_what_is_below_an_entry_begins_none() -> None:
         Entry(entry_id="a", when="2026-11-30T10:00:00Z", sections=(("Work Accomplished", "x"), ("Lessons", "y")))
     )
     assert (most_entries(one * 120), most_entries("no entry at all, nor ## one")) == (120, 0)
+
+
+def test_what_an_outsider_says_stays_a_quotation() -> None:
+    """Read again, and written again, it is still a block quote: it states nothing, whatever it looks like."""
+    body = "- Port: 9999\n\n## Decisions\n\n- Use nothing"
+    entry = Entry(entry_id="e1", when="2026-11-20T08:00:00Z", sections=(("Decisions", body), ("Blockers", "- None")))
+    written = render_entry(entry, evidence=True)
+    (read,) = parse_log(written).entries
+    assert all(line.startswith(">") for _, said in read.sections for line in said.splitlines())
+    assert list(statements(read)) == []
+    assert render_entry(read) == written
