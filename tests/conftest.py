@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
-from tests import databases, schedule
+from tests import databases, schedule, short_model
 from tests.ledgers import Keys
 from tests.worker_server import pytest_xdist_setupnodes as pytest_xdist_setupnodes
 
@@ -76,7 +76,7 @@ def embedded() -> Iterator[XLlamaCpp]:
 
 @pytest.fixture(scope="session")
 def llamacpp(gguf: Path) -> Iterator[LlamaCpp]:
-    """The same model through llama-cpp-python, which is built from source."""
+    """The short model through llama-cpp-python, which is built from source."""
     from orchestrator.adapters.models.llamacpp import LlamaCpp
 
     model = LlamaCpp(ModelFile(path=gguf), context_tokens=2048)
@@ -88,14 +88,26 @@ def llamacpp(gguf: Path) -> Iterator[LlamaCpp]:
 
 
 @pytest.fixture(scope="session")
-def gguf(embedded: XLlamaCpp) -> Path:
-    """The embedded model's file."""
-    return embedded._weights.file()
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model's file: the embedded one's first layers, under its name."""
+    weights = EmbeddedModel()
+    why = weights.missing()
+    if why:
+        lacking(why)
+    return short_model.cut(weights.file(), tmp_path_factory.mktemp("model") / f"{weights.name}.gguf")
+
+
+@pytest.fixture(scope="session")
+def short(gguf: Path) -> Iterator[XLlamaCpp]:
+    """That model, loaded once for all tests that use it, where it is no matter what it says."""
+    model = XLlamaCpp(ModelFile(path=gguf), context_tokens=2048)
+    yield model
+    model.close()
 
 
 @pytest.fixture(scope="session")
 def llama(gguf: Path) -> Iterator[Llama]:
-    """A real llama.cpp server with the embedded model."""
+    """A real llama.cpp server with the short model."""
     from tests.llama_server import llama_server
 
     with llama_server(gguf) as server:

@@ -35,9 +35,9 @@ def drawers(count: int) -> str:
     return "You are a worker. " + " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(count))
 
 
-KNOWN, LITTLE = drawers(24), drawers(12)
-"""More than the 256 tokens from which on an answer's beginning is kept on disk; and what takes ten times as long to
-read as a question. Neither is longer than that: reading is what costs."""
+KNOWN, LONG, MUCH = drawers(24), drawers(60), drawers(140)
+"""More than the 256 tokens from which on an answer's beginning is kept on disk; what takes ten times as long to read as
+a question; and all that the context holds. None is longer than that: reading is what costs."""
 
 SCHEMA = {
     "type": "object",
@@ -51,13 +51,17 @@ SOON = 0.5
 """Seconds within which a stopped call is back: a bounded wait, for what takes several seconds unless it is stopped."""
 
 
-@pytest.fixture(params=["embedded", "llamacpp", "openai", "ollama", "real_ollama"])
+WHOLE = pytest.param("embedded", marks=pytest.mark.nightly)
+"""The adapter of `short` with all layers: the same, and twenty times the reading."""
+
+
+@pytest.fixture(params=["short", "llamacpp", "openai", "ollama", "real_ollama", WHOLE])
 def model(request: pytest.FixtureRequest) -> Model:
     """Every adapter in turn."""
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
-@pytest.fixture(params=["embedded", "llamacpp", "openai_vectors", "ollama", "real_ollama"])
+@pytest.fixture(params=["short", "llamacpp", "openai_vectors", "ollama", "real_ollama", WHOLE])
 def embedder(request: pytest.FixtureRequest) -> Embedder:
     """Every adapter that makes vectors."""
     found = request.getfixturevalue(request.param).embedder
@@ -151,10 +155,10 @@ def test_tokens(model: Model) -> None:
 def test_cache(model: Model) -> None:
     """A second question after the same beginning is answered from the cache, and usage says so."""
     ask(model, "Load.")
-    cold = ask(model, "What is in drawer 3?", known="Now. " + LITTLE)
-    warm = ask(model, "And in drawer 5?", known="Now. " + LITTLE)
-    assert warm.usage.tokens_cached > 0.9 * warm.usage.tokens_in > cold.usage.tokens_cached
-    assert (warm.usage.first_token_seconds or 0) < 0.5 * (cold.usage.first_token_seconds or 0)
+    cold = ask(model, "What is in drawer 3?", known="Now. " + LONG)
+    warm = [ask(model, f"And in drawer {n}?", known="Now. " + LONG) for n in (5, 6, 7)]  # a busy machine hinders one
+    assert all(one.usage.tokens_cached > 0.9 * one.usage.tokens_in > cold.usage.tokens_cached for one in warm)
+    assert min(one.usage.first_token_seconds or 0 for one in warm) < 0.5 * (cold.usage.first_token_seconds or 0)
 
 
 def test_schema(model: Model) -> None:
@@ -216,7 +220,7 @@ def test_stopped_while_it_answers(model: Model) -> None:
 def test_stopped_while_it_reads(model: Model) -> None:
     """A stop is heeded soon while a long prompt is read; the next call is answered as if nothing had been."""
     ask(model, "Load.")
-    call = Call(model, "What is in drawer 3?", known=f"{time.time()} {KNOWN}")
+    call = Call(model, "What is in drawer 3?", known=f"{time.time()} {MUCH}")
     time.sleep(0.05)
     made = call.stopped()
     assert made.finish == "cancelled"
@@ -302,10 +306,10 @@ def test_warm(model: Model) -> None:
     assert made.usage.tokens_cached > 0.9 * made.usage.tokens_in
 
 
-def test_save_and_load(embedded: XLlamaCpp, gguf: Path, tmp_path: Path) -> None:
+def test_save_and_load(short: XLlamaCpp, gguf: Path, tmp_path: Path) -> None:
     """A saved state serves another process's model; one of another model, cut or gone is none."""
     known, path = f"Saved. {KNOWN}", tmp_path / "deep" / "state"
-    keeper = embedded.keeper
+    keeper = short.keeper
     assert keeper
     assert not keeper.load(path, "fresh")
     keeper.warm([PromptMessage(role="system", content=known)], "saved")
@@ -330,7 +334,7 @@ def test_save_and_load(embedded: XLlamaCpp, gguf: Path, tmp_path: Path) -> None:
         other.close()
 
 
-def test_closed_twice(embedded: Model, llamacpp: Model, openai: Model, ollama: Model, gguf: Path) -> None:
+def test_closed_twice(llamacpp: Model, openai: Model, ollama: Model, gguf: Path) -> None:
     """Closing twice is no error, also when nothing was ever loaded."""
     for each in (XLlamaCpp(ModelFile(path=gguf)), LlamaCpp(ModelFile(path=gguf)), openai, ollama):
         each.close()

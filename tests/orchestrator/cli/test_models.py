@@ -249,7 +249,7 @@ def test_pull_list_use(hubs: Callable[..., Hub], gguf: Path, tmp_path: Path) -> 
     listed = json.loads(run(tmp_path, "list", "--json").stdout)
     row = next(each for each in listed["models"] if (each["name"], each["backend"]) == ("tiny", "xllamacpp"))
     assert (row["quantisation"], row["context_tokens"], row["size"], row["in_use"]) == ("Q4_1", 8192, len(data), False)
-    assert (row["parameters"], row["good_for"], row["check"]) == ("135M", "toy", None)
+    assert (row["parameters"], row["good_for"], row["check"]) == ("35M", "toy", None)
     assert any("set OLLAMA_HOST" in each for each in listed["lacking"])
     assert run(tmp_path, "use", "tiny").returncode == 0
     shown = run(tmp_path, "list")
