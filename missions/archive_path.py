@@ -14,6 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 ARCHIVE_FOLDER = "missions/archive"
+MEMO_FOLDER = "memos"
 INDEX_FOLDER = f"{ARCHIVE_FOLDER}/names"
 DAY_LEVELS, INDEX_LEVELS = 3, 4
 """Levels of sixteen folders below a day, and in the index: 65,536 folders hold fifteen of a million missions each."""

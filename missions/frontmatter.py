@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from missions.errors import Malformed as Malformed
 from missions.plain_fields import MAX_SHOWN_CHARS, Fields, Lines, Spans, read_plain
@@ -54,17 +54,23 @@ class FrontMatter:
 
 _INVISIBLE = r"\u200b-\u200f\u2060\ufeff"
 _GAP = rf"[ \t\xa0{_INVISIBLE}]*"
-_NOTHING = re.compile(rf"(?:[\s{_INVISIBLE}]|<!--.*?-->)*", re.DOTALL)
-_MEANT = re.compile(
+_NOTHING = rf"(?:[\s{_INVISIBLE}]|<!--.*?-->)*"
+_MEANT = (
     rf"{_GAP}(?:[-\u2010-\u2015\u2212]{{1,6}}|-{{3,6}}[ \t]*(?:ya?ml|toml|json|#[^\r\n]*)|\+{{3}}|[`~]{{3,}}\s*ya?ml)"
     rf"{_GAP}(?:\r\n?|\n)[\s{_INVISIBLE}]*\w[\w-]*\s*[:=]"
 )
 """A fence as people and their editors write it, and below it the first key."""
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """When it is first asked: most ledgers have no text without front matter, or none yet."""
+    return re.compile(pattern, re.DOTALL)
+
+
 def refuse_misplaced(text: str) -> None:
     """Raises Malformed for a front matter that was plainly meant and is none: not first, or with another fence."""
-    found = None if _FENCE.match(text) else _MEANT.match(text, _start_of_line(text))
+    found = None if _FENCE.match(text) else _compiled(_MEANT).match(text, _start_of_line(text))
     if found:
         line = text.count("\n", 0, found.start()) + 1
         raise Malformed("this looks like front matter, which begins with a line --- at the very top of the file", line)
@@ -72,7 +78,7 @@ def refuse_misplaced(text: str) -> None:
 
 def _start_of_line(text: str) -> int:
     """Where the first line begins that holds more than blanks and comments."""
-    blank = _NOTHING.match(text)
+    blank = _compiled(_NOTHING).match(text)
     at = blank.end() if blank else 0
     lines = (text.rfind(end, 0, at) + 1 for end in "\r\n")
     return max(*lines, text.rfind("-->", 0, at) + 3 if "-->" in text[:at] else 0)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from missions.attachments.attachment import BadAttachment, read_attachments
 from missions.declared.value_rules import After, Before, Limits
 from missions.errors import BadName
 from missions.field_types import (
@@ -126,6 +125,8 @@ def _slugged(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _attached(words: tuple[str, ...]) -> tuple[str, ...]:
+    from missions.attachments.attachment import BadAttachment, read_attachments  # few missions come with files
+
     try:
         return tuple(one.word for one in read_attachments(words))
     except BadAttachment as error:

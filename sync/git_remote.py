@@ -20,10 +20,8 @@ from sync.errors import (
 )
 from sync.git import Git, GitStore, bearer_environment
 from sync.local_repository import LocalRepository, local_path
-from sync.refs.batch_push import is_batch, push_new_refs
 from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
 from sync.refs.listed_refs import ListedRefs
-from sync.refs.push_report import may_have_arrived, read_verdicts
 from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
 from sync.refs.ref_writer import RefWriter
 from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate
@@ -235,7 +233,8 @@ class GitRemote:
 
     def seen(self) -> Refs:
         """The refs as they were last fetched."""
-        return {"refs/" + name.removeprefix(SEEN_PREFIX): oid for name, oid in self._git.refs(SEEN_PREFIX).items()}
+        known = _below(self._known.get(), SEEN_PREFIX)
+        return {"refs/" + name.removeprefix(SEEN_PREFIX): oid for name, oid in known.items()}
 
     def held(self) -> Refs:
         """The newest that this clone knows of each ref: as it was fetched, or pushed from here since."""
@@ -326,6 +325,9 @@ class GitRemote:
         return not self.broken.found
 
     def _push(self, updates: Sequence[RefUpdate], *, atomic: bool) -> Mapping[str, PushVerdict]:
+        from sync.refs.batch_push import is_batch, push_new_refs  # what only reads need not load them
+        from sync.refs.push_report import may_have_arrived, read_verdicts
+
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
         batch = is_batch(updates)
         try:

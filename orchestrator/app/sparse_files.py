@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from missions.archive_path import ARCHIVE_FOLDER
+from missions.archive_path import ARCHIVE_FOLDER, MEMO_FOLDER
 from missions.attachments import attachment
 from missions.template_fields import TEMPLATES_FOLDER
 from orchestrator.ledger.conflicts import CONFLICTS_FOLDER
-from orchestrator.ledger.result_record import MEMO_FOLDER
 from sync.git import Git
 
 MAX_WRITTEN_FILES = 20_000

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from orchestrator.adapters.agents.log_review import ReviewAgent
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.core.ports.agent import Agent, Project
     from orchestrator.core.ports.model import Model
     from orchestrator.core.ports.model_backend import BackendCandidate
+    from orchestrator.core.ports.outbox import Outgoing
     from orchestrator.core.ports.sandbox import Sandbox
     from orchestrator.core.ports.stores import Stores
     from orchestrator.core.settings import Settings
@@ -217,6 +219,31 @@ def stores(settings: Settings) -> Stores:
     if not settings.store_url.startswith("sqlite"):
         note_server(settings, found.copies.place)
     return found
+
+
+@contextmanager
+def outbox(settings: Settings) -> Iterator[Outgoing | None]:
+    """What this node has to tell people; None where no database was ever made. Nothing is made to look at it.
+
+    Raises as `stores` does, which opens what is no plain SQLite file.
+    """
+    from orchestrator.adapters.database.plain.outbox_file import is_unmade, open_outbox
+    from orchestrator.app.database_place import require_told
+    from orchestrator.core.state_scope import DatabaseUser
+
+    require_told(settings.home, settings.database_url)
+    if is_unmade(settings.store_url):
+        yield None
+        return
+    with open_outbox(settings.store_url, DatabaseUser(node=settings.node, role=settings.role)) as found:
+        if found is not None:
+            yield found
+            return
+    opened = stores(settings)
+    try:
+        yield opened.outgoing
+    finally:
+        opened.close()
 
 
 def bring_up_database(settings: Settings) -> None:

@@ -22,9 +22,11 @@ BARS = {
     "mission --help": 1.5,
     "mission list --help": 1.9,
     "mission chat --help": 2.0,
-    f"mission list, {MISSIONS:,} missions": 5.8,
-    f"mission show job-5, {MISSIONS:,} missions": 5.8,
-    f"inbox, {MISSIONS:,} missions": 6.3,
+    f"mission list, {MISSIONS:,} missions": 5.4,
+    f"mission show job-5, {MISSIONS:,} missions": 5.4,
+    f"inbox, {MISSIONS:,} missions": 5.8,
+    f"fleet, {MISSIONS:,} missions": 6.0,
+    f"memo list, {MISSIONS:,} missions": 6.5,
 }
 """What a command may take at most, in times of the baseline: a little more than it takes today on a busy machine. The
 baseline takes 35 to 53 ms on a quiet one, so 5.6 of it are 200 to 300 ms. No help is heavier than `mission chat`'s."""

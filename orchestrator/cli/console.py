@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.box import Box
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.workflow.approval.diff_view import printable_diff
+
+if TYPE_CHECKING:  # few screens draw one, and a page of a mission is drawn without it
+    from rich.table import Table
 
 RULE_COLOUR = "#d9674e"
 STATUS_COLOURS = {
@@ -71,6 +74,8 @@ def pill(status: str) -> Text:
 
 def margin_table(*, expand: bool = False) -> Table:
     """An empty table of two columns, the gutter and the entry, with the rule between them."""
+    from rich.table import Table
+
     return Table(
         box=MARGIN, show_header=False, show_edge=False, border_style=RULE_COLOUR, padding=(0, 1), expand=expand
     )

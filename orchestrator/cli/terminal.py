@@ -90,7 +90,10 @@ def printable(text: str) -> str:
 
 
 def print_status(words: str, status: str) -> None:
-    """A sentence in the colour of a status."""
+    """A sentence in the colour of a status; into a pipe as it is."""
+    if not for_people():
+        click.echo(printable(words))
+        return
     from orchestrator.cli.console import STATUS_COLOURS, console
 
     console().print(words, style=STATUS_COLOURS[status])

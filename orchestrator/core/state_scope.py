@@ -14,6 +14,9 @@ from enum import StrEnum
 from orchestrator.core.errors import GlobalStateRefused
 from orchestrator.core.roles import Role, RoleSwitches, role_policy
 
+MAX_STORED_NAME_CHARS = 100
+"""The longest id or name of anything that is stored, in characters."""
+
 
 class StateScope(StrEnum):
     """Whose state it is."""

@@ -19,7 +19,6 @@ from orchestrator import __version__
 from orchestrator.core.roles import Role
 from orchestrator.ledger.account_windows import CLOSED_FIELD, OPEN_FIELD, AccountWindow, parse_windows
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.takeovers import taken_over
 from sync import files
 from sync.heartbeat import announced_stretch
 from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries
@@ -193,6 +192,10 @@ def list_presences(ledger: LedgerSnapshot, seen: Mapping[str, Sighting], now: da
     names = sorted(pages.keys() | ledger.beats.keys())
     found = [_presence(ledger, name, pages.get(name), seen.get(name, unseen), now) for name in names]
     silent = {one.name: one.moved - CLOCKS_DIFFER if one.moved else None for one in found if one.silent}
+    if not silent:
+        return found
+    from orchestrator.ledger.takeovers import taken_over  # most lists have nobody who is silent
+
     went = taken_over(ledger, silent)
     return [replace(one, handed_over=went.get(one.name, {})) for one in found]
 

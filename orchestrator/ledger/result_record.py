@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from handoff.entry import parse_log
 from missions import document
 from missions.approval import MAX_COUNT, ChangeFacts
-from missions.archive_path import archive_path, dated_path, day_of, index_entry, index_path
+from missions.archive_path import MEMO_FOLDER, archive_path, dated_path, day_of, index_entry, index_path
 from missions.declared.plain_values import WrongValues
 from missions.errors import BadName
 from missions.fields import RECORD_FIELDS, explain, read_fields
@@ -35,9 +35,6 @@ MAX_SECTION_CHARS = 20_000
 """Characters of an attempt's section that stand in a mission which could not hold all of it."""
 MAX_YEAR = 9000
 """A rest after a failed attempt must not lead out of the calendar."""
-
-
-MEMO_FOLDER = "memos"
 
 
 def artifact_path(claim: Claim, day: str, kind: str) -> str:

@@ -169,9 +169,11 @@ class Trust:
 
     def _deciding(self, path: str, recent: RecentChanges) -> list[Oid]:
         """On whose word a file stands. After another commit to it only what came since is looked at."""
-        known = self._stood.get(path, ("", []))
-        history = Provenance(self.store, recent.tip, path, recent, self._versions, known)
-        found, last = history.deciding(), next(recent.of(path), None)
+        known, last = self._stood.get(path, ("", [])), next(recent.of(path), None)
+        if last is not None and recent.is_new(path, last) and last != known[0]:  # as most that wait: never changed
+            found = [last]
+        else:
+            found = Provenance(self.store, recent.tip, path, recent, self._versions, known).deciding()
         if last is not None:
             if len(self._stood) >= MAX_KNOWN_FILES:
                 self._stood.clear()

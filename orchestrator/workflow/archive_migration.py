@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from missions.archive_path import ARCHIVE_FOLDER, archive_path, dated_path, day_of, index_entry, index_path
+from missions.archive_path import ARCHIVE_FOLDER, MEMO_FOLDER, archive_path, dated_path, day_of, index_entry, index_path
 from orchestrator.core.errors import Refused
 from orchestrator.ledger.archive import finished_text, mission_bytes
 from orchestrator.ledger.conflicts import CONFLICTS_FOLDER
-from orchestrator.ledger.result_record import MEMO_FOLDER
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import FILING_ROLES, Trust

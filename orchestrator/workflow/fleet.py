@@ -13,15 +13,12 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import UPDATE_TASK, Quarantined, slug
 from missions.one_line import printable
-from orchestrator.core import tracing
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
-from orchestrator.workflow.mission_detail import MissionDetail, read_detail
-from orchestrator.workflow.mission_text import first_words, mission_text
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import RemoteUnreachable
 from sync.objects import load_commit
@@ -42,6 +39,7 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.workflow.journal.context import Recall
     from orchestrator.workflow.journal.memos import Memos
     from orchestrator.workflow.late_results import Adoption
+    from orchestrator.workflow.mission_detail import MissionDetail
     from orchestrator.workflow.orders import Orders
     from orchestrator.workflow.spending.report import FleetSpending
     from orchestrator.workflow.steering import SteeringDesk
@@ -124,6 +122,8 @@ class Fleet:
         wanted = self._slug(name)
         view = mission_view.find_view(ledger, self.trust, wanted, self.now())
         if view is not None:
+            from orchestrator.workflow.mission_detail import read_detail
+
             return read_detail(ledger, self.trust, view, signed=self.bus.sign is not None)
         from orchestrator.workflow.mission_name import similar_names
 
@@ -180,7 +180,9 @@ class Fleet:
         `by` is who asked for it on the person's behalf; it stands in the commit's message, and a `trailer` below it.
         `beside` are files that it starts from, for the same commit.
         """
+        from orchestrator.core import tracing
         from orchestrator.ledger.publish import LedgerChange, commit_change
+        from orchestrator.workflow.mission_text import first_words, mission_text
 
         said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))

@@ -24,20 +24,21 @@ Signature = frozenset[tuple[str, int, int, int]]
 
 
 class ListedRefs:
-    """The refs below some prefixes of one repository. Callers take turns."""
+    """The refs below some prefixes of one repository. Safe to use from several threads."""
 
     def __init__(self, git: Git, *prefixes: str) -> None:
         self._git, self._prefixes = git, prefixes
-        self._signature: Signature | None = None
-        self._refs: dict[str, Oid] = {}
+        self._listed: tuple[Signature | None, dict[str, Oid]] = (None, {})
+        """What git said last, and how the files were before: one value, as threads may ask at the same time."""
 
     def get(self) -> dict[str, Oid]:
         """As they are now. Raises GitError."""
         signature = self._sign()
-        if signature is None or signature != self._signature:
-            self._refs = self._git.refs(*self._prefixes)
-            self._signature = signature  # of before: what changed meanwhile is seen the next time
-        return dict(self._refs)
+        before, refs = self._listed
+        if signature is None or signature != before:
+            refs = self._git.refs(*self._prefixes)
+            self._listed = (signature, refs)  # of before: what changed meanwhile is seen the next time
+        return dict(refs)
 
     def _sign(self) -> Signature | None:
         """None where it would not tell: something changed a moment ago, or refs are kept in another way."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from sync.git import Git
+from sync.git import Git, GitStore
+from sync.git_remote import GitRemote
+from sync.objects import edit_tree, write_commit
 from sync.refs.listed_refs import SETTLED_NANOSECONDS, ListedRefs
 from sync.refs.ref_writer import RefWriter
 
@@ -119,3 +122,40 @@ def test_refs_that_are_kept_in_another_way_are_asked_for_each_time(git: Counting
     refs.get()
     refs.get()
     assert git.listings == 2
+
+
+def test_threads_that_ask_at_once_are_told_what_is_there(git: Counting) -> None:
+    """Whichever of them has git list, none is later told what was there before."""
+    refs = ListedRefs(git, SEEN, PUSHED)
+    with ThreadPoolExecutor(4) as pool:
+        for text in ("two", "one", "two"):
+            Git(git.folder).run("update-ref", ONE, blob(git, text))
+            settle(git.folder)
+            asked = [pool.submit(refs.get) for _ in range(8)]
+            assert {each.result(timeout=60)[ONE] for each in asked} == {blob(git, text)}
+
+
+def test_a_look_at_what_was_seen_and_a_fetch_list_once(tmp_path: Path) -> None:
+    """A command that names a mission looks at what was seen first: the fetch after it need not have git say that again,
+    and what a fetch brings is seen at once."""
+    Git(tmp_path).run("init", "--quiet", "--bare", "--initial-branch=main", "shared.git")
+    store = GitStore(tmp_path / "shared.git")
+    tree = edit_tree(store, None, {"a": b"1"})
+    assert tree is not None
+    tips = [
+        write_commit(store, tree=tree, parents=(), name="a", email="-", when=when, message="m", sign=None)
+        for when in (1, 2)
+    ]
+    store.close()
+    shared = Git(tmp_path / "shared.git")
+    shared.run("update-ref", "refs/heads/main", tips[0])
+    link = GitRemote(str(tmp_path / "shared.git"), tmp_path / "clone.git")
+    link.fetch()
+    settle(tmp_path / "clone.git")
+    counted = Counting(tmp_path / "clone.git")
+    link._known = ListedRefs(counted, SEEN, PUSHED)
+    assert link.seen() == link.fetch() == {"refs/heads/main": tips[0]}
+    assert counted.listings == 1
+    shared.run("update-ref", "refs/shiftbook/claim/one", tips[1])
+    assert link.fetch() == link.seen() == {"refs/heads/main": tips[0], "refs/shiftbook/claim/one": tips[1]}
+    link.close()

@@ -19,7 +19,7 @@ from orchestrator.adapters.database.plain.column_values import (
     text_value,
 )
 from orchestrator.core.json_object import Json
-from orchestrator.core.ports.stores import MAX_STORED_NAME_CHARS
+from orchestrator.core.state_scope import MAX_STORED_NAME_CHARS
 
 BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")
 """A number that counts up by itself on both databases."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,14 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
 
         print_cost(chosen, found, since, keys, as_json=as_json)
         return
-    nodes = found.nodes()
+    ledger = found.ledger()
     terminal.warn(found)
+    found = replace(found, held=ledger)  # one look for all that is shown
+    nodes = found.nodes()
     if as_json:
         from orchestrator.workflow.reading.fleet_rows import node_rows
 
-        terminal.print_json(node_rows(found.ledger(), nodes, found.now()))
+        terminal.print_json(node_rows(ledger, nodes, found.now()))
         return
     if nodes:
         terminal.print_rows(node_row(node) for node in nodes)
@@ -86,6 +89,10 @@ def print_accounts(found: Fleet, *, every: bool = False) -> None:
 
 def _print_rolls(found: Fleet) -> None:
     """Where an update of the fleet stands, if one goes on."""
+    from missions.mission import UPDATE_TASK
+
+    if not any(filed.mission.task == UPDATE_TASK for filed in found.last_seen().open.values()):
+        return
     from orchestrator.workflow.update_roll import current_rolls
 
     for roll in current_rolls(found.last_seen(), found.trust):
@@ -126,7 +133,7 @@ def _print_waiting(chosen: Settings, found: Fleet) -> None:
     """What waits for a person: values that were not kept, late reviews, messages that reached nobody."""
     from orchestrator.workflow.journal.review_status import review_problems
 
-    waiting = len(found.resolution.every())
+    waiting = len(found.resolution.every()) if found.ledger().has_conflicts else 0
     if waiting:
         words = f"{waiting} {'value was' if waiting == 1 else 'values were'} not kept: `shiftbook conflicts list`"
         terminal.print_status(f"conflicts: {words}", "review")
@@ -139,6 +146,8 @@ def _print_waiting(chosen: Settings, found: Fleet) -> None:
 
 def _print_bus(chosen: Settings) -> None:
     """How the bus beside the ledger is, where this node has one, and what of it is to be mended."""
+    if not chosen.redis_url.get_secret_value():
+        return
     from orchestrator.app.factories.bus_factory import open_bus_watch
     from orchestrator.workflow.delegation import bus_report
 
@@ -154,13 +163,12 @@ def _print_bus(chosen: Settings) -> None:
 
 def _notification_trouble(chosen: Settings) -> str:
     """What this machine could not tell people; a database that does not answer is `doctor`'s to name."""
-    from orchestrator.node.notifications.outbox_status import outbox_status
-
     try:
-        stores = wiring.stores(chosen)
+        with wiring.outbox(chosen) as outgoing:
+            if outgoing is None:
+                return ""
+            from orchestrator.node.notifications.outbox_status import outbox_status
+
+            return outbox_status(outgoing).trouble
     except (StoreFailed, WrongSetting):
         return ""
-    try:
-        return outbox_status(stores.outgoing).trouble
-    finally:
-        stores.close()

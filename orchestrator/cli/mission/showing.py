@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.listing import mission_row
+from orchestrator.cli.mission.listing import mission_line, mission_row
 from orchestrator.cli.mission.name import mission_argument, named_mission
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ def show(name: str, why: bool, raw: bool, as_json: bool) -> None:
 
 
 def _print_detail(detail: MissionDetail) -> None:
-    """The page of a mission, through the terminal's pager where it is longer than the terminal."""
+    """The page of a mission, through the terminal's pager where it is longer than the terminal; plain into a pipe."""
+    if not terminal.for_people():
+        _print_plain(detail)
+        return
     from rich.text import Text
 
     from orchestrator.cli.console import shift_lines
@@ -62,6 +65,16 @@ def _print_detail(detail: MissionDetail) -> None:
     if detail.diff:
         page += [Text("\nDiff", style="bold"), *diff_page.diff_lines(detail.diff)]
     diff_page.print_lines(page, paged=True)
+
+
+def _print_plain(detail: MissionDetail) -> None:
+    """The same for a pipe: nothing is drawn, so what draws is not loaded."""
+    terminal.print_line(mission_line(detail.view))
+    parts = [*_notes(detail), *(f"\n{heading}\n{words}" for heading, words in _parts(detail))]
+    if detail.diff:
+        parts.append("\nDiff\n" + detail.diff.rstrip("\n"))
+    for part in parts:
+        click.echo(terminal.printable(part))
 
 
 def _notes(detail: MissionDetail) -> Iterator[str]:

@@ -24,9 +24,6 @@ from orchestrator.core.ports.sync_ops import SyncOps
 from orchestrator.core.ports.tokens import Tokens
 from orchestrator.core.ports.usage import UsageBook
 
-MAX_STORED_NAME_CHARS = 100
-"""The longest id or name of anything that is stored, in characters."""
-
 
 class Cursors(Protocol):
     """How far something has been read, by a name; what a restart must not forget."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from handoff.errors import HandoffError
 from handoff.knowledge import (
@@ -23,18 +24,19 @@ from handoff.memo import Memo, parse_memo, told_creation
 from handoff.promotion import Lesson, apply_decision, lessons, update_knowledge
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
-from missions.archive_path import dated_path
+from missions.archive_path import MEMO_FOLDER, dated_path
 from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.core.time_text import format_utc
-from orchestrator.ledger.publish import LedgerChange, commit_change
-from orchestrator.ledger.result_record import MEMO_FOLDER
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import FILING_ROLES, Trust
 from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries, load_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import ObjectStore, Oid
+
+if TYPE_CHECKING:  # what writes is loaded when something is written: to list memos takes none of it
+    from orchestrator.ledger.publish import LedgerChange
 
 MAX_MEMO_BYTES = 256 * 1024
 """Bytes of a memo or a lesson that is read; a larger one is told as unreadable."""
@@ -104,6 +106,8 @@ class Memos:
 
     def settle(self) -> list[str]:
         """Makes known what is due, and contests what is contradicted, by the fleet's rule. Returns what it did."""
+        from orchestrator.ledger.publish import commit_change
+
         done: list[str] = []
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
@@ -117,6 +121,8 @@ class Memos:
 
     def decide(self, name: str, *, keep: bool, why: str = "") -> list[str]:
         """A person's word on a lesson, or on all lessons of a memo. Raises NotFound and Refused."""
+        from orchestrator.ledger.publish import commit_change
+
         done: list[str] = []
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
@@ -300,6 +306,8 @@ def _lesson_change(
 ) -> LedgerChange | None:
     if not changes:
         return None
+    from orchestrator.ledger.publish import LedgerChange
+
     changes = [_redacted(one) for one in changes]
     after = {one.slug: one for one in known} | {one.slug: one for one in changes}
     page = with_lessons(ledger.text(PORTFOLIO_PATH), sorted(after.values(), key=lambda one: one.slug))

@@ -26,19 +26,23 @@ def test_help_takes_little_more_than_loading_click(words: str, roof: float) -> N
 
 
 def test_a_list_of_a_thousand_missions_stays_below_its_ceiling(tmp_path: Path) -> None:
-    """List and show, whole processes with their git, in times of the same baseline: above what is taken on a busy
+    """What is typed most, whole processes with their git, in times of the same baseline: above what is taken on a busy
     machine, below what a library of the size of pydantic would cost."""
     ground = make_testbed(tmp_path / "ledger", missions=1000)
     env = os.environ | {"SHIFTBOOK_HOME": str(tmp_path / "home"), "SHIFTBOOK_LEDGER": str(ground.bare)}
-    words = {each: ("-P", "-m", "orchestrator", "mission", *each.split()) for each in ("list", "show job-5")}
-    cpu_milliseconds(words["list"], env)  # fetches
-    baseline = min(cpu_milliseconds(BASELINE, env) for _ in range(3))
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # as for a user, whatever is set here
+    typed = ("mission list", "mission show job-5", "fleet", "memo list")
+    words = {each: ("-P", "-m", "orchestrator", *each.split()) for each in typed}
     for each in words.values():
-        assert min(cpu_milliseconds(each, env) for _ in range(2)) <= 7.5 * baseline
+        cpu_milliseconds(each, env)  # compiles, and fetches
+    baseline = min(cpu_milliseconds(BASELINE, env) for _ in range(3))
+    took = {name: min(cpu_milliseconds(each, env) for _ in range(2)) for name, each in words.items()}
+    assert [name for name, value in took.items() if value > 7.0 * baseline] == [], (took, baseline)
 
 
 @pytest.mark.parametrize(
-    "words", ["mission list", "mission show job-1", "mission diff job-1", "inbox", "conflicts list", "project list"]
+    "words",
+    ["mission list", "mission show job-1", "mission diff job-1", "inbox", "conflicts list", "project list", "fleet"],
 )
 def test_what_only_reads_loads_no_library_that_it_can_do_without(words: str, tmp_path: Path) -> None:
     """Of a ledger without anything odd in it: what checks values, takes locks that are held, stores or speaks
@@ -54,3 +58,5 @@ def test_what_only_reads_loads_no_library_that_it_can_do_without(words: str, tmp
     assert "orchestrator.ledger.snapshot" in loaded
     dear = {"pydantic", "pydantic_core", "filelock", "sqlalchemy", "httpx", "yaml", "asyncio"}
     assert loaded & dear == set()
+    drawn = {"mission show job-1", "mission list", "inbox", "fleet"}  # into a pipe nothing is
+    assert words not in drawn or "rich.console" not in loaded

@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 
 from orchestrator.core.json_object import Json
-from orchestrator.core.ports.stores import MAX_STORED_NAME_CHARS
+from orchestrator.core.state_scope import MAX_STORED_NAME_CHARS
 
 ESCAPE_PREFIX = "\x1b"
 """What a text begins with that is kept as JSON because a database could not hold it, or because it begins like that."""
