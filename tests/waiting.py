@@ -13,13 +13,17 @@ from contextlib import contextmanager
 PATIENCE = 60.0
 """Seconds after which a test takes it that something hangs."""
 
+SOON, SELDOM = 0.01, 0.1
+"""Seconds between two looks, at first and after a while: what is waited for needs the processor, too."""
+
 
 def until(so: Callable[[], object], what: str = "it", *, seconds: float = PATIENCE) -> None:
     """Waits until something is so. Raises AssertionError if it never is."""
-    over = time.monotonic() + seconds
+    over, pause = time.monotonic() + seconds, SOON
     while not so():
         assert time.monotonic() < over, f"{what}: not within {seconds:.0f} s"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(pause * 1.2, SELDOM)
 
 
 @contextmanager

@@ -68,9 +68,10 @@ class Profile:
     def _tidy(self) -> None:
         """Leaves the page, and takes out what the test chose and typed."""
         tab, page = self.kept, self.kept.page
+        self.context.set_offline(False)
         page.unroute_all(behavior="ignoreErrors")
         page.goto(f"{self.url}{STILL}")
-        page.evaluate("sessionStorage.clear()")
+        tab.js("sessionStorage.clear()")
         _clear(page, self.url, CHOSEN)
         self.context.clear_permissions()
         page.set_viewport_size(SIZES[self.size]["viewport"])
@@ -79,6 +80,7 @@ class Profile:
 
     def _renew(self) -> None:
         """Another tab, in a profile that is as new. The old one's process stays for it."""
+        self.context.set_offline(False)
         old, self.kept = self.kept, Tab.on(self.context, self.url)
         self.kept.page.goto(f"{self.url}{STILL}")
         old.page.close()

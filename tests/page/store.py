@@ -8,8 +8,9 @@ import httpx
 from playwright.sync_api import Page
 
 from tests.page.desk import Desk
+from tests.page.evaluation import evaluate
 from tests.page.tab import Tab
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE
 
 CONTROLLED = "navigator.serviceWorker.controller !== null"
 
@@ -19,7 +20,6 @@ async ([method, args]) => {
   const id = Math.floor(Math.random() * 1e9);
   try {
     return await new Promise((done, failed) => {
-      setTimeout(() => failed(new Error('no worker leads')), 20000);
       channel.onmessage = ({ data }) => {
         if (data.kind === 'ready') channel.postMessage({ kind: 'call', from: 'test', id, method, args });
         if (data.kind !== 'reply' || data.to !== 'test' || data.id !== id) return;
@@ -37,7 +37,7 @@ async ([method, args]) => {
 
 def call(page: Page, method: str, *args: object) -> Any:
     """Asks the store."""
-    return page.evaluate(CALL, [method, list(args)])
+    return evaluate(page, CALL, [method, list(args)])
 
 
 def turn(text: str) -> dict[str, Any]:
@@ -54,5 +54,5 @@ def held(desk: Desk) -> list[dict[str, Any]]:
 def opened(tab: Tab) -> None:
     """Opens the page and waits until its store is there, and is there again without a network."""
     tab.go("/settings")
-    until(lambda: bool(tab.page.evaluate(CONTROLLED)), "the service worker controls the page")
+    tab.until(CONTROLLED)
     tab.page.get_by_role("button", name="Export what is kept").wait_for()

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 
+from tests.page.evaluation import evaluate
 from tests.waiting import PATIENCE
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -89,8 +91,12 @@ class Tab:
         if here == self.page.url or here.partition("?")[0] == path.partition("?")[0]:
             self.load(path)
             return
-        self.page.evaluate(STEP, f"/app{path}")
+        self.js(STEP, f"/app{path}")
         self.page.wait_for_selector("main h1:not([data-left])")
+
+    def js(self, words: str, given: object = None) -> Any:
+        """What an expression is in the page, or a function answers; a promise is waited for, and not for ever."""
+        return evaluate(self.page, words, given)
 
     def freeze(self) -> None:
         """Has the page's clock stand until it is told to run on."""
@@ -109,9 +115,17 @@ class Tab:
     def until(self, words: str) -> None:
         """Waits until an expression is true. Playwright's own wait would evaluate text, which the policy forbids."""
         over = time.monotonic() + PATIENCE
-        while not self.page.evaluate(words):
+        while not self._now(words):
             assert time.monotonic() < over, words
             self.page.wait_for_timeout(50)
+
+    def _now(self, words: str) -> bool:
+        try:
+            return bool(self.js(words))
+        except PlaywrightError as error:
+            if "navigation" not in str(error):
+                raise
+            return False  # the page was left meanwhile: another one is asked
 
     def breaks_on_purpose(self, word: str) -> None:
         """Waits until a broken policy was told in this word. What else is told of it, now or later, is no fault."""
@@ -123,12 +137,13 @@ class Tab:
 
     def overflow(self) -> int:
         """By how many pixels the page is wider than its window."""
-        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+        return int(self.js("document.documentElement.scrollWidth - innerWidth"))
 
     def axe(self) -> list[str]:
         """What axe finds that is serious or worse, each with the first element that it is about."""
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate(LOOK)
+        if not self.js("'axe' in globalThis"):
+            self.page.evaluate(AXE.read_text(encoding="utf-8"))  # a script, and no expression
+        found = self.js(LOOK)
         bad = [one for one in found if one["impact"] in ("serious", "critical")]
         return [f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary']}" for one in bad]
 
@@ -141,7 +156,7 @@ class Tab:
             .observe({ type: 'layout-shift', buffered: true });
           setTimeout(() => done(sum), 60);
         })"""
-        return float(self.page.evaluate(words))
+        return float(self.js(words))
 
     def answer(self, path: str, told: object, status: int = 200) -> None:
         """Has the node's edge answer an address (a glob) with this JSON."""

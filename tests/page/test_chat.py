@@ -39,7 +39,7 @@ def test_an_answer_is_text_and_says_who_gave_it(request: pytest.FixtureRequest, 
     answer = tab.page.locator("main article")
     expect(answer.locator("strong")).to_have_text("1000 g")
     assert "<img src=x onerror=alert(1)>" in answer.inner_text()
-    assert tab.page.evaluate(ATTACKS) == 0
+    assert tab.js(ATTACKS) == 0
     assert answer.locator(".mark").count()
     expect(tab.page.get_by_role("log")).to_contain_text("What is the <b>limit</b>?")
     assert tab.axe() == []

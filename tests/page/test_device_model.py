@@ -103,16 +103,16 @@ def test_nothing_but_what_was_offered_is_kept(phone: Tab) -> None:
     expect(part).to_contain_text("The node offers <b>small</b>")
     part.get_by_role("button", name="Fetch it").click()
     expect(part).to_contain_text("not what the node offers")
-    assert phone.page.evaluate("localStorage.getItem('shiftbook.device-model')") is None
+    assert phone.js("localStorage.getItem('shiftbook.device-model')") is None
     part.get_by_role("button", name="Fetch it").click()
     expect(part).to_contain_text("is kept here")
     assert asked == ["bytes=0-4", "bytes=5-9", "bytes=5-9", "bytes=10-12"]
     part.get_by_role("button", name="Remove it").click()
     expect(part).not_to_contain_text("is kept here")
-    phone.page.evaluate("navigator.storage.estimate = async () => ({ quota: 10, usage: 9 })")
+    phone.js("navigator.storage.estimate = async () => ({ quota: 10, usage: 9 })")
     part.get_by_role("button", name="Fetch it").click()
     expect(part).to_contain_text("no room for it")
-    assert phone.page.evaluate("localStorage.getItem('shiftbook.device-model')") is None
+    assert phone.js("localStorage.getItem('shiftbook.device-model')") is None
     phone.answer("**/api/v1/device-model", offer(b"right", size=1 << 40))
     phone.page.reload()
     expect(part).to_contain_text("offer cannot be read")

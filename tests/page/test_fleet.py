@@ -43,7 +43,7 @@ def test_screens_with_data_are_accessible_and_narrow(open_tab: OpenTab, disputed
     assert tab.axe() == []
     assert tab.overflow() <= 0
     assert tab.shift() < 0.1
-    assert tab.page.evaluate(ATTACKS) == 0
+    assert tab.js(ATTACKS) == 0
     assert "\u202e" not in tab.page.locator("main").inner_text()
 
 

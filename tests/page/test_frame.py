@@ -71,11 +71,11 @@ def test_dark_is_as_readable(wide: Tab) -> None:
     """The dark theme is chosen in Settings, is kept, and axe finds its contrasts right."""
     wide.go("/settings")
     wide.page.get_by_text("Dark", exact=True).click()
-    assert wide.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert wide.js("document.documentElement.dataset.theme") == "dark"
     assert wide.axe() == []
     wide.go("/")
     wide.settled()
-    assert wide.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert wide.js("document.documentElement.dataset.theme") == "dark"
     assert wide.axe() == []
 
 
@@ -114,13 +114,13 @@ def test_the_skip_link_comes_first(wide: Tab) -> None:
     """The first Tab stops at a link to the content."""
     wide.go("/")
     wide.page.keyboard.press("Tab")
-    assert wide.page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert wide.js("document.activeElement.textContent") == "Skip to the content"
 
 
 def test_no_script_of_another_runs(wide: Tab) -> None:
     """Inline scripts, eval, scripts of other origins and HTML from text are refused by the policy that is sent."""
     wide.go("/")
-    tried = wide.page.evaluate(
+    tried = wide.js(
         """() => new Promise((done) => setTimeout(() => {  // what the debugger itself runs may call eval
           const refused = [];
           const attempt = (name, act) => { try { act(); } catch { refused.push(name); } };

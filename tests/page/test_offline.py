@@ -148,9 +148,9 @@ def test_nothing_but_the_shell_goes_through_the_worker(wide: Tab) -> None:
     wide.go("/")
     wide.until(CONTROLLED)
     with wide.page.expect_response("**/api/v1/me") as told:
-        wide.page.evaluate("fetch('/api/v1/me').then((answer) => answer.text())")
+        wide.js("fetch('/api/v1/me').then((answer) => answer.text())")
     assert not told.value.from_service_worker
-    kept = wide.page.evaluate(
+    kept = wide.js(
         """async () => {
           const all = [];
           for (const name of await caches.keys()) {

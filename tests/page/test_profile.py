@@ -31,10 +31,10 @@ def test_a_kept_profile_has_no_choice_of_another_test(profiles: Callable[[str], 
     tab = profile.open()
     tab.answer("**/api/v1/me", {"name": "nobody"}, 401)
     tab.go("/")
-    tab.page.evaluate(LEAVE)
+    tab.js(LEAVE)
     profile.leave()
     tab = profile.open()
-    left = tab.page.evaluate(FIND)
+    left = tab.js(FIND)
     assert (left[:3], left[4]) == (NOTHING[:3], False)
     tab.go("/")
     tab.page.get_by_text("desk · this machine").first.wait_for()
@@ -47,11 +47,11 @@ def test_a_fresh_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
     tab = profile.open()
     tab.go("/")
     tab.until("navigator.serviceWorker.controller !== null")
-    tab.page.evaluate(LEAVE)
-    assert tab.page.evaluate(FIND) == ["1", "1", "left=1", True, True, True, False]
+    tab.js(LEAVE)
+    assert tab.js(FIND) == ["1", "1", "left=1", True, True, True, False]
     profile.leave()
     tab = profile.open(fresh=True)
-    assert tab.page.evaluate(FIND) == NOTHING
+    assert tab.js(FIND) == NOTHING
     profile.leave()
 
 
@@ -60,7 +60,7 @@ def test_a_fault_is_the_tabs_that_made_it(profiles: Callable[[str], Profile]) ->
     profile = profiles("desktop")
     tab = profile.open()
     tab.go("/")
-    tab.page.evaluate("() => { try { document.createElement('div').innerHTML = '<b>x</b>'; } catch { /* told */ } }")
+    tab.js("() => { try { document.createElement('div').innerHTML = '<b>x</b>'; } catch { /* told */ } }")
     tab.breaks_on_purpose("TrustedHTML")
     tab.forgiven = False
     with pytest.raises(AssertionError):

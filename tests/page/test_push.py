@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from tests.acceptance.fleets import command
 from tests.page.desk import Desk
+from tests.page.evaluation import evaluate
 from tests.page.tab import Tab
 from tests.push_service import PushService, push_service
 from tests.waiting import PATIENCE, until
@@ -87,17 +88,17 @@ def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, servic
     until(lambda: any("/wait-for-a-word" in each["open"] for each in service.said), "the node rings")
     said = next(each for each in service.said if "/wait-for-a-word" in each["open"])
     show(phone, json.dumps(said))
-    assert phone.page.evaluate(SHOWN) == [{name: said[name] for name in ("title", "body", "tag")}]
+    assert phone.js(SHOWN) == [{name: said[name] for name in ("title", "body", "tag")}]
     until(lambda: clicked(phone), "the notification is clicked")
     phone.page.wait_for_url("**/app/review/wait-for-a-word")
     expect(phone.page.get_by_role("heading", level=1)).to_have_text("Wait for a word")
-    assert phone.page.evaluate(SHOWN) == []
+    assert phone.js(SHOWN) == []
 
 
 def clicked(tab: Tab) -> bool:
     """Clicks what is shown, by the worker that shows it: an earlier one of the same page may still be told of."""
     workers = [each for each in tab.context.service_workers if each.url.startswith(tab.url)]
-    return any(each.evaluate(CLICK) for each in reversed(workers))
+    return any(evaluate(each, CLICK) for each in reversed(workers))
 
 
 def show(tab: Tab, data: str) -> None:
@@ -105,7 +106,7 @@ def show(tab: Tab, data: str) -> None:
     for last in (False, False, True):
         deliver(tab, data)
         try:
-            until(lambda: tab.page.evaluate(SHOWN), "it is shown", seconds=PATIENCE if last else 10)
+            until(lambda: tab.js(SHOWN), "it is shown", seconds=PATIENCE if last else 10)
             return
         except AssertionError:
             if last:
@@ -118,7 +119,7 @@ def deliver(tab: Tab, data: str) -> None:
     found: list[dict[str, Any]] = []
     wire.on("ServiceWorker.workerRegistrationUpdated", lambda told: found.extend(told["registrations"]))
     wire.send("ServiceWorker.enable")
-    until(lambda: tab.page.evaluate("true") and _living(found), "the worker is told of")  # asking hears events, too
+    until(lambda: tab.js("true") and _living(found), "the worker is told of")  # asking hears events, too
     wire.send(
         "ServiceWorker.deliverPushMessage",
         {"origin": tab.url, "registrationId": _living(found)[-1], "data": data},

@@ -83,7 +83,7 @@ def test_hostile_text_is_shown_and_does_nothing(tab: Tab) -> None:
         tab.settled()
         expect(tab.page.locator("main").get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
         expect(tab.page.get_by_label("hidden character RLO (U+202E)").first).to_be_visible()
-        assert tab.page.evaluate(ATTACKS) == 0
+        assert tab.js(ATTACKS) == 0
         assert "\u202e" not in tab.page.locator("main").inner_text()
         assert "\x1b" not in tab.page.locator("main").inner_text()
 
@@ -93,7 +93,7 @@ def test_a_hostile_diff_is_text(tab: Tab) -> None:
     tab.go("/review/fix-the-auth-bug")
     tab.page.wait_for_selector("text=<img src=x onerror=alert(1)>")
     assert tab.page.get_by_label("hidden character RLO (U+202E)").count() == 1
-    assert tab.page.evaluate(ATTACKS) == 0
+    assert tab.js(ATTACKS) == 0
 
 
 def test_a_mission_tells_what_happened(tab: Tab) -> None:
@@ -241,7 +241,7 @@ def test_a_result_that_moved_is_not_approved(wide: Tab) -> None:
     wide.page.keyboard.press("a")
     wide.page.get_by_role("button", name="Undo").wait_for()
     wide.page.clock.run_for(UNDO_MS)
-    expect(wide.page.get_by_text("Look again.", exact=False).first).to_be_visible(timeout=10_000)
+    expect(wide.page.get_by_text("Look again.", exact=False).first).to_be_visible()
 
 
 @pytest.mark.nightly
@@ -251,10 +251,10 @@ def test_a_diff_of_twenty_megabytes_scrolls(wide: Tab) -> None:
     wide.go("/review/fix-the-auth-bug")
     wide.page.wait_for_selector("text=src/big.txt")
     assert wide.page.locator("button.line").count() < 200
-    wide.page.evaluate("document.querySelector('.pane').scrollIntoView({block: 'end'})")
+    wide.js("document.querySelector('.pane').scrollIntoView({block: 'end'})")
     expect(wide.page.get_by_role("button", name="Comment on src/big.txt, line 100000, added")).to_be_visible()
     assert wide.page.locator("button.line").count() < 200
-    wide.page.evaluate("scrollTo(0, 0)")
+    wide.js("scrollTo(0, 0)")
     for _ in range(3):
         wide.page.keyboard.press("j")
     wide.page.keyboard.press("k")

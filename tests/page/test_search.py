@@ -67,7 +67,7 @@ def test_a_hundred_thousand_messages_are_searched_and_scrolled(own: Desk, open_t
         tab.go("/settings")
         tab.until("navigator.serviceWorker.controller !== null")
         until(lambda: call(tab.page, "standing"), "the store is open")
-    took = tab.page.evaluate(FILL, [MESSAGES, CHATS])
+    took = tab.js(FILL, [MESSAGES, CHATS])
     total = call(tab.page, "standing")["total"]
     crowd = crowding()
     times = f"a search {took['search']:.0f} ms, a page {took['page']:.0f} ms"

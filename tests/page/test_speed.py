@@ -22,7 +22,7 @@ USEFUL = """new Promise((done) => {
 def useful(tab: Tab) -> float:
     """Milliseconds from the beginning of the navigation to the first line of the book."""
     tab.page.goto(f"{tab.url}/app/", wait_until="commit")
-    return float(tab.page.evaluate(USEFUL))
+    return float(tab.js(USEFUL))
 
 
 def test_the_first_screen_is_soon_there(own: Desk, open_tab: Callable[..., Tab]) -> None:
@@ -40,7 +40,7 @@ def test_the_first_screen_is_soon_there(own: Desk, open_tab: Callable[..., Tab])
         tab.until("navigator.serviceWorker.controller !== null")
         warm = min(useful(tab) for _ in range(3))
     tab.page.goto(f"{tab.url}/app/", wait_until="commit")
-    gone = float(tab.page.evaluate(USEFUL.replace("main ol li", "main h1")))
+    gone = float(tab.js(USEFUL.replace("main ol li", "main h1")))
     crowd = crowding()
     times = f"{cold:.0f} ms cold on 4G, {warm:.0f} ms warm, {gone:.0f} ms offline"
     print(f"first useful screen: {times} ({crowd:.1f} at a core)")

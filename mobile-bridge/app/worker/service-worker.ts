@@ -12,8 +12,14 @@ const INDEX = BASE;
 
 self.addEventListener('install', (event) => {
   const all = [INDEX, ...__SHELL__.map((name) => BASE + name)].map((path) => new Request(path, { cache: 'reload', credentials: 'omit' }));
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(all))); // all or nothing: half a build is never used
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(all)).catch(discard)); // all or nothing: half a build is never used
 });
+
+/** An update that is not whole leaves nothing; it is tried again with the next look. */
+async function discard(error: unknown): Promise<never> {
+  await caches.delete(CACHE);
+  throw error;
+}
 
 self.addEventListener('activate', (event) => {
   event.waitUntil(

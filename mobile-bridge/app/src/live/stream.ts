@@ -4,44 +4,69 @@ import { Problem } from '../api/problem.ts';
 import { EventParser, type StreamEvent } from './parser.ts';
 
 export const PING_SECONDS = 15;
+/** The node's first words come at once. Later than this, somebody between holds the stream back. */
+const FIRST_MS = 6000;
 /** After two pings that did not come the line is dead, whatever the browser says. */
 const SILENCE_MS = 2 * PING_SECONDS * 1000 + 3000;
 const REST_MS = [200, 1000, 2000, 5000, 10_000, 30_000];
+/** How often all is asked anew while nothing comes through: with the wait for the first words, each half minute. */
+const HELD_REST_MS = 24_000;
 
-export type LineState = 'connecting' | 'open' | 'resting' | 'refused';
+/** `held`: the node answers, but its news do not come through; what is shown is asked for anew, each half minute. */
+export type LineState = 'connecting' | 'open' | 'resting' | 'refused' | 'held';
 
 export interface StreamListener {
   event(event: StreamEvent): void;
   state(state: LineState): void;
 }
 
-async function readAll(after: string, listener: StreamListener, abort: AbortController): Promise<string> {
-  const headers = after ? { 'Last-Event-ID': after } : {};
-  const body = await stream('/api/v1/events', { signal: abort.signal, headers });
+/** What is known of the connections before: what was heard last, and whether the last one was silent. */
+interface Heard {
+  id: string;
+  silent: boolean;
+  first: boolean;
+}
+
+/** What moved is not known: everything is looked at again. */
+function lookAgain({ event }: StreamListener, id: string): void {
+  for (const kind of ['ledger', 'sync']) event({ kind, data: '{}', id });
+}
+
+async function readAll({ id, silent: before, first }: Heard, listener: StreamListener, abort: AbortController): Promise<Heard> {
   const parser = new EventParser();
-  parser.lastId = after;
-  const words = new TextDecoder();
-  const reader = body.getReader();
-  let watchdog = setTimeout(() => abort.abort(), SILENCE_MS);
-  listener.state('open');
+  parser.lastId = id;
+  let silent = false;
+  let reads = 0;
+  const quiet = (): void => { silent = true; abort.abort(); };
+  let watchdog = setTimeout(quiet, FIRST_MS);
   try {
+    const body = await stream('/api/v1/events', { signal: abort.signal, headers: id ? { 'Last-Event-ID': id } : {} });
+    const words = new TextDecoder();
+    const reader = body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return parser.lastId;
+      if (done) break;
       clearTimeout(watchdog);
-      watchdog = setTimeout(() => abort.abort(), SILENCE_MS);
-      for (const event of parser.push(words.decode(value, { stream: true }))) listener.event(event);
+      watchdog = setTimeout(quiet, SILENCE_MS);
+      reads += 1;
+      if (reads === (before ? 2 : 1)) listener.state('open'); // where the last one fell silent, a beginning proves nothing
+      if (reads === 1 && !first) lookAgain(listener, parser.lastId); // that the ledger moved meanwhile is told by nobody
+      for (const event of parser.push(words.decode(value, { stream: true }))) {
+        if (event.kind === 'gap') lookAgain(listener, event.id);
+        else listener.event(event);
+      }
     }
-  } catch {
-    return parser.lastId; // cut in the middle: the next connection asks for what came after this
+  } catch (error) {
+    if (!reads && !silent) throw error; // cut in the middle: the next connection asks for what came after this
   } finally {
     clearTimeout(watchdog);
   }
+  return { id: parser.lastId, silent, first: first && !reads };
 }
 
 /** Holds the stream until `stop` is aborted. `wake` (online, visible again, another node) ends a rest, or cuts a line that may be dead. */
 export async function holdStream(listener: StreamListener, stop: AbortSignal, wake: EventTarget): Promise<void> {
-  let last = '';
+  let heard: Heard = { id: '', silent: false, first: true };
   for (let tries = 0; !stop.aborted; tries++) {
     const abort = new AbortController();
     let again = false;
@@ -49,21 +74,29 @@ export async function holdStream(listener: StreamListener, stop: AbortSignal, wa
     const retry = (): void => { again = true; cut(); };
     stop.addEventListener('abort', cut);
     wake.addEventListener('retry', retry);
-    listener.state('connecting');
+    if (!heard.silent) listener.state('connecting');
     try {
       const began = Date.now();
-      last = await readAll(last, listener, abort);
+      heard = await readAll(heard, listener, abort);
       if (Date.now() - began > 10_000) tries = 0;
     } catch (error) {
       const refused = error instanceof Problem && [401, 403, 404].includes(error.status);
       listener.state(refused ? 'refused' : 'resting');
+      heard = { ...heard, silent: false };
       if (refused) tries = REST_MS.length;
     }
     stop.removeEventListener('abort', cut);
     wake.removeEventListener('retry', retry);
     if (again) tries = -1; // it was cut to be connected anew at once, over a line that is new
-    else if (!stop.aborted) await rest(REST_MS[Math.min(tries, REST_MS.length - 1)] ?? 1000, stop, wake);
+    else if (!stop.aborted) await rest(heard.silent ? held(listener, heard.id) : (REST_MS[Math.min(tries, REST_MS.length - 1)] ?? 1000), stop, wake);
   }
+}
+
+/** Nothing comes through: says so, and asks for what is shown. Answers for how long it may stand. */
+function held(listener: StreamListener, id: string): number {
+  listener.state('held');
+  lookAgain(listener, id);
+  return HELD_REST_MS;
 }
 
 function rest(milliseconds: number, stop: AbortSignal, wake: EventTarget): Promise<void> {

@@ -19,6 +19,8 @@ class NodeState {
   /** When a node answered last. */
   heard = $state.raw<Date | null>(null);
   line = $state<LineState>('connecting');
+  /** Paired, but the browser has removed this device's key: nothing can be asked until it is paired again. */
+  keyless = $state(false);
   hasToken = $state(localStorage.getItem(TOKEN) !== null);
 }
 

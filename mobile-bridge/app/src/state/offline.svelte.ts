@@ -8,6 +8,7 @@ import type { MemoryReason, Mode } from '../store/messages.ts';
 import type { HeldQuestion } from '../store/question-table.ts';
 import type { Store } from '../store/store.ts';
 import type { LoopState } from '../sync/loop.ts';
+import { lostWith, rememberStore } from './lost-store.ts';
 import { deviceName, session } from './session.svelte.ts';
 
 class OfflineState {
@@ -22,6 +23,8 @@ class OfflineState {
   sync = $state.raw<LoopState>({ kind: 'waiting', says: '', last: null });
   /** The browser's room is full: nothing new is kept until some is free. */
   full = $state(false);
+  /** How many things went with a store that the browser has removed; null where it removed none. */
+  lost = $state<number | null>(null);
   /** Counts what was said or came in; who shows it reads this. */
   moved = $state(0);
 }
@@ -53,6 +56,7 @@ export async function startOffline(): Promise<void> {
     const { openStore } = await import('../store/store.ts');
     const store = await openStore(deviceName());
     Object.assign(offline, { store, mode: store.place.mode, why: store.place.why });
+    if (store.place.mode === 'kept') offline.lost = lostWith((await store.standing()).born);
     const { outboxOf } = await import('../sync/outbox.ts');
     setAnswerStore(answersIn(store), { heir: true }); // the first screen was read before the store was open
     setOutbox(outboxOf(store, () => wake()));
@@ -124,6 +128,7 @@ async function look(store: Store): Promise<void> {
   offline.pending = pending;
   const held = await store.questions();
   if (held.length || offline.questions.length) offline.questions = held;
+  if (store.place.mode === 'kept') rememberStore(standing.born, pending + held.length);
   offline.moved += 1;
 }
 

@@ -16,7 +16,9 @@ export function whole<T>(db: Db, work: () => T): T {
     db.run('COMMIT');
     return made;
   } catch (error) {
-    db.run('ROLLBACK');
+    try {
+      db.run('ROLLBACK');
+    } catch { /* where the disk is full SQLite has taken it back by itself */ }
     throw error;
   }
 }

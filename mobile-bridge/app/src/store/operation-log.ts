@@ -5,6 +5,7 @@ import { whole, type Db, type Row } from './db.ts';
 
 export interface Standing {
   device: string;
+  born: string; // what this store was called first: another one is another store
   unsent: number; // never sent to any node
   pending: number; // of this device, not known to be held by the node that was spoken to last
   total: number;
@@ -129,7 +130,12 @@ export class OperationLog {
     const sql = 'SELECT (SELECT max(place) FROM ops) AS total, (SELECT count(*) FROM ops WHERE device = ? AND sent = 0) AS unsent';
     const counted = this.db.all(sql, [device])[0] ?? {};
     const pending = Math.max(0, this.highest(device) - Number(this.fact('held') ?? 0));
-    return { device, total: Number(counted['total'] ?? 0), unsent: Number(counted['unsent'] ?? 0), pending };
+    return { device, born: this.fact('born') ?? this.bear(device), total: Number(counted['total'] ?? 0), unsent: Number(counted['unsent'] ?? 0), pending };
+  }
+
+  private bear(device: string): string {
+    this.put('born', device);
+    return device;
   }
 
   /** The store goes on under another name: what was never taken is said again under it, in order. */

@@ -1,16 +1,18 @@
 // Where does SQLite run? Here, in a worker: the one that holds the lock opens the store for all tabs of this browser.
 import sqlite3InitModule, { type Database, type PreparedStatement, type Sqlite3Static } from '@sqlite.org/sqlite-wasm';
 import type { Bind, Db, Row } from './db.ts';
-import { CHANNEL, LOCK, MOVING, type Call, type MemoryReason, type Message, type Mode, type Reply } from './messages.ts';
+import { CHANNEL, LOCK, MOVING, type Call, type MemoryReason, type Message, type Method, type Mode, type Reply } from './messages.ts';
 import { storeMethods, type StoreCalls } from './methods.ts';
+import { Reserve } from './reserve.ts';
 import { bringUp } from './schema.ts';
 
 type Pool = Awaited<ReturnType<Sqlite3Static['installOpfsSAHPoolVfs']>>;
 
 const FILE = '/shiftbook.db';
 const POOL = { name: 'shiftbook', directory: '.shiftbook', initialCapacity: 12 };
-/** The lock must be exclusive before anything else: without it the journal stays what it was, quietly. */
-const PRAGMAS = ['locking_mode=exclusive', 'journal_mode=wal', 'synchronous=normal', 'temp_store=memory', 'trusted_schema=off'];
+/** The lock must be exclusive before anything else: without it the journal stays what it was, quietly. What stands in the journal
+ * takes as much room again once it is written into the database, so it is kept shorter than the reserve. */
+const PRAGMAS = ['locking_mode=exclusive', 'journal_mode=wal', 'synchronous=normal', 'wal_autocheckpoint=250', 'temp_store=memory', 'trusted_schema=off'];
 const own = globalThis as unknown as { postMessage(message: Message): void; onmessage: ((event: MessageEvent<Message>) => void) | null };
 const device = (globalThis as unknown as { name: string }).name || 'browser';
 
@@ -18,7 +20,20 @@ interface Opened {
   calls: StoreCalls;
   dump(): Uint8Array;
   wipe(): void;
+  room: Room;
 }
+
+/** What is done where the browser's room is full: answers of nodes can be had again, a person's words cannot. */
+interface Room {
+  full(error: unknown): boolean;
+  make(): void;
+  /** Calls after something was kept that room was made for. */
+  settle(): void;
+}
+
+const ENDLESS: Room = { full: () => false, make: () => undefined, settle: () => undefined };
+/** Calls that what was read may not be in the way of. */
+const OWN_WORDS: ReadonlySet<Method> = new Set<Method>(['say', 'settle', 'holdQuestion', 'bindQuestions', 'dropQuestion', 'correct', 'outgoing', 'refused', 'held', 'rename', 'take', 'standing']);
 
 function wrapped(database: Database): Db {
   const prepared = new Map<string, PreparedStatement>();
@@ -57,27 +72,39 @@ function storeName(owner: string): string {
   return `${owner}~${Array.from(made, (each) => (each % 36).toString(36)).join('')}`;
 }
 
-function open(sqlite: Sqlite3Static, database: Database, empty: () => void): Opened {
+function open(sqlite: Sqlite3Static, database: Database, empty: () => void, room: Room = ENDLESS): Opened {
   const db = wrapped(database);
   bringUp(db);
   return {
     calls: storeMethods(db, Date.now, device, storeName),
     dump: () => sqlite.capi.sqlite3_js_db_export(database),
     wipe: empty,
+    room,
   };
 }
 
 async function openKept(sqlite: Sqlite3Static): Promise<Opened> {
   const pool: Pool = await sqlite.installOpfsSAHPoolVfs(POOL);
   await pool.reserveMinimumCapacity(POOL.initialCapacity);
+  const reserve = new Reserve();
+  await reserve.take();
   const begin = (): Opened => {
     const database = new pool.OpfsSAHPoolDb(FILE);
     try {
       for (const pragma of PRAGMAS) database.exec(`PRAGMA ${pragma}`);
+      const room: Room = {
+        full: (error) => /SQLITE_(FULL|IOERR)/.test(String(error)) && reserve.full(), // a write that the browser refuses is an I/O error to SQLite
+        make() {
+          reserve.give();
+          database.exec('DELETE FROM answers');
+        },
+        settle: () => void reserve.take(),
+      };
       return open(sqlite, database, () => {
         database.close();
+        reserve.give();
         void pool.wipeFiles();
-      });
+      }, room);
     } catch (error) {
       database.close();
       throw error;
@@ -90,20 +117,43 @@ function serve(opened: Opened, mode: Mode, why: MemoryReason, tell: (message: Me
   tell({ kind: 'ready', mode, why });
   return (message) => {
     if (message.kind === 'hello') tell({ kind: 'ready', mode, why });
-    if (message.kind === 'call') {
-      tell(answer(opened, message));
-      if (MOVING.has(message.method)) tell({ kind: 'moved' });
-    }
+    if (message.kind === 'call') void serveCall(opened, message, tell);
   };
 }
 
-function answer(opened: Opened, { from, id, method, args }: Call): Reply {
+async function serveCall(opened: Opened, call: Call, tell: (message: Message) => void): Promise<void> {
+  const reply = answer(opened, call);
+  tell(reply instanceof Promise ? await reply : reply);
+  if (MOVING.has(call.method)) tell({ kind: 'moved' });
+}
+
+function answer(opened: Opened, { from, id, method, args }: Call): Reply | Promise<Reply> {
+  const work = (method === 'dump' ? opened.dump : method === 'wipe' ? opened.wipe : opened.calls[method]) as (...given: unknown[]) => unknown;
+  const reply = { kind: 'reply' as const, to: from, id };
   try {
-    const work = method === 'dump' ? opened.dump : method === 'wipe' ? opened.wipe : opened.calls[method];
-    return { kind: 'reply', to: from, id, result: (work as (...given: unknown[]) => unknown)(...args) };
+    return { ...reply, result: work(...args) };
   } catch (error) {
-    const full = /SQLITE_FULL|QuotaExceeded|quota/i.test(String(error));
-    return { kind: 'reply', to: from, id, error: { name: full ? 'StoreFull' : 'StoreFailed', says: String(error) } };
+    if (!opened.room.full(error)) return { ...reply, error: { name: 'StoreFailed', says: String(error) } };
+    if (OWN_WORDS.has(method)) return inRoomOfAnswers(opened.room, () => work(...args)).then((made) => ({ ...reply, ...made }));
+    return { ...reply, error: { name: 'StoreFull', says: String(error) } };
+  }
+}
+
+const TRIES = 20;
+const PAUSE_MS = 100;
+
+/** Keeps a person's words in the room of what was read. That it is given back is noticed by the browser after a while. */
+async function inRoomOfAnswers(room: Room, work: () => unknown): Promise<Pick<Reply, 'result' | 'error'>> {
+  for (let tries = 1; ; tries++) {
+    try {
+      room.make();
+      const result = work();
+      room.settle();
+      return { result };
+    } catch (error) {
+      if (tries === TRIES || !room.full(error)) return { error: { name: 'StoreFull', says: String(error) } };
+      await new Promise((go) => setTimeout(go, PAUSE_MS));
+    }
   }
 }
 

@@ -21,7 +21,7 @@ export const en = {
   },
   node: {
     here: 'this machine', lan: 'LAN', hq: 'HQ', offline: 'offline', answers: (node: string, route: string) => `${node} · ${route}`,
-    nobody: 'no node answers', keptFrom: (age: string) => `as it was ${age} ago`, live: 'live', connecting: 'connecting', unlisted: 'not live', milliseconds: (n: number) => `${Math.round(n)} ms`,
+    nobody: 'no node answers', keptFrom: (age: string) => `as it was ${age} ago`, live: 'live', held: 'asked every 30 s', connecting: 'connecting', unlisted: 'not live', milliseconds: (n: number) => `${Math.round(n)} ms`,
   },
   errors: {
     title: 'This did not work', unreachable: 'No node answers',
@@ -30,6 +30,7 @@ export const en = {
     forbidden: 'You may not see this', forbiddenStep: 'Your token lacks the scope. `shiftbook token new NAME --scope …` on the node makes one that has it.',
     missing: 'There is no such thing here', missingStep: 'The link may be old, or the ledger has moved on.',
     busy: 'The node is busy', busyStep: 'It is tried again by itself.',
+    full: 'This browser has no room for it', fullStep: 'Nothing of it was kept or sent. Free some space on this device, and do it again.',
     screen: 'This screen could not be loaded', screenStep: 'There is no network, or the page was updated meanwhile. Load it again.', reload: 'Load the page again',
     old: 'This page is older than its node', oldStep: 'It fetches the new one and loads again.',
   },
@@ -82,7 +83,11 @@ export const en = {
     tree: 'Changed files', takeOver: 'Take over in chat', position: (n: number, of: number) => `${n} of ${of}`, merge: 'Approve and merge', tooLong: (roof: number) => `At most ${roof} characters go back to the agent.`,
   },
   store: {
-    full: 'This browser’s room is full: what you do now is not kept here. Free some space, or send what waits.',
+    full: 'This browser’s room is full: what you read is not kept for times without a node. What you say still is, before all else. Free some space.',
+    gone: (key: boolean, unsent: number) => [
+      `The browser has removed what it kept here${key ? ', and this device’s key with it. Pair it again' : ''}: what a node had comes back.`,
+      unsent ? `${some(unsent, 'thing that was', 'things that were')} not sent yet went with it.` : '',
+    ].join(' '),
     memory: {
       insecure: 'This page was opened over plain HTTP: what is done without a node is gone when the tab closes.',
       unsupported: 'This browser cannot keep anything here: what is done without a node is gone when the tab closes.',

@@ -173,6 +173,8 @@ export function startLines(): void {
   stopWatching.abort();
   const paired = lines.paired.length > 0;
   key = paired ? readKey() : null;
+  node.keyless = false;
+  void key?.catch(() => null).then((held) => (node.keyless = held === null));
   setTransport(paired ? carry : null); // at once: nothing of a paired device's goes out in clear while its key is fetched
 }
 
