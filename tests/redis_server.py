@@ -56,6 +56,7 @@ class RedisServer:
     def _begin(self, at: Path, data: Path, *words: str) -> subprocess.Popen[bytes]:
         fixed = ["--unixsocket", str(at), "--dir", str(data)]
         defaults = ["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
+        defaults += ["--repl-diskless-sync-delay", "0"]  # it would wait five seconds for another replica to come
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
                 [require_program("redis-server"), *fixed, *defaults, *words],

@@ -101,7 +101,7 @@ class Updated:
     dirs: VersionDirs
     said: list[str] = field(default_factory=list)
 
-    def update(self, tag: str, seconds: float = 120) -> None:
+    def update(self, tag: str, seconds: float = 120, work_seconds: float | None = None) -> None:
         settings = Settings(home=self.fleet.folder / "desk", node_id="desk", ledger=str(self.fleet.bare))
         Updater(
             dirs=self.dirs,
@@ -110,6 +110,7 @@ class Updated:
             install=install,
             say=self.said.append,
             trial_seconds=seconds,
+            work_seconds=work_seconds,
         ).update(Release(tag=tag, commit="0" * 40, signer="releaser"))
 
     @property
@@ -164,3 +165,18 @@ def test_from_one_version_to_the_next_and_back_from_broken_ones(updated: Updated
     updated.does("sixth")
     assert updated.dirs.current == "v1.6.0"
     assert not os.path.lexists(updated.dirs.prefix / "trial")
+
+
+def test_work_of_hours_goes_back_into_the_queue_and_costs_no_attempt(updated: Updated) -> None:
+    """Where that was asked for: the next version takes it again, as the same attempt."""
+    fleet = updated.fleet
+    fleet.commit({"missions/long.md": command("sleep 600", max_retries=1)})
+    fleet.wait("it runs", lambda: fleet.missions().get("long", {}).get("status") == "running")
+    updated.update("v1.1.0", work_seconds=0)
+    assert updated.said[-1] == "v1.1.0 runs, and has done a round"
+
+    def begun() -> list[int]:
+        return [event["attempt"] for event in fleet.events("desk") if event["event"] == "started"]
+
+    fleet.wait("it runs again", lambda: len(begun()) == 2)
+    assert begun() == [1, 1]
