@@ -86,13 +86,22 @@ def update(
             click.echo(line)
 
     if now and dirs.awaits_work:
-        dirs.hurry()
-        say(f"{dirs.current} waits no longer: the node's running work goes back into the queue")
+        say(_hurry(dirs))
         newest = dirs.current
     else:
         newest = _go(_updater(dirs, wait, 0.0 if now else within, say), tag, say, only_look=check)
     if as_json:
         terminal.print_json({"current": dirs.current, "newest": newest, "did": told})
+
+
+def _hurry(dirs: VersionDirs) -> str:
+    """Has the node that ends its work for an update stop it; a line that says so."""
+    from orchestrator.app.updates.going_back import node_follows
+
+    if not node_follows(load_settings(), dirs):
+        return f"no node of these versions runs here: {dirs.current} is next to be started"
+    dirs.hurry()
+    return f"{dirs.current} waits no longer: the node's running work goes back into the queue"
 
 
 def _go(updater: Updater, tag: str, say: Callable[[str], None], *, only_look: bool) -> str:

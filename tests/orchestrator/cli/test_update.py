@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from orchestrator import __version__
 from orchestrator.app import wiring
 from orchestrator.app.kept_revocations import KeptRevocations, revocations_from
 from orchestrator.app.updates import plug_ins
+from orchestrator.app.updates.going_back import write_pid
 from orchestrator.app.updates.version_dirs import Trial, VersionDirs
 from orchestrator.cli.machine import update as commands
 from orchestrator.core.environment import load_settings
@@ -100,16 +102,22 @@ def test_there_is_no_going_back_before_the_first(dirs: VersionDirs, monkeypatch:
         CliRunner().invoke(commands.update, ["--back"], catch_exceptions=False)
 
 
-@pytest.mark.parametrize("words", [["--now"], ["--now", "--json"]])
-def test_an_update_that_waits_for_work_is_hurried(
-    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch, words: list[str]
-) -> None:
-    """Nothing is fetched for it, and whoever carries it out goes on."""
+def waiting(dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """v1.1.0 was switched to, and v1.0.0 goes on."""
     monkeypatch.setattr("orchestrator.app.updates.version_dirs.running_version", lambda: (dirs, "v1.0.0"))
     dirs.switch("v1.0.0")
     dirs.begin_trial(Trial(old="v1.0.0", new="v1.1.0", home="", copy=""))
     dirs.switch("v1.1.0")
-    with dirs.alone():
+
+
+@pytest.mark.parametrize("words", [["--now"], ["--now", "--json"]])
+def test_an_update_that_waits_for_work_is_hurried(
+    dirs: VersionDirs, home: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Nothing is fetched for it, and whoever carries it out goes on."""
+    waiting(dirs, monkeypatch)
+    with dirs.alone(), FileLock(home / "node.lock"):
+        write_pid(home, dirs)
         done = CliRunner().invoke(commands.update, words, catch_exceptions=False)
     assert dirs.hurried
     said = "v1.1.0 waits no longer: the node's running work goes back into the queue"
@@ -117,6 +125,14 @@ def test_an_update_that_waits_for_work_is_hurried(
         assert json.loads(done.stdout) == {"current": "v1.1.0", "newest": "v1.1.0", "did": [said]}
     else:
         assert done.stdout == f"{said}\n"
+
+
+def test_where_no_node_runs_there_is_nothing_to_hurry(dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said what comes next, and what waits is not taken back."""
+    waiting(dirs, monkeypatch)
+    done = CliRunner().invoke(commands.update, ["--now"], catch_exceptions=False)
+    assert done.stdout == "no node of these versions runs here: v1.1.0 is next to be started\n"
+    assert (dirs.hurried, dirs.awaits_work) == (False, True)
 
 
 @pytest.mark.parametrize("words", [["--fleet", "--now"], ["--fleet", "--within", "5"]])
