@@ -30,6 +30,8 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
     (Status.REVIEW, "approved"): Status.DONE,
     (Status.REVIEW, "rejected"): Status.QUEUED,
     (Status.DONE, "not merged"): Status.REVIEW,
+    (Status.DONE, "sent back"): Status.QUEUED,
+    (Status.DONE, "closed"): Status.CANCELLED,
     (Status.REVIEW, "cancelled"): Status.CANCELLED,
     (Status.DEAD, "retried"): Status.QUEUED,
     (Status.DEAD, "cancelled"): Status.CANCELLED,

@@ -80,10 +80,12 @@ _ONE_AGENT = one_of(AGENTS, "agent")
 APPROVALS = ("policy", "always", "auto")
 BY_POLICY = "policy"
 """A mission's `decided_by` where nobody had to decide."""
-DELIVERIES = ("nothing", "push", "merge")
+DELIVERIES = ("nothing", "push", "merge", "pull_request")
 """What an approval can do with the branch that was approved."""
 MAX_COMMENT_CHARS = 8000
 """Characters of a rejection's comment."""
+MAX_FEEDBACK_CHARS = 16_000
+"""Characters of what comes back from a pull request at once."""
 
 
 RELEASE = r"^v(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})$"
@@ -284,6 +286,18 @@ class MissionFields:
     """What the approval does with the branch, where whoever decided said so; None: what the project says."""
     merged: Annotated[Commit | None, NODE, SHOWN_TEXT] = None
     """The commit on the project's default branch that brought it in."""
+    pull_request: Annotated[str | None, Limits(max_length=500), NODE, SHOWN_TEXT] = None
+    """The address of its pull request, or merge request, on the project's forge."""
+    pull_state: Annotated[Literal["open", "changing", "merged", "closed"] | None, NODE, SHOWN_TEXT] = None
+    """How it stands there; changing: another attempt is being made of what came back from it."""
+    pull_head: Annotated[Commit | None, NODE] = None
+    """The commit that this fleet pushed last to the pull request's branch."""
+    feedback: Annotated[str | None, Limits(max_length=MAX_FEEDBACK_CHARS), NODE, SHOWN_TEXT] = None
+    """What came back from the pull request: the next attempt reads it."""
+    feedback_rounds: Annotated[SmallCount, NODE] = 0
+    """How often something came back. Each time there are as many attempts again."""
+    feedback_seen: Annotated[str | None, Limits(max_length=4000), NODE] = None
+    """Marks of what came back already, so that nothing does twice."""
     parent: Annotated[
         str | None, PERSON, Help(says="the mission whose agent proposed this one; the fold writes it"), SHOWN_TEXT
     ] = None
@@ -328,9 +342,9 @@ class Mission(MissionFields):
 
     @property
     def attempts_allowed(self) -> int:
-        """How many attempts there are in all; a mission runs at least once, and as often again after a rejection or
-        a person's order to try it again."""
-        return max(1, self.max_retries) * (1 + self.rejections + self.retries)
+        """How many attempts there are in all; a mission runs at least once, and as often again after a rejection, a
+        person's order to try it again, or what came back from its pull request."""
+        return max(1, self.max_retries) * (1 + self.rejections + self.retries + self.feedback_rounds)
 
 
 @dataclass(frozen=True, kw_only=True)

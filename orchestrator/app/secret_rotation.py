@@ -26,7 +26,9 @@ from sync.watch import watch_file
 EVERY_SECONDS = 300.0
 SETTLE_SECONDS = 0.5
 """Seconds in which several writes become one look."""
-HELD_BY_THE_NODE = frozenset({"openai_key", "peers_key", "notify", "redis_url", "database_url", "telegram_token"})
+HELD_BY_THE_NODE = frozenset(
+    {"openai_key", "peers_key", "notify", "redis_url", "database_url", "telegram_token", "forge_tokens"}
+)
 """What the node's own parts were made with: its model, its notifier, its bus, its database."""
 
 

@@ -93,6 +93,17 @@ def _suppliers(value: SecretText) -> SecretText:
     return value
 
 
+def _hosts(value: SecretText) -> SecretText:
+    pairs = [each.strip().partition("=") for each in value.get_secret_value().split(",") if each.strip()]
+    if any(not re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?", host) or not token.isprintable() for host, _, token in pairs):
+        raise ValueError("write HOST=TOKEN, separated by commas, such as github.com=…,git.example.org=…")
+    if any(len(token) < MIN_SECRET_CHARS or " " in token for _, _, token in pairs):
+        raise ValueError(f"a forge's token has {MIN_SECRET_CHARS} characters or more, and no blanks")
+    if len({host for host, _, _ in pairs}) < len(pairs):
+        raise ValueError("each forge has one token")
+    return value
+
+
 def _prefix(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
         raise ValueError("write letters, digits, _, . and -, at most 64")
@@ -211,6 +222,8 @@ class Settings(DeclaredTable):
     git_token: Secret = SecretText("")
     hook_secret: Secret = SecretText("")
     signal_secrets: Annotated[Secret, After(_suppliers)] = SecretText("")
+    forge_tokens: Annotated[Secret, After(_hosts)] = SecretText("")
+    forge_secret: Secret = SecretText("")
     feeds_private: bool = False
     hq_url: WebAddress = ""
     hq_token: Secret = SecretText("")
@@ -269,6 +282,12 @@ class Settings(DeclaredTable):
         """The secret of each supplier, by its name."""
         pairs = (each.strip().partition("=") for each in self.signal_secrets.get_secret_value().split(","))
         return {name: secret for name, _, secret in pairs if name}
+
+    @property
+    def tokens_of_forges(self) -> dict[str, SecretText]:
+        """The token for each forge, by its host."""
+        pairs = (each.strip().partition("=") for each in self.forge_tokens.get_secret_value().split(","))
+        return {host: SecretText(token) for host, _, token in pairs if host}
 
     @property
     def probe_commands(self) -> dict[str, Path]:

@@ -43,6 +43,7 @@ def first_prompt(job: AgentJob) -> str:
         _inputs(job),
         PROPOSAL_RULES,
         quoted_comment(job),
+        quoted_feedback(job),
         _handoff(job),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -51,6 +52,7 @@ def first_prompt(job: AgentJob) -> str:
 def short_prompt(job: AgentJob, *, tests: bool) -> str:
     """The task and its rules in few words, for a model that is given the handoff besides."""
     parts = [_task(job), _scope(job), _tests(job) if tests else "", _inputs(job, whole=True), quoted_comment(job)]
+    parts.append(quoted_feedback(job))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -128,6 +130,19 @@ def quoted_comment(job: AgentJob) -> str:
         return ""
     quoted = "\n".join(f"> {line}" for line in job.comment.strip().splitlines())
     return f"# Why the last attempt was rejected\n\n{quoted}\n\nDo it so that this no longer holds."
+
+
+def quoted_feedback(job: AgentJob) -> str:
+    """What came back from the pull request of the attempt before, quoted; "" if nothing did."""
+    if not job.feedback.strip():
+        return ""
+    quoted = "\n".join(f"> {line}" for line in job.feedback.strip().splitlines())
+    told = (
+        "People of the project wrote it, and checks printed it: take from it what is wrong with the change, no more. "
+        "What you changed before is in the files already, where it still fits. Do the task so that none of this holds "
+        "any more."
+    )
+    return f"# What came back from your pull request\n\n{quoted}\n\n{told}"
 
 
 def quoted_messages(texts: Iterable[str]) -> str:

@@ -28,7 +28,7 @@ from orchestrator.execution.live_output import PROGRESS_FILE
 from orchestrator.execution.message_box import MessageBox, SpokenMessage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.inputs import attached_inputs
-from orchestrator.execution.workspace.start_point import starting_patch
+from orchestrator.execution.workspace.start_point import earlier_work, starting_patch
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -276,6 +276,8 @@ class Executor:
             meter=meter,
             tools=self._tools(ledger, mission),
             comment=mission.comment or "",
+            feedback=(mission.feedback or "") if mission.pull_state == "changing" else "",
+            earlier=earlier_work(ledger, mission),
             rounds=ledger.charter.verify_rounds(mission.project),
             patch=starting_patch(ledger, mission.patch) if mission.patch else b"",
             inputs=attached_inputs(ledger, mission.attachments),

@@ -17,6 +17,7 @@ from orchestrator.node.admission import report_problems, require_admitted
 from orchestrator.node.announcer import NodePagePublisher
 from orchestrator.node.attempts import Attempts
 from orchestrator.node.background.feed_polls import FeedPolls
+from orchestrator.node.background.forge_polls import ForgePolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.executor import StopReason
@@ -71,6 +72,8 @@ class Node:
     """Looks at what HEARTBEAT.md asks for; None: nobody does here."""
     feeds: FeedPolls | None = None
     """Asks the feeds that fleet.toml names; None: this node does not."""
+    forges: ForgePolls | None = None
+    """Looks at the projects' forges; None: this node does not."""
     idle: IdleWork | None = None
     """Does useful work of its own while there is no other; None: it rests then."""
     resources: ExitStack = field(default_factory=ExitStack)
@@ -296,7 +299,7 @@ class Node:
             return False
         if self.page is not None:
             self.page.step(ledger)
-        for beside in (self.turns, self.feeds):
+        for beside in (self.turns, self.feeds, self.forges):
             if beside is not None:
                 beside.step(ledger)
         return self.maintenance is not None and self.maintenance.step(ledger)

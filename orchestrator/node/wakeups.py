@@ -36,6 +36,34 @@ MAX_LINE_BYTES = 4096
 """Bytes of one line of the stream; ours have some twenty."""
 
 
+FORGE_BELL = "forge-bell"
+"""The same for what happens on a project's forge: a webhook came."""
+
+
+@dataclass
+class FileBell:
+    """Tells whether a file was touched since it was asked last; what was rung before it was made counts."""
+
+    path: Path
+    _heard: int = 0
+
+    def has_rung(self) -> bool:
+        """Once for all the times since."""
+        try:
+            at = self.path.stat().st_mtime_ns
+        except OSError:
+            return False
+        rung, self._heard = at != self._heard, at
+        return rung
+
+
+def ring_forges(home: Path) -> None:
+    """Has the node of this home folder look at the projects' forges at once."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / FORGE_BELL).touch()
+    nudge(home)
+
+
 def nudge(home: Path) -> None:
     """Wakes the node of this home folder, whichever process asks."""
     home.mkdir(parents=True, exist_ok=True)

@@ -23,12 +23,16 @@ def forged_decision(old: bytes | None, new: bytes) -> str:
     if before is None:
         # Deleted while it ran: an earlier rejection stands in the text that was claimed, and it lets nothing in.
         before = Mission(name=after.name, title="", body="", rejections=after.rejections, retries=after.retries)
+        before = replace(before, feedback_rounds=after.feedback_rounds)
         if after.decision == "rejected":
             before = replace(before, decision=after.decision, decided_by=after.decided_by)
     if (after.rejections, after.retries) != (before.rejections, before.retries):
         return "a node does not count rejections, nor a person's orders to try it again"
     if after.on_approval not in (before.on_approval, None):
         return "a node does not say what becomes of an approved branch"
+    more = after.feedback_rounds - before.feedback_rounds
+    if more and not (more == 1 and before.status is Status.DONE and after.status is Status.QUEUED):
+        return "a node counts a round of feedback when it queues a mission for it, one at a time"
     if before.status in HELD_STATUSES and after.status in RELEASED_STATUSES:
         return f"it waits in review: a node does not make it {after.status}"
     return _forged_approval(before, after)

@@ -27,7 +27,7 @@ from orchestrator.policy.decision_evidence import FindSigner, find_decision
 
 VERDICT_ENDING = "verdict.json"
 """How the file ends that keeps a verdict beside its attempt's diff."""
-PARTICIPLES = {"merge": "merged", "push": "pushed"}
+PARTICIPLES = {"merge": "merged", "push": "pushed", "pull_request": "merged on its forge"}
 MAX_REASON_CHARS = 1000
 """Characters of a reason in the front matter; the verdict's file has all of it."""
 CLEARED_RESULT: Mapping[str, Scalar] = dict.fromkeys(
@@ -83,13 +83,19 @@ def read_verdict(data: bytes | None) -> Mapping[str, Any] | None:
 
 
 def pending_delivery(charter: FleetConfig, mission: Mission) -> str:
-    """What has still to be done with the branch of an approved mission, merge or push; empty if nothing."""
+    """What has still to be done with the branch of an approved mission: merge, push or pull_request; empty if nothing.
+
+    One that has a pull request goes on with it, unless whoever approved the newest result says something else.
+    """
     if mission.status is not Status.DONE or not mission.commit or mission.merged:
         return ""
     project = charter.projects.get(mission.about or "")
     own = mission.on_approval if mission.decision else None  # without a decision it is nobody's word
-    wanted = (own or project.on_approval) if project else ""
-    return wanted if wanted in {"merge", "push"} else ""
+    begun = "pull_request" if mission.pull_state in {"open", "changing"} else ""
+    wanted = (own or begun or project.on_approval) if project else ""
+    if wanted == "pull_request" and mission.pull_state in {"merged", "closed"}:
+        return ""
+    return wanted if wanted in PARTICIPLES else ""
 
 
 def changes_project(mission: Mission, record: ResultRecord) -> bool:

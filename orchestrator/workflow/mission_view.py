@@ -135,9 +135,20 @@ def _open_reason(ledger: LedgerSnapshot, filed: MissionFile) -> str:
 
     mission = filed.mission
     how = pending_delivery(ledger.charter, mission)
+    if how == "pull_request":
+        return mission.reason or _pull_reason(mission)
     if how:
         return f"approved by {mission.decided_by or 'hand'}; its branch has still to be {PARTICIPLES[how]}"
     return mission.reason or (_failure(ledger, filed) if mission.status is Status.DEAD else "")
+
+
+def _pull_reason(mission: Mission) -> str:
+    """Where a pull request stands; headquarters alone speaks to forges."""
+    by = mission.decided_by or "hand"
+    if mission.pull_request and mission.pull_state == "open":
+        return f"approved by {by}; its pull request is open: {mission.pull_request}"
+    newest = f"the newest attempt has still to come to {mission.pull_request}" if mission.pull_request else ""
+    return f"approved by {by}; {newest or 'its pull request has still to be opened by headquarters'}"
 
 
 def _failure(ledger: LedgerSnapshot, filed: MissionFile) -> str:

@@ -12,8 +12,8 @@ from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
 from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
 from orchestrator.adapters.forges.once import differs, made_once, own_pull
 from orchestrator.core.ports.forge import (
-    CheckResult,
     CheckState,
+    ForgeCheck,
     ForgeComment,
     ForgeFailed,
     ForgeIssue,
@@ -97,7 +97,7 @@ class Forgejo:
         checks, known = self._checks(found.commit)
         return replace(found, checks=checks, checks_known=known)
 
-    def _checks(self, sha: str) -> tuple[tuple[CheckResult, ...], bool]:
+    def _checks(self, sha: str) -> tuple[tuple[ForgeCheck, ...], bool]:
         """A commit's statuses, the newest of each context."""
         asked: Params = {"sort": "oldest"}
         try:
@@ -166,10 +166,10 @@ class Forgejo:
         return ForgeRights(user=self._user, missing=tuple(missing))
 
 
-def _check(data: Mapping[str, Any]) -> CheckResult:
+def _check(data: Mapping[str, Any]) -> ForgeCheck:
     state = CHECK_STATES.get(line(data, "status") or line(data, "state"), "running")
     name, says = line(data, "context"), line(data, "description")
-    return CheckResult(name=name, state=state, says=says, url=web_address(data, "target_url"))
+    return ForgeCheck(name=name, state=state, says=says, url=web_address(data, "target_url"))
 
 
 def _comment(data: Mapping[str, Any], kind: str = "comment") -> ForgeComment:

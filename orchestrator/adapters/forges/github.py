@@ -12,8 +12,8 @@ from orchestrator.adapters.forges.forge_http import ForgeHttp
 from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
 from orchestrator.adapters.forges.once import differs, made_once, own_pull
 from orchestrator.core.ports.forge import (
-    CheckResult,
     CheckState,
+    ForgeCheck,
     ForgeComment,
     ForgeFailed,
     ForgeIssue,
@@ -92,7 +92,7 @@ class GitHub:
         checks, known = self._checks(found.commit)
         return replace(found, checks=checks, checks_known=known)
 
-    def _checks(self, sha: str) -> tuple[tuple[CheckResult, ...], bool]:
+    def _checks(self, sha: str) -> tuple[tuple[ForgeCheck, ...], bool]:
         """Check runs and commit statuses, which are two systems. Fine-grained tokens may not read the former."""
         known = True
         try:
@@ -186,18 +186,18 @@ class GitHub:
         return ForgeRights(user=self._user, missing=tuple(missing))
 
 
-def _run(data: Mapping[str, Any]) -> CheckResult:
+def _run(data: Mapping[str, Any]) -> ForgeCheck:
     done, ended = line(data, "status") == "completed", line(data, "conclusion")
     state: CheckState = "running" if not done else "red" if ended in RED_CONCLUSIONS else "green"
     output = data.get("output")
     says = text(output, "summary") or text(output, "title") if isinstance(output, dict) else ""
-    return CheckResult(name=line(data, "name"), state=state, says=says or ended, url=web_address(data, "html_url"))
+    return ForgeCheck(name=line(data, "name"), state=state, says=says or ended, url=web_address(data, "html_url"))
 
 
-def _status(data: Mapping[str, Any]) -> CheckResult:
+def _status(data: Mapping[str, Any]) -> ForgeCheck:
     state = STATUS_STATES.get(line(data, "state"), "running")
     name, says = line(data, "context"), line(data, "description")
-    return CheckResult(name=name, state=state, says=says, url=web_address(data, "target_url"))
+    return ForgeCheck(name=name, state=state, says=says, url=web_address(data, "target_url"))
 
 
 def _comment(kind: str, data: Mapping[str, Any]) -> ForgeComment:

@@ -13,8 +13,8 @@ from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
 from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
 from orchestrator.adapters.forges.once import differs, made_once, own_pull
 from orchestrator.core.ports.forge import (
-    CheckResult,
     CheckState,
+    ForgeCheck,
     ForgeComment,
     ForgeFailed,
     ForgeIssue,
@@ -101,7 +101,7 @@ class GitLab:
         checks, known = self._checks(found.commit)
         return replace(found, checks=checks, checks_known=known)
 
-    def _checks(self, sha: str) -> tuple[tuple[CheckResult, ...], bool]:
+    def _checks(self, sha: str) -> tuple[tuple[ForgeCheck, ...], bool]:
         """A commit's statuses: jobs of its pipelines, and what others said; the newest of each name."""
         route = f"{self._place}/repository/commits/{sha}/statuses"
         try:
@@ -166,12 +166,12 @@ class GitLab:
         return ForgeRights(user=self._user, missing=tuple(missing))
 
 
-def _check(data: Mapping[str, Any]) -> CheckResult:
+def _check(data: Mapping[str, Any]) -> ForgeCheck:
     state = CHECK_STATES.get(line(data, "status"), "running")
     if state == "red" and flag(data, "allow_failure"):
         state = "green"
     name, says = line(data, "name"), line(data, "description") or line(data, "status")
-    return CheckResult(name=name, state=state, says=says, url=web_address(data, "target_url"))
+    return ForgeCheck(name=name, state=state, says=says, url=web_address(data, "target_url"))
 
 
 def _comment(data: Mapping[str, Any]) -> ForgeComment:

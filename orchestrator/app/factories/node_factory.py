@@ -13,6 +13,7 @@ from orchestrator.app.devices.fleet_addresses import addresses_line
 from orchestrator.app.factories import notifier_factory
 from orchestrator.app.factories.bus_factory import build_bus
 from orchestrator.app.factories.feed_factory import build_feed_poller
+from orchestrator.app.factories.forge_factory import build_forge_turn
 from orchestrator.app.factories.heartbeat_factory import build_turn
 from orchestrator.app.factories.node_parts import NodeParts, open_parts
 from orchestrator.app.factories.telegram_factory import require_bot
@@ -23,8 +24,10 @@ from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.node_pages import LastSeenStore
+from orchestrator.node import wakeups
 from orchestrator.node.announcer import NodePagePublisher, volatile_state
 from orchestrator.node.background.feed_polls import FeedPolls
+from orchestrator.node.background.forge_polls import ForgePolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.gates import DiskGate
@@ -82,6 +85,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             polling=polling,
             turns=None if once else build_turns(parts, opened),
             feeds=None if once else build_feed_polls(parts, opened),
+            forges=None if once else build_forge_polls(parts, opened),
             idle=build_idle_work(parts, work.attempts.jobs, opened)
             if parts.settings.policy.idle_work and not once
             else None,
@@ -169,6 +173,21 @@ def build_feed_polls(parts: NodeParts, opened: ExitStack) -> FeedPolls | None:
         return None
     poller = build_feed_poller(parts.settings, parts.stores)
     polls = FeedPolls(poller=poller, precedence=parts.precedence, tell=parts.tell, nudge=parts.wake.set)
+    opened.callback(polls.close)
+    return polls
+
+
+def build_forge_polls(parts: NodeParts, opened: ExitStack) -> ForgePolls | None:
+    """What looks at the projects' forges; None for a worker, and for a machine without a token for any."""
+    if parts.settings.role is Role.LOCAL_WORKER:
+        return None
+    turn = build_forge_turn(parts)
+    if turn is None:
+        return None
+    rung = wakeups.FileBell(parts.settings.home / wakeups.FORGE_BELL)
+    polls = ForgePolls(
+        turn=turn, precedence=parts.precedence, tell=parts.tell, nudge=parts.wake.set, rung=rung.has_rung
+    )
     opened.callback(polls.close)
     return polls
 

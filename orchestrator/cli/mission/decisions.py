@@ -54,6 +54,7 @@ def diff(name: str, stat: bool, as_json: bool) -> None:
 @mission_argument
 @click.option("--merge", "how", flag_value="merge", help="Merge its branch into the project's default branch.")
 @click.option("--push", "how", flag_value="push", help="Push its branch as approved/NAME.")
+@click.option("--pull-request", "how", flag_value="pull_request", help="Have headquarters open a pull request of it.")
 @click.option("--nothing", "how", flag_value="nothing", help="Accept the result and leave the branch where it is.")
 @click.option("-m", "--message", default="", help="A word that stands beside the decision.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
@@ -78,6 +79,8 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
 def _wait_for_delivery(approval: Approval, decided: DecisionResult) -> DecisionResult:
     """The decision with what a node made of it, if it was faster than this machine and is done soon."""
     deadline = time.monotonic() + DELIVERY_SECONDS
+    if decided.how == "pull_request":
+        return decided
     while decided.how and decided.then is None and not decided.trouble and time.monotonic() < deadline:
         decided = replace(decided, then=approval.delivered(decided.mission))
         if decided.then is None:
@@ -95,6 +98,10 @@ def _describe_decision(decided: DecisionResult) -> str:
         return f"{decided.mission} is approved and {done} ({then.oid[:10]})"
     if decided.trouble:
         return f"{decided.mission} is approved; its branch waits, and a node tries again: {decided.trouble}"
+    if decided.how == "pull_request":
+        return (
+            f"{decided.mission} is approved; headquarters opens its pull request: `shiftbook mission show` tells where"
+        )
     stays = f"its branch stays as it is; `shiftbook mission approve {decided.mission} --merge` merges it, now or later"
     return f"{decided.mission} is approved; {f'a node will {decided.how} its branch' if decided.how else stays}"
 

@@ -14,7 +14,7 @@ import click
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
-from orchestrator.cli.project.enrolment import DELIVERY_WORDS, open_enrolment, print_added
+from orchestrator.cli.project.enrolment import DELIVERY_WORDS, FORGE_KINDS, open_enrolment, print_added
 from orchestrator.cli.project.first_fleet import settings_with_fleet
 from orchestrator.core.errors import NotFound
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.workflow.projects.discovery import DiscoveredRepository
     from orchestrator.workflow.projects.inspection import RepositoryFacts
 
-EDITABLE = ("aliases", "branch", "setup", "test", "tools", "on_approval")
+EDITABLE = ("aliases", "branch", "setup", "test", "tools", "on_approval", "forge", "forge_url")
 """What an option says of a project that is known already."""
 
 
@@ -51,9 +51,9 @@ class _Candidate:
 @click.option("--setup", help="What prepares a clone, with the network; told from its lock files if missing.")
 @click.option("--test", help="Its test command; told from its files if missing.")
 @click.option("--tool", "tools", multiple=True, help="A path that its runs may read, such as ~/.pyenv; several times.")
-@click.option(
-    "--on-approval", type=click.Choice(["merge", "push", "nothing"]), help="What an approval does with a branch."
-)
+@click.option("--on-approval", type=click.Choice(list(DELIVERY_WORDS)), help="What an approval does with a branch.")
+@click.option("--forge", type=click.Choice(FORGE_KINDS), help="The forge it is on, for pull requests and issues.")
+@click.option("--forge-url", help="Its page there, where its address does not tell.")
 @click.option("--update-instead", is_flag=True, help="Let merges be pushed into this work tree while it is clean.")
 @click.option("--try/--no-try", "tried", default=True, help="Run set-up and tests once in the sandbox first.")
 @click.option("--yes", is_flag=True, help="Take what is found, without asking.")
@@ -182,9 +182,10 @@ def _ask_delivery(one: _Candidate) -> _Candidate:
     if one.found.on_approval:
         return one
     default = "nothing" if one.trapped else "merge"
-    for word, meaning in DELIVERY_WORDS.items():
-        click.echo(f"  {word:<8} {meaning.format(branch=one.found.branch)}")
-    how = click.prompt("on approval?", type=click.Choice(list(DELIVERY_WORDS)), default=default)
+    words = {word: says for word, says in DELIVERY_WORDS.items() if word != "pull_request" or one.found.forge}
+    for word, meaning in words.items():
+        click.echo(f"  {word:<12} {meaning.format(branch=one.found.branch)}")
+    how = click.prompt("on approval?", type=click.Choice(list(words)), default=default)
     return replace(one, found=replace(one.found, on_approval=how))
 
 

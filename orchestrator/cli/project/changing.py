@@ -10,7 +10,7 @@ import click
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
-from orchestrator.cli.project.enrolment import open_enrolment, project_lines, read_pairs
+from orchestrator.cli.project.enrolment import DELIVERY_WORDS, FORGE_KINDS, open_enrolment, project_lines, read_pairs
 from orchestrator.core.errors import Refused, WrongSetting
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 @click.option("--test", help="Its test command.")
 @click.option("--tool", "tools", multiple=True, help="A path that its runs may read, such as ~/.pyenv; several times.")
 @click.option("--test-file", "pairs", multiple=True, metavar="PATH=FILE", help="A file that only its tests see.")
-@click.option(
-    "--on-approval", type=click.Choice(["merge", "push", "nothing"]), help="What an approval does with a branch."
-)
+@click.option("--on-approval", type=click.Choice(list(DELIVERY_WORDS)), help="What an approval does with a branch.")
+@click.option("--forge", type=click.Choice([*FORGE_KINDS, ""]), help="The forge it is on; empty: none.")
+@click.option("--forge-url", help="Its page there, where its address does not tell.")
+@click.option("--forge-person", "forge_people", multiple=True, help="Whose words there come back; several times.")
+@click.option("--forge-rounds", type=int, help="How often something may come back from a pull request.")
+@click.option("--issue-label", help="Issues with it become missions, if a named person opened them.")
+@click.option("--issue-assignee", help="The same for issues that are assigned to this account.")
 @click.option("--trust-hooks/--no-trust-hooks", default=None, help="Whether its own hooks may run unconfined here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the project as JSON.")
-def edit(name: str, pairs: tuple[str, ...], as_json: bool, **given: str | tuple[str, ...] | bool | None) -> None:
+def edit(name: str, pairs: tuple[str, ...], as_json: bool, **given: str | tuple[str, ...] | bool | int | None) -> None:
     """Changes what fleet.toml says of a project, signed by you as an admin. An empty value takes a line out."""
     values: dict[str, Value] = {key: value for key, value in given.items() if value is not None and value != ()}
     values = {key: () if value == ("",) else value for key, value in values.items()}

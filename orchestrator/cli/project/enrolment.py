@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 DELIVERY_WORDS = {
     "merge": "approved branches are merged into {branch}",
     "push": "approved branches are pushed as approved/MISSION",
+    "pull_request": "approved branches become pull requests to {branch}, merged on the forge",
     "nothing": "approved branches stay as they are",
 }
+FORGE_KINDS = ("github", "gitlab", "forgejo")
 
 
 def open_enrolment(fleet: Fleet) -> Enrolment:
@@ -62,6 +64,11 @@ def project_lines(name: str, part: ProjectPart) -> Iterator[str]:
     if part.test_files:
         yield f"  test files    {', '.join(part.test_files)}"
     yield f"  on approval   {part.on_approval}: {DELIVERY_WORDS[part.on_approval].format(branch=part.branch)}"
+    if part.forge:
+        yield f"  forge         {part.forge}{f' at {part.forge_url}' if part.forge_url else ''}"
+        yield f"  people there  {', '.join(part.forge_people) or '- (nobody: no word comes back)'}"
+    if part.issue_label or part.issue_assignee:
+        yield f"  issues        {' and '.join(filter(None, [part.issue_label, part.issue_assignee]))} become missions"
     if part.trust_hooks:
         yield "  hooks         run unconfined, as the node's user"
     if part.budget_usd is not None:

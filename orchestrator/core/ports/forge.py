@@ -55,7 +55,7 @@ class PullWanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class ForgeCheck:
     """What one check says of a commit, the newest of its name."""
 
     name: str
@@ -79,7 +79,7 @@ class PullRequest:
     body: str = ""
     merged_as: str = ""
     conflicts: bool | None = None
-    checks: tuple[CheckResult, ...] = ()
+    checks: tuple[ForgeCheck, ...] = ()
     checks_known: bool = True
 
 

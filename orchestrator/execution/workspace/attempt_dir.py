@@ -24,7 +24,7 @@ from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.inputs import VARIABLE, lay_inputs
 from orchestrator.execution.workspace.isolated_git import reset_git_folder
 from orchestrator.execution.workspace.run_tools import NO_TOOLS, RunTools
-from orchestrator.execution.workspace.start_point import apply_patch
+from orchestrator.execution.workspace.start_point import apply_patch, apply_where_it_fits
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync import files
 from sync.errors import GitError
@@ -180,6 +180,8 @@ def _new_workspace(job: AgentJob, workspaces: Workspaces, stop: Stop) -> Workspa
     )
     if job.patch:
         apply_patch(workspace, job.patch)
+    elif job.earlier:
+        apply_where_it_fits(workspace, job.earlier)
     return workspace
 
 

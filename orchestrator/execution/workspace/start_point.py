@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from missions.mission import Mission
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.clone import Workspace
 from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND
 from orchestrator.execution.workspace.isolated_git import IsolatedGit, reset_git_folder
 from orchestrator.execution.workspace.staging import stage
+from orchestrator.ledger.diff_budget import CUT
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import GitError
 from sync.objects import find
 from sync.remote import MAX_OBJECT_BYTES, Oid
+
+REDACTION = "[redacted:"
+"""How what stands in a diff in place of a secret begins."""
 
 
 def patch_path(oid: Oid) -> str:
@@ -33,6 +38,24 @@ def starting_patch(ledger: LedgerSnapshot, oid: Oid) -> bytes:
             f"the work that it should start from, {patch_path(oid)}, is not what its name says", lasting=True
         )
     return ledger.store.get(entry.oid, MAX_OBJECT_BYTES)
+
+
+def earlier_work(ledger: LedgerSnapshot, mission: Mission) -> bytes:
+    """What the last attempt changed, for the next one of its pull request; nothing where the diff is not kept whole."""
+    if mission.pull_state != "changing":
+        return b""
+    shown = ledger.attempt_text(mission, "diff")
+    return b"" if REDACTION in shown or CUT.search(shown) else shown.encode("utf-8", "surrogateescape")
+
+
+def apply_where_it_fits(workspace: Workspace, patch: bytes) -> bool:
+    """Applies a patch, or leaves the tree as it was cloned; returns which."""
+    try:
+        apply_patch(workspace, patch)
+    except WorkspaceFailed:
+        _git(workspace.folder, "read-tree", "--reset", "-u", workspace.base)
+        return False
+    return True
 
 
 def apply_patch(workspace: Workspace, patch: bytes) -> None:

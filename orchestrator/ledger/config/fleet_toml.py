@@ -169,6 +169,10 @@ def _git_url(value: str) -> str:
     return value
 
 
+ForgeName = Annotated[str, Limits(min_length=1, max_length=100)]
+"""How somebody is called on a forge."""
+
+
 class ProjectPart(DeclaredTable):
     """`[projects.NAME]`."""
 
@@ -180,10 +184,25 @@ class ProjectPart(DeclaredTable):
     tools: tuple[NodePath, ...] = ()
     test_files: dict[TreePath, NodePath] = made_by(factory=dict)
     verify_rounds: Rounds | None = None
-    on_approval: Literal["merge", "push", "nothing"] = "nothing"
+    on_approval: Literal["merge", "push", "pull_request", "nothing"] = "nothing"
+    forge: Literal["", "github", "gitlab", "forgejo"] = ""
+    forge_url: Annotated[str, Limits(max_length=500)] = ""
+    forge_people: list[ForgeName] = made_by(factory=list)
+    forge_rounds: Annotated[int, Limits(ge=0, le=20, strict=True)] = 3
+    issue_label: Annotated[str, Limits(max_length=100)] = ""
+    issue_assignee: Annotated[str, Limits(max_length=100)] = ""
     budget_usd: Usd | None = None
     policy: PolicyPart | None = None
     trust_hooks: bool = False
+
+    def check(self) -> None:
+        """Where its forge is can be told, if it has one."""
+        if self.forge:
+            from orchestrator.ledger.config.forge_place import repository_on_forge
+
+            repository_on_forge(self.forge, self.forge_url or self.url)  # raises ValueError
+        elif self.on_approval == "pull_request" or self.issue_label or self.issue_assignee:
+            raise ValueError('say which forge it is on: forge = "github", "gitlab" or "forgejo"')
 
 
 class FleetConfig(DeclaredTable):

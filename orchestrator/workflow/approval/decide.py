@@ -319,6 +319,12 @@ def _require_deliverable(ledger: LedgerSnapshot, mission: Mission, how: str) -> 
         return
     if part is None:
         raise Refused("{} belongs to no project: there is nothing to {}", mission.name, wanted)
+    if wanted == "pull_request" and not part.forge:
+        raise Refused(
+            "no forge is known of {}: `shiftbook project edit {} --forge github` says which",
+            mission.about,
+            mission.about,
+        )
     if not mission.commit and (how or mission.branch):
         raise Refused(
             "{} has no branch on the project's server to {}; --nothing accepts its diff", mission.name, wanted

@@ -8,7 +8,8 @@ its node said of it, before a byte of it goes anywhere. What cannot be done goes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,8 +64,8 @@ class BranchDelivery:
     """What this machine's node keeps of its attempts."""
 
     def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
-        """Approved missions whose branch has still to go somewhere."""
-        return [filed for filed in ledger.open.values() if pending_delivery(ledger.charter, filed.mission)]
+        """Approved missions whose branch has still to be merged or pushed."""
+        return [filed for filed in ledger.open.values() if _is_due(ledger, filed.mission)]
 
     def undelivered(self, ledger: LedgerSnapshot) -> list[MissionFile]:
         """Results in review whose branch this very node could not push, and keeps."""
@@ -108,10 +109,10 @@ class BranchDelivery:
         """
         ledger = self.reader.read(self.bus.remote.fetch())
         filed = ledger.open.get(name)
-        if filed is None or not pending_delivery(ledger.charter, filed.mission):
+        if filed is None or not _is_due(ledger, filed.mission):
             return None
         try:
-            said = self._decided_by(ledger, filed)
+            said = self.decided_by(ledger, filed)
             oid = self._carry_out(ledger, filed, str(said["decided_by"]))
             done = DeliveryResult(mission=name, oid=oid)
         except Refused as error:
@@ -122,7 +123,7 @@ class BranchDelivery:
     def _judge(self, ledger: LedgerSnapshot) -> Judge:
         return self.trust.judge(ledger, signed=self.bus.sign is not None)
 
-    def _decided_by(self, ledger: LedgerSnapshot, filed: MissionFile) -> dict[str, Scalar]:
+    def decided_by(self, ledger: LedgerSnapshot, filed: MissionFile) -> dict[str, Scalar]:
         """Who decided, as fields. Raises Refused where nobody did who may."""
         mission = filed.mission
         if mission.decided_by == BY_POLICY:
@@ -135,6 +136,22 @@ class BranchDelivery:
         return said
 
     def _carry_out(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> str:
+        how = pending_delivery(ledger.charter, filed.mission)
+        with self.opened(ledger, filed, by) as (repository, order):
+            done = repository.merged(order.commit) if how == "merge" else ""
+            if done:  # whoever did it was stopped before the ledger heard of it
+                return done
+            order = self.require_reviewed(ledger, filed, repository, order)
+            return repository.merge(order) if how == "merge" else repository.publish(order)
+
+    @contextmanager
+    def opened(
+        self, ledger: LedgerSnapshot, filed: MissionFile, by: str
+    ) -> Iterator[tuple[ProjectRepository, DeliveryOrder]]:
+        """The project's repository, and what is to be delivered there.
+
+        Raises Refused for a branch that is none of the mission's, and WorkspaceFailed where the server does not answer.
+        """
         mission = filed.mission
         assert mission.about is not None  # awaits() looked
         assert mission.commit is not None
@@ -151,16 +168,18 @@ class BranchDelivery:
             node=self.bus.name,
         )
         with ProjectRepository.open(self.cache, self._server(project)) as repository:
-            how = pending_delivery(ledger.charter, mission)
-            done = repository.merged(order.commit) if how == "merge" else ""
-            if done:  # whoever did it was stopped before the ledger heard of it
-                return done
-            if mission.branch is None:  # its node could not push it
-                kept = kept_folder(self.folders, mission)
-                order = replace(order, commit=self._unpushed(ledger, filed).restore(repository, kept))
-            repository.reviewed(order.branch, order.commit)
-            self._verify(ledger, filed, repository, order.commit)
-            return repository.merge(order) if how == "merge" else repository.publish(order)
+            yield repository, order
+
+    def require_reviewed(
+        self, ledger: LedgerSnapshot, filed: MissionFile, repository: ProjectRepository, order: DeliveryOrder
+    ) -> DeliveryOrder:
+        """The order with the commit that may go out: it is what was looked at. Raises Refused."""
+        if filed.mission.branch is None:  # its node could not push it
+            kept = kept_folder(self.folders, filed.mission)
+            order = replace(order, commit=self._unpushed(ledger, filed).restore(repository, kept))
+        repository.reviewed(order.branch, order.commit)
+        self._verify(ledger, filed, repository, order.commit)
+        return order
 
     def _told(self, ledger: LedgerSnapshot, filed: MissionFile) -> tuple[LedgerSnapshot, ChangeFacts]:
         """The ledger as it stood when it was decided, and what the node had said of its work: what was written over
@@ -170,6 +189,10 @@ class BranchDelivery:
         said = find_decision(ledger, filed.path, judge.signer) if filed.mission.status is Status.DONE else None
         then = replace(ledger, tree=load_commit(ledger.store, said.commit).tree) if said else ledger
         return then, _reported_facts(replace(judge, ledger=then), filed.mission)
+
+    def reported_facts(self, ledger: LedgerSnapshot, filed: MissionFile) -> ChangeFacts:
+        """What its node had said of a mission's work when it was decided."""
+        return self._told(ledger, filed)[1]
 
     def _verify(self, ledger: LedgerSnapshot, filed: MissionFile, repository: ProjectRepository, commit: str) -> None:
         """Compares the branch with what was said of it, and asks policy again if it was policy that decided."""
@@ -198,11 +221,7 @@ class BranchDelivery:
     ) -> LedgerChange | None:
         """The ledger's side of it; None where somebody else wrote it first."""
         filed = ledger.open.get(was.mission.name)
-        if (
-            filed is None
-            or not pending_delivery(ledger.charter, filed.mission)
-            or filed.mission.commit != was.mission.commit
-        ):
+        if filed is None or not _is_due(ledger, filed.mission) or filed.mission.commit != was.mission.commit:
             return None
         now = f"{self.bus.now():%Y-%m-%d %H:%M} UTC"
         text = decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES))
@@ -219,6 +238,11 @@ class BranchDelivery:
         day = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y/%m/%d}"
         files = {**archived_files(filed.mission.name, day, data), filed.path: None}
         return LedgerChange(files=files, message=f"{was.mission.name}: done")
+
+
+def _is_due(ledger: LedgerSnapshot, mission: Mission) -> bool:
+    """Whether git alone does what is left; a pull request is for whoever speaks to its forge (`workflow/forges`)."""
+    return pending_delivery(ledger.charter, mission) in {"merge", "push"}
 
 
 def _is_unpushed(mission: Mission) -> bool:

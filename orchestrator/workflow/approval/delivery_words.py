@@ -24,6 +24,9 @@ def delivery_plan(mission: Mission, part: ProjectPart | None, how: str) -> str:
         return f"merges {what} into {part.branch} of {part.url} (`git merge --no-ff`) and pushes that"
     if wanted == "push":
         return f"pushes {what} as approved/{mission.name} to {part.url}"
+    if wanted == "pull_request":
+        there = f"brings it to {mission.pull_request}" if mission.pull_request else "opens a pull request of it"
+        return f"pushes {what} as approved/{mission.name} to {part.url}, and headquarters {there} on {part.forge}"
     return f"accepts {what} and leaves it where it is; to merge it: `{merge_line(part.url, mission.branch)}`"
 
 

@@ -30,8 +30,13 @@ from sync.git import Git
 FETCH_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 120.0
 MAX_MERGE_ATTEMPTS = 5
 """How often a merge is made anew because somebody else pushed to the default branch."""
-DEFAULT_REF, BRANCH_REF = "refs/shiftbook/default", "refs/shiftbook/branch"
+DEFAULT_REF, BRANCH_REF, PULL_REF = "refs/shiftbook/default", "refs/shiftbook/branch", "refs/shiftbook/pull"
 SUBMODULE_ROW = re.compile(rb"(?:^|\0):(?:160000 \d{6}|\d{6} 160000) \S+ \S+ [A-Z]\d*\0([^\0]*)")
+
+
+def pull_branch(mission: str) -> str:
+    """The branch of a mission's pull request, which is the one that a push would have, too."""
+    return f"approved/{mission}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +199,7 @@ class ProjectRepository:
 
     def publish(self, order: DeliveryOrder) -> str:
         """Makes the commit the branch `approved/<mission>`, unless it is. Returns it. Raises Refused, and GitError."""
-        branch = f"approved/{order.mission}"
+        branch = pull_branch(order.mission)
         there = self.server.tip(self.folder, branch)
         if there == order.commit:
             return order.commit
@@ -205,6 +210,43 @@ class ProjectRepository:
             words = push_refusal(why, url=self.project.url, target=branch, branch=order.branch, mission=order.mission)
             raise Refused(f"the project's server does not take {branch}: {words}")
         return order.commit
+
+    def publish_pull(self, order: DeliveryOrder, was: str) -> str:
+        """Brings the commit onto the branch `approved/<mission>` of its pull request. Returns what is there then.
+
+        `was` is what this fleet pushed there last; empty: nothing yet. A later attempt comes as a child of both, with
+        its own files, so that nothing is forced and what people said of earlier commits stays where it was said.
+        Raises Refused where somebody else pushed there, and GitError.
+        """
+        branch = pull_branch(order.mission)
+        there = self.server.tip(self.folder, branch)
+        if there:
+            self.fetch(branch, PULL_REF)
+            if self._brings(there, order.commit):
+                return there
+            if there != was:
+                raise Refused(
+                    f"somebody else has pushed {there[:10]} to {branch}, which is left alone: merge it where it is, or"
+                    f" delete that branch and approve {order.mission} again"
+                )
+        made = self._on_top(order, there) if there else order.commit
+        why = self._push(made, branch, expect=there or "")
+        if why:
+            words = push_refusal(why, url=self.project.url, target=branch, branch=order.branch, mission=order.mission)
+            raise Refused(f"the project's server does not take {branch}: {words}")
+        return made
+
+    def _brings(self, there: str, commit: str) -> bool:
+        """Whether a commit is this one, or a child of it with the same files."""
+        same = self._text("rev-parse", f"{there}^{{tree}}") == self._text("rev-parse", f"{commit}^{{tree}}")
+        return same and self._call("merge-base", "--is-ancestor", commit, there)[0] == 0
+
+    def _on_top(self, order: DeliveryOrder, there: str) -> str:
+        who = {"NAME": order.node, "EMAIL": f"{order.node}@shiftbook.invalid"}
+        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+        message = f"{order.title}\n\nShiftbook-Mission: {order.mission}\nApproved-By: {order.by}\n"
+        words = ("commit-tree", f"{order.commit}^{{tree}}", "-p", there, "-p", order.commit, "-F", "-")
+        return self._run(*words, stdin=message.replace("\0", "").encode(), env=env).decode().strip()
 
     def _joined(self, order: DeliveryOrder, tip: str) -> str:
         """The tree of both. Raises Refused with the files on which they disagree."""

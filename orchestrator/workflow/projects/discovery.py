@@ -47,6 +47,8 @@ class DiscoveredRepository:
     test: str = ""
     tools: tuple[str, ...] = ()
     on_approval: str = ""
+    forge: str = ""
+    forge_url: str = ""
     here: str = ""
     aliases: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from orchestrator.workflow.assignment.project_profile import bare_address
 from orchestrator.workflow.projects.discovery import DiscoveredRepository
 from orchestrator.workflow.projects.project_lines import Value, toml_value, with_project, without_project
 
-WRITTEN_KEYS = ("url", "aliases", "branch", "setup", "test", "tools", "on_approval")
+WRITTEN_KEYS = ("url", "aliases", "branch", "setup", "test", "tools", "on_approval", "forge", "forge_url")
 PROJECT_PAGE_STUB = """\
 # {name}
 

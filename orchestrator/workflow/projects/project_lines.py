@@ -16,7 +16,7 @@ from orchestrator.core.errors import WrongSetting
 
 PATH = "fleet.toml"
 BY_HAND = "it is written in a way that only a person can change: edit it by hand"
-Value = str | bool | Sequence[str] | Mapping[str, str] | None
+Value = str | bool | int | Sequence[str] | Mapping[str, str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,11 @@ class _Statement:
     head: bool = False
 
 
-def toml_value(value: str | bool | Sequence[str] | Mapping[str, str]) -> str:
+def toml_value(value: str | bool | int | Sequence[str] | Mapping[str, str]) -> str:
     """A value as TOML writes it."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{toml_value(key)} = {toml_value(each)}" for key, each in value.items()) + " }"
-    return json.dumps(value if isinstance(value, str | bool) else list(value), ensure_ascii=False)
+    return json.dumps(value if isinstance(value, str | bool | int) else list(value), ensure_ascii=False)
 
 
 def with_project(text: str, name: str, values: Mapping[str, Value]) -> str:
@@ -43,7 +43,9 @@ def with_project(text: str, name: str, values: Mapping[str, Value]) -> str:
     statements = _statements(text)
     newline = "\r\n" if "\r\n" in text else "\n"
     for key, value in values.items():
-        statements = _with_key(statements, ("projects", name), key, value or None, newline)
+        statements = _with_key(
+            statements, ("projects", name), key, None if value is False or value in ("", (), {}) else value, newline
+        )
     return "".join(each.text for each in statements)
 
 

@@ -96,3 +96,19 @@ def test_who_waits_in_review() -> None:
     assert in_review(mission(status="review"))
     assert not in_review(mission(status="done"))
     assert not in_review(b"---\nstatus: review\npriority: [\n---\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "forged"),
+    [
+        ("status: done\nfeedback_rounds: 1", "status: queued\nfeedback_rounds: 2", False),
+        ("status: done\nfeedback_rounds: 1", "status: queued\nfeedback_rounds: 3", True),
+        ("status: failed", "status: queued\nfeedback_rounds: 1", True),
+        ("status: done\nfeedback_rounds: 2", "status: queued\nfeedback_rounds: 0", True),
+        ("status: review", "status: queued\nfeedback_rounds: 1", True),
+    ],
+)
+def test_a_node_counts_rounds_of_feedback_one_by_one(before: str, after: str, forged: bool) -> None:
+    """Each gives a mission as many attempts again, so that none is made up."""
+    old, new = (f"---\n{fields}\n---\ndo it\n".encode() for fields in (before, after))
+    assert bool(forged_decision(old, new)) == forged

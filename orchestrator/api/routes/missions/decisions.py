@@ -36,7 +36,9 @@ class DecisionBody(NullsAreUnset):
     comment: str = Field(
         "", max_length=MAX_COMMENT_CHARS, description="A rejection needs one: the next attempt reads it"
     )
-    on_approval: Literal["", "merge", "push", "nothing"] = Field("", description="Empty: what the project says")
+    on_approval: Literal["", "merge", "push", "pull_request", "nothing"] = Field(
+        "", description="Empty: what the project says"
+    )
     commit: str = Field("", max_length=40)
     digest: str = Field("", max_length=64, description="As the diff was shown with it")
 

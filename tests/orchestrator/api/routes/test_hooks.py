@@ -116,3 +116,47 @@ def test_the_secret_is_not_shown_by_what_holds_it(build: Build) -> None:
     """Settings land in messages and logs; the secret does not."""
     house = build(Role.HEADQUARTERS, hook_secret=SECRET).house
     assert SECRET not in repr(replace(house))
+
+
+@pytest.fixture
+def forge_site(build: Build) -> tuple[FlaskClient, Path]:
+    """Headquarters with a secret for forges; its client, and the file that a forge's hook touches."""
+    site = build(Role.HEADQUARTERS, forge_secret=SECRET, **LAN)
+    return site.client, site.house.settings.home / "forge-bell"
+
+
+def test_a_forges_hook_counts_once(forge_site: tuple[FlaskClient, Path]) -> None:
+    """A recorded one that is sent again is answered alike, and nothing is looked at for it."""
+    client, bell = forge_site
+    headers = {"X-Hub-Signature-256": f"sha256={made()}", "X-GitHub-Delivery": "d-1"}
+    assert client.post("/hooks/forge", data=BODY, headers=headers).status_code == 202
+    assert bell.exists()
+    bell.unlink()
+    assert client.post("/hooks/forge", data=BODY, headers=headers).status_code == 202
+    assert not bell.exists()
+    assert client.post("/hooks/forge", data=BODY, headers=headers | {"X-GitHub-Delivery": "d-2"}).status_code == 202
+    assert bell.exists()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Hub-Signature-256": f"sha256={made(secret='other')}"},
+        {"X-Forgejo-Signature": made(b"other"), "X-Hub-Signature-256": f"sha256={made()}"},
+        {"webhook-signature": "v1,AAAA", "webhook-id": "1", "webhook-timestamp": "1"},
+    ],
+)
+def test_a_forges_hook_of_somebody_else_rings_nothing(
+    forge_site: tuple[FlaskClient, Path], headers: dict[str, str]
+) -> None:
+    """403, without a word on why."""
+    client, bell = forge_site
+    assert client.post("/hooks/forge", data=BODY, headers=headers).status_code == 403
+    assert not bell.exists()
+
+
+def test_the_two_hooks_have_secrets_of_their_own(forge_site: tuple[FlaskClient, Path]) -> None:
+    """Without one there is no such route."""
+    client, _ = forge_site
+    assert client.post("/hooks/git", data=BODY, headers={"X-Gitlab-Token": SECRET}).status_code == 404

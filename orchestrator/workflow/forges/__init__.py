@@ -1,0 +1,1 @@
+"""How does an approved result become a pull request on a forge, and an issue there a mission here?"""

@@ -1,0 +1,227 @@
+"""How does an approved result become the one pull request of its mission, and what ends it?
+
+The decision stands on the ledger first, then the branch on the server, then the pull request on the forge, then its
+address on the ledger: whoever is stopped in between finds what is there by the branch and its commit. Merged or closed
+ends the mission; what is red, in conflict, or said by whom fleet.toml names queues it again, for the same agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from handoff.secrets.redact import redact
+from missions import document
+from missions.archive_path import archived_files
+from missions.frontmatter import Scalar
+from missions.mission import Mission, Status
+from missions.one_line import printable, shorten
+from missions.result_section import attempt_sections
+from orchestrator.core.errors import Refused
+from orchestrator.core.ports.forge import Forge, PullRequest, PullWanted
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.result_record import decode_text, encode_text
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
+from orchestrator.policy.forge_feedback import Feedback, feedback_on, with_marks
+from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, VERDICT_ENDING, pending_delivery
+from orchestrator.workflow.approval.delivery import BranchDelivery
+from orchestrator.workflow.approval.project_repository import pull_branch
+from orchestrator.workflow.forges.pull_words import PullEvidence, pull_body, pull_title
+
+CHECKS_PATIENCE_SECONDS = 900.0
+"""Seconds after which red checks go back although others still run, or say that they do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullStep:
+    """What was done for one mission: its words for the shift's log; `again` where an attempt follows."""
+
+    mission: str
+    says: str
+    again: bool = False
+
+
+@dataclass(kw_only=True)
+class PullDelivery:
+    """Carries pull requests on. `forge` makes the adapter of a project, None where this machine has no token for it."""
+
+    delivery: BranchDelivery
+    forge: Callable[[LedgerSnapshot, str], Forge | None]
+    clock: Callable[[], float]
+    _red_since: dict[tuple[str, str], float] = field(default_factory=dict)
+    """By mission and commit: since when something is red while other checks run."""
+
+    def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
+        """Approved missions whose pull request has to be opened or looked at."""
+        found = (filed for filed in ledger.open.values() if filed.mission.name not in ledger.claims)
+        return [filed for filed in found if pending_delivery(ledger.charter, filed.mission) == "pull_request"]
+
+    def step(self, name: str) -> PullStep | None:
+        """Does what is due for one mission; None where nothing is.
+
+        Raises ForgeFailed, WorkspaceFailed and what the ledger's remote raises: it stays due then.
+        """
+        ledger = self._ledger()
+        filed = next((each for each in self.due(ledger) if each.mission.name == name), None)
+        if filed is None:
+            return None
+        forge = self.forge(ledger, str(filed.mission.about))
+        if forge is None:
+            return None
+        try:
+            pull = forge.read(pull_number(filed.mission)) if filed.mission.pull_request else None
+            if pull is not None and pull.state != "open":
+                return self._ended(filed, pull)
+            if pull is not None and filed.mission.pull_state == "open":
+                return self._watch(ledger, filed, forge, pull)
+            return self._publish(ledger, filed, forge)
+        except Refused as error:
+            return self._back_to_review(filed, str(error))
+
+    def _ledger(self) -> LedgerSnapshot:
+        return self.delivery.reader.read(self.delivery.bus.remote.fetch())
+
+    # -- opening, and bringing a later attempt ---------------------------------------------------------------------
+
+    def _publish(self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge) -> PullStep | None:
+        mission = filed.mission
+        said = self.delivery.decided_by(ledger, filed)
+        head = self._pushed(ledger, filed, str(said["decided_by"]))
+        pull = forge.pull_request(self._wanted(ledger, filed, head, str(said["decided_by"])))
+        facts: dict[str, Scalar] = {"pull_request": pull.url, "pull_head": head, "pull_state": "open", "reason": None}
+        opened = "opened" if mission.pull_request is None else "has the newest attempt"
+        words = f"Pull request {opened}: {pull.url}"
+        if not self._recorded(filed, facts, words):
+            return None
+        return PullStep(mission=mission.name, says=f"pull request {opened}: {pull.url}")
+
+    def _pushed(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> str:
+        """The tip of the pull request's branch, which brings exactly what was looked at."""
+        with self.delivery.opened(ledger, filed, by) as (repository, order):
+            if not repository.merged(order.commit):  # else somebody was faster than this
+                order = self.delivery.require_reviewed(ledger, filed, repository, order)
+            return repository.publish_pull(order, filed.mission.pull_head or "")
+
+    def _wanted(self, ledger: LedgerSnapshot, filed: MissionFile, head: str, by: str) -> PullWanted:
+        mission, facts = filed.mission, self.delivery.reported_facts(ledger, filed)
+        sections = attempt_sections(ledger.text(filed.path))
+        verdict = f"{mission.name}.{mission.attempt}.{VERDICT_ENDING}"
+        evidence = PullEvidence(
+            facts=facts, section=sections[0] if sections else "", told=ledger.tip, verdict=verdict, by=by
+        )
+        return PullWanted(
+            head=pull_branch(mission.name),
+            base=ledger.charter.projects[str(mission.about)].branch,
+            commit=head,
+            title=redact(pull_title(mission)).text,
+            body=redact(pull_body(mission, evidence)).text,
+        )
+
+    # -- watching --------------------------------------------------------------------------------------------------
+
+    def _watch(self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge, pull: PullRequest) -> PullStep | None:
+        mission = filed.mission
+        part = ledger.charter.projects[str(mission.about)]
+        comments = forge.comments(pull.number) if part.forge_people else ()
+        found = feedback_on(
+            pull,
+            comments,
+            people=part.forge_people,
+            seen=frozenset((mission.feedback_seen or "").split()),
+            rounds=mission.feedback_rounds,
+            max_rounds=part.forge_rounds,
+            pushed=mission.pull_head or "",
+            whole=self._has_waited(mission, pull),
+        )
+        return self._taken_in(filed, found) if found is not None else None
+
+    def _has_waited(self, mission: Mission, pull: PullRequest) -> bool:
+        """Whether red checks were given time for the others to end."""
+        if not any(each.state == "red" for each in pull.checks):
+            return True
+        key = (mission.name, pull.commit)
+        self._red_since = {each: at for each, at in self._red_since.items() if each[0] != key[0] or each == key}
+        since = self._red_since.setdefault(key, self.clock())
+        return self.clock() - since >= CHECKS_PATIENCE_SECONDS
+
+    def _taken_in(self, filed: MissionFile, found: Feedback) -> PullStep | None:
+        mission = filed.mission
+        if found.stop:
+            reason = redact(printable(f"its pull request needs you: {found.stop}")).text[:MAX_REASON_CHARS]
+            if mission.reason == reason or not self._recorded(filed, {"reason": reason}, f"Waits for you: {reason}"):
+                return None
+            return PullStep(mission=mission.name, says=reason)
+        text = redact(found.text).text.replace(document.RESULT_MARK, "").replace("\0", "")
+        fields: dict[str, Scalar] = {
+            **CLEARED_DECISION,
+            "status": Status.QUEUED.value,
+            "reason": None,
+            "retry_at": None,
+            "pull_state": "changing",
+            "feedback": text,
+            "feedback_rounds": mission.feedback_rounds + 1,
+            "feedback_seen": with_marks(mission.feedback_seen, found.marks),
+        }
+        words = f"Sent back from its pull request, round {mission.feedback_rounds + 1}\n\n{quoted(text)}"
+        if not self._recorded(filed, fields, words):
+            return None
+        return PullStep(mission=mission.name, says="queued again for what came back from its pull request", again=True)
+
+    # -- the ledger's side -----------------------------------------------------------------------------------------
+
+    def _ended(self, filed: MissionFile, pull: PullRequest) -> PullStep | None:
+        fields: dict[str, Scalar] = {"pull_state": pull.state, "reason": None}
+        words = "Pull request closed without a merge"
+        if pull.state == "merged":
+            fields |= {"merged": pull.merged_as or pull.commit}
+            words = f"Pull request merged as `{pull.merged_as or pull.commit}`"
+        else:
+            fields |= {"status": Status.CANCELLED.value, "reason": "its pull request was closed without a merge"}
+        done = self._recorded(filed, fields, words, archive=True)
+        return PullStep(mission=filed.mission.name, says=words.replace("`", "")) if done else None
+
+    def _back_to_review(self, filed: MissionFile, why: str) -> PullStep | None:
+        fields = {**CLEARED_DECISION, "status": Status.REVIEW.value, "reason": why[:MAX_REASON_CHARS]}
+        done = self._recorded(filed, fields, f"Back in review: {printable(why)}")
+        return PullStep(mission=filed.mission.name, says=f"back in review: {why}") if done else None
+
+    def _recorded(self, was: MissionFile, facts: Mapping[str, Scalar], words: str, *, archive: bool = False) -> bool:
+        """Writes it into the mission's file, unless somebody wrote something there first."""
+
+        def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
+            filed = ledger.open.get(was.mission.name)
+            if filed is None or filed.blob != was.blob or filed.mission.name in ledger.claims:
+                return None
+            head, _, rest = words.partition("\n")
+            section = f"### {head} · {self.delivery.bus.now():%Y-%m-%d %H:%M} UTC{rest and chr(10)}{rest}"
+            text = decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES))
+            said = self._decision(ledger, filed) if archive else {}
+            data = encode_text(document.append_result(document.with_fields(text, {**said, **facts}), section))
+            files: dict[str, bytes | None] = {filed.path: data}
+            if archive:
+                day = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y/%m/%d}"
+                files = {**archived_files(filed.mission.name, day, data), filed.path: None}
+            return LedgerChange(files=files, message=f"{filed.mission.name}: {shorten(head, 60)}")
+
+        return commit_change(self.delivery.bus, self.delivery.reader, draft) is not None
+
+    def _decision(self, ledger: LedgerSnapshot, filed: MissionFile) -> Mapping[str, Scalar]:
+        """Who had decided, for a file that leaves: where a person wrote it by hand, their name is added."""
+        try:
+            return self.delivery.decided_by(ledger, filed)
+        except Refused:
+            return {}
+
+
+def pull_number(mission: Mission) -> int:
+    """The number of a mission's pull request, from its address. Raises Refused for what is none."""
+    word = (mission.pull_request or "").rstrip("/").rpartition("/")[2]
+    if not word.isascii() or not word.isdigit() or len(word) > 12:
+        raise Refused("{} has no address of a pull request: {!r}", mission.name, mission.pull_request)
+    return int(word)
+
+
+def quoted(text: str) -> str:
+    """Somebody else's words in a mission's file, where none of them is a heading or a marker."""
+    return "\n".join(f"> {line}" for line in text.splitlines())
