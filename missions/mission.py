@@ -292,7 +292,7 @@ class MissionFields:
     """How it stands there; changing: another attempt is being made of what came back from it."""
     pull_head: Annotated[Commit | None, NODE] = None
     """The commit that this fleet pushed last to the pull request's branch."""
-    feedback: Annotated[str | None, Limits(max_length=MAX_FEEDBACK_CHARS), NODE, SHOWN_TEXT] = None
+    feedback: Annotated[str | None, Limits(max_length=MAX_FEEDBACK_CHARS), NODE] = None
     """What came back from the pull request: the next attempt reads it."""
     feedback_rounds: Annotated[SmallCount, NODE] = 0
     """How often something came back. Each time there are as many attempts again."""

@@ -9,6 +9,7 @@ from orchestrator.app import wiring
 from orchestrator.app.doctor import (
     bot_checks,
     bus_checks,
+    forge_checks,
     ledger_checks,
     machine_checks,
     secret_checks,
@@ -78,6 +79,7 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
         yield from ledger_checks.check_server(settings)
     for check in CHECKS:
         yield check(settings, ledger)
+    yield from forge_checks.check_forges(settings, ledger)
     yield from trust_checks.check_timed_lines(ledger)
     yield from trust_checks.check_signing(settings)
     yield from ledger_checks.check_size(settings, ledger)

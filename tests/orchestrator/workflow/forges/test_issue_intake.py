@@ -103,7 +103,9 @@ def test_an_issue_becomes_one_mission(desk: Desk) -> None:
 )
 def test_nobody_elses_issue_starts_anything(desk: Desk, more: dict[str, object]) -> None:
     """Also with the label: a template of the project may set it for anybody who opens an issue."""
-    issue(desk, **more)
+    desk.scene.server.state.open_issue(
+        "It is broken", "when I click", **{"author": "anna", "labels": ("shiftbook",)} | more
+    )
     assert desk.take() == []
     assert desk.filed == {}
 

@@ -19,7 +19,7 @@ def body(section: str = "Done.", **more: object) -> str:
     """A pull request's text."""
     told = "a" * 40
     evidence = PullEvidence(facts=FACTS, section=section, told=told, verdict="fix.2.verdict.json", by="anna")
-    return pull_body(Mission(**vars(MISSION) | more), evidence)  # type: ignore[arg-type]  # any of them
+    return pull_body(Mission(**vars(MISSION) | more), evidence)
 
 
 def test_it_says_what_a_reviewer_wants_to_know() -> None:
@@ -56,7 +56,7 @@ def test_a_fence_is_longer_than_any_in_it(text: str) -> None:
 @given(st.text(max_size=400))
 def test_a_title_is_one_line_without_marks(title: str) -> None:
     """Whatever the mission is called; one that has no words is called by its name."""
-    made = pull_title(Mission(**vars(MISSION) | {"title": title}))  # type: ignore[arg-type]
+    made = pull_title(Mission(**vars(MISSION) | {"title": title}))
     assert made.isprintable() or "\u200b" in made
     assert 0 < len(made) <= 420
     assert "\n" not in made
@@ -73,4 +73,4 @@ def test_secrets_leave_neither_in_title_nor_text() -> None:
     """Not even where a person wrote them."""
     token = "ghp_Zk3Qw8Xr1Vt6Yb2Nc9Lm4Pd7Hs5Jf0GaUeRo"
     assert token not in body(f"the token is {token}")
-    assert token not in pull_title(Mission(**vars(MISSION) | {"title": f"use {token}"}))  # type: ignore[arg-type]
+    assert token not in pull_title(Mission(**vars(MISSION) | {"title": f"use {token}"}))

@@ -1,0 +1,51 @@
+"""Checks of projects' forges: is there a token for each, and which right does it lack?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.app.factories.forge_factory import project_forge
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.forge import Forge, ForgeFailed
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
+from orchestrator.ledger.config.fleet_toml import ProjectPart
+from orchestrator.ledger.config.forge_place import repository_on_forge, token_host
+from orchestrator.ledger.snapshot import LedgerSnapshot
+
+WHAT, DOCS = "forge", "see docs/forges.md"
+
+
+def check_forges(
+    settings: Settings,
+    ledger: LedgerSnapshot,
+    forge: Callable[[Settings, ProjectPart], Forge | None] = project_forge,
+) -> Iterator[CheckResult]:
+    """One result for each project that is on a forge. A worker speaks to none, and says nothing."""
+    if settings.role is Role.LOCAL_WORKER:
+        return
+    for name, part in sorted(ledger.charter.projects.items()):
+        if part.forge:
+            yield _check(name, part, settings, forge)
+
+
+def _check(
+    name: str, part: ProjectPart, settings: Settings, forge: Callable[[Settings, ProjectPart], Forge | None]
+) -> CheckResult:
+    try:
+        found = forge(settings, part)
+        rights = found.rights() if found is not None else None
+    except (ForgeFailed, WrongSetting) as error:
+        return CheckResult(what=WHAT, health=CheckStatus.BROKEN, says=f"{name}: {error}", remedy=DOCS)
+    if rights is None:
+        host = token_host(repository_on_forge(part.forge, part.forge_url or part.url)) if part.forge else ""
+        says = f"{name} is on {host}, and this machine has no token for it: nothing is opened or read there from here"
+        return CheckResult(
+            what=WHAT, health=CheckStatus.POOR, says=says, remedy=f"SHIFTBOOK_FORGE_TOKENS={host}=…; {DOCS}"
+        )
+    if rights.missing:
+        says = f"{name}: the token of {rights.user or 'its app'} may not {'; '.join(rights.missing)}"
+        return CheckResult(what=WHAT, health=CheckStatus.POOR, says=says, remedy="give it that on the forge")
+    heard = f"; {len(part.forge_people)} people are heard there" if part.forge_people else "; nobody is heard there"
+    return CheckResult(what=WHAT, health=CheckStatus.GOOD, says=f"{name}: {rights.user or 'its app'} may write{heard}")
