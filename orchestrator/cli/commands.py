@@ -57,7 +57,7 @@ FLEET: CommandTable = {
     "invite": ("fleet.inviting:invite", "Makes a link by which one machine joins."),
     "revoke": ("fleet.membership:revoke", "Takes a person's or a machine's keys out."),
     "rotate": ("fleet.membership:rotate", "Replaces this machine's key with a new one."),
-    "accounts": ("fleet.reports:accounts", "Shows the agents' accounts, and when the queue stands still."),
+    "accounts": ("fleet.accounts:accounts", "Shows the agents' accounts, and when the queue stands still."),
     "who": ("fleet.membership:who", "Lists who may do what."),
     "can": ("fleet.reports:can", "Says what this machine's node can do, and what not."),
     "registered": ("fleet.reports:registered", "Lists the nodes that reported to headquarters."),

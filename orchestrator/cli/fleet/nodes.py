@@ -66,25 +66,12 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
     load = found.beat_load()
     if load is not None:
         click.echo(f"{load.says[0].upper()}{load.says[1:]}.")
+    from orchestrator.cli.fleet.accounts import print_accounts
+
     print_accounts(found)
     _print_waiting(chosen, found)
     _print_bus(chosen)
     _print_rolls(found)
-
-
-def print_accounts(found: Fleet, *, every: bool = False) -> None:
-    """The accounts of which something is known (or `every` one), and where the queue will stand still."""
-    from orchestrator.workflow.assignment.account_status import account_statuses
-    from orchestrator.workflow.assignment.queue_outlook import queue_outlooks
-
-    ledger, now = found.last_seen(), found.now()
-    for each in account_statuses(ledger, now):
-        if each.closed is not None:
-            terminal.print_status(f"account: {each.says}", "parked")
-        elif each.windows or every:
-            click.echo(f"Account {each.says}")
-    for outlook in queue_outlooks(ledger, now):
-        terminal.print_status(f"queue: {outlook.says}", "review")
 
 
 def _print_rolls(found: Fleet) -> None:

@@ -1,4 +1,4 @@
-"""shiftbook fleet can, accounts, registered: what can this node do, with which accounts, and which nodes reported?"""
+"""shiftbook fleet can, registered: what can this machine's node do, and which nodes have reported to headquarters?"""
 
 from __future__ import annotations
 
@@ -39,29 +39,6 @@ def can(as_json: bool) -> None:
 
 def _division(one: dict[str, Any]) -> str:
     return f"{one['name']} ({one['division']})" if one["name"] else str(one["division"])
-
-
-@click.command("accounts")
-@click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with where the queue stands still.")
-def accounts(as_json: bool) -> None:
-    """Shows the accounts with which agents work: how far their windows are, and which are used up until when.
-
-    Says when the queue will stand still because every account that could do its work is used up.
-    """
-    from orchestrator.cli.fleet.nodes import print_accounts
-    from orchestrator.workflow.reading.fleet_rows import account_page
-
-    found = wiring.fleet(load_settings())
-    page = account_page(found.ledger(), found.now())
-    terminal.warn(found)
-    if as_json:
-        terminal.print_json(page)
-        return
-    if page["mode"] == "off":
-        click.echo('Accounts are not followed: fleet.toml says `mode = "off"` under [quotas].')
-    elif not page["accounts"]:
-        click.echo("No node has an agent that works with an account: `shiftbook fleet can` says what this one has.")
-    print_accounts(found, every=True)
 
 
 @click.command("registered")
