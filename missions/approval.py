@@ -125,16 +125,20 @@ def decide(
     standing: TrustScore,
     *,
     approve: str,
+    group: str = "",
     doubt: str = "",
     scope: tuple[str, ...] = (),
 ) -> ApprovalVerdict:
     """Whether a result that changed a project's files waits for a person.
 
-    `approve` and `scope` are the mission's own words; `doubt` says why its text, and so these words, are nobody's who
-    may file missions. Its node has looked at the scope, too: here it need not be believed.
+    `approve`, `group` and `scope` are the mission's own words; `doubt` says why its text, and so these words, are
+    nobody's who may file missions. Its node has looked at the scope, too: here it need not be believed.
     """
     if doubt:
         return _verdict([RuleResult(rule="trust", passed=False, says=f"the mission's own word is in doubt: {doubt}")])
+    if group:
+        says = f"it is one of several attempts: `shiftbook mission compare {group}`, then approve one of them"
+        return _verdict([RuleResult(rule="group", passed=False, says=says)])
     if approve == "always":
         return _verdict([RuleResult(rule="approve", passed=False, says="the mission says approve: always")])
     certain = [

@@ -76,6 +76,9 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     if (agent == "review") != (fields.task == "review"):
         raise Malformed("“task: review” and “agent: review” go together: nothing else reviews the logs", None)
     _check_update(agent, fields)
+    if fields.agents or (fields.attempts or 1) > 1:
+        why = f"it asks for several attempts side by side: `shiftbook mission split {name}` makes a mission of each"
+        raise Malformed(why, None)
     if agent == "command" and not fields.run:
         raise Malformed("“agent: command” needs “run:”, the command to run", None)
     if fields.run and agent != "command":

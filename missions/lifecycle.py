@@ -55,7 +55,7 @@ def event_of(mission: Mission, claim: Claim, *, held: bool | None = None) -> str
         return "held for review"  # a person wrote that into the file while it ran: only people take it out again
     match claim.state:
         case ClaimState.DONE:
-            waits = mission.approve == "always" if held is None else held
+            waits = mission.always_waits if held is None else held
             return "held for review" if waits else "done"
         case ClaimState.FAILED:
             return "failed for good" if claim.attempt >= mission.attempts_allowed else "failed"

@@ -76,6 +76,8 @@ PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider"})
 LISTED_AGENTS = PAID_AGENTS | {"builtin"}
 """Agents of which a list may name several, to be tried in this order."""
 AGENT_SEPARATOR = ", "
+MAX_ATTEMPTS_BESIDE = 8
+"""Most attempts that are made side by side."""
 _ONE_AGENT = one_of(AGENTS, "agent")
 APPROVALS = ("policy", "always", "auto")
 BY_POLICY = "policy"
@@ -153,6 +155,21 @@ def _known_agents(value: str) -> str:
     return AGENT_SEPARATOR.join(dict.fromkeys(found))
 
 
+def _side_by_side_agents(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Agents that do attempts side by side. Raises ValueError."""
+    found = tuple(str(_ONE_AGENT.made(name)) for name in names)
+    if bad := next((each for each in found if each not in LISTED_AGENTS), ""):
+        raise ValueError(f"{bad} cannot stand in a list: there {', '.join(sorted(LISTED_AGENTS))} can")
+    return found
+
+
+def _group_name(value: str | None) -> str | None:
+    """A plain name, as a mission has one. Raises ValueError."""
+    if value is not None and not _SLUG.fullmatch(value):
+        raise ValueError("write a plain name, such as fix-the-login")
+    return value
+
+
 def _status_word(value: Any) -> Any:
     return (word_of(value, tuple(Status)) or value) if isinstance(value, str) else value
 
@@ -200,6 +217,20 @@ class MissionFields:
         Help(says="who does it; auto is whoever fits best; of a list the first whose account is open", values=AGENTS),
         SHOWN,
     ] = None
+    attempts: Annotated[
+        Annotated[WholeNumber, Limits(ge=1, le=MAX_ATTEMPTS_BESIDE)] | None,
+        PERSON,
+        Help(says="so many attempts side by side, of which one result is accepted; filing makes missions of them"),
+    ] = None
+    agents: Annotated[
+        StringList,
+        Limits(max_length=MAX_ATTEMPTS_BESIDE),
+        After(_side_by_side_agents),
+        PERSON,
+        Help(says="who does them, each in its turn: an attempt for each agent where `attempts` says nothing"),
+    ] = ()
+    group: Annotated[Name | None, After(_group_name), PERSON, SHOWN_TEXT] = None
+    """What several attempts at one thing are called together: one result of them is accepted."""
     priority: Annotated[WholeNumber, Limits(ge=0, le=9), PERSON, Help(says="0 to 9; higher goes first"), SHOWN] = 1
     run: Annotated[
         Command | None, Limits(max_length=20_000), PERSON, Help(says="the command line, for `agent: command`")
@@ -339,6 +370,11 @@ class Mission(MissionFields):
     def worker(self) -> str:
         """The agent it is for: the person's word, else who did the last attempt."""
         return self.chosen_agent or self.agent if self.agent == AUTO else self.agent
+
+    @property
+    def always_waits(self) -> bool:
+        """Whether its result waits for a person whatever the rules say: its own word, or one of several attempts."""
+        return self.approve == "always" or self.group is not None
 
     @property
     def attempts_allowed(self) -> int:

@@ -22,6 +22,8 @@ MISSION: CommandTable = {
     "show": ("mission.showing:show", "Shows one mission: result, fields, diff, memo."),
     "watch": ("mission.following:watch", "Follows one mission until it ends."),
     "diff": ("mission.decisions:diff", "Shows what the last attempt changed."),
+    "compare": ("mission.side_by_side:compare", "Shows several attempts beside each other."),
+    "split": ("mission.side_by_side:split", "Makes missions of a file that asks for several attempts."),
     "approve": ("mission.decisions:approve", "Accepts a result that waits for you."),
     "reject": ("mission.decisions:reject", "Sends a result back with a comment."),
     "deliver": ("mission.decisions:deliver", "Pushes a result's branch that its node could not push."),
@@ -154,7 +156,7 @@ mission = LazyGroup(
     default="list",
     sections={
         "Commands": ("list", "new", "show", "watch"),
-        "Decide": ("diff", "approve", "reject", "deliver", "trust", "adopt"),
+        "Decide": ("diff", "compare", "approve", "reject", "deliver", "trust", "split", "adopt"),
         "Steer": ("say", "budget", "edit", "cancel", "pause", "resume", "retry"),
         "Chats": ("from-chat", "chat"),
     },

@@ -24,6 +24,7 @@ from orchestrator.ledger.result_record import ResultRecord
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.policy.agent_history import AgentHistory
 from orchestrator.policy.decision_evidence import FindSigner, find_decision
+from orchestrator.policy.one_of_group import accepted_attempt
 
 VERDICT_ENDING = "verdict.json"
 """How the file ends that keeps a verdict beside its attempt's diff."""
@@ -159,9 +160,17 @@ class Judge:
             doubt = f"no person named its project; a node took it to be {mission.about}"
         if filed is not None and filed.mission.status is Status.REVIEW:
             doubt = doubt or "its file says that it waits in review"
-        needed = rules.auto is not None and mission.approve != "always" and not doubt
+        needed = rules.auto is not None and not mission.always_waits and not doubt
         standing = self.standing(mission) if needed else TrustScore()
-        verdict = decide(rules, facts, standing, approve=mission.approve, doubt=doubt, scope=mission.scope)
+        verdict = decide(
+            rules,
+            facts,
+            standing,
+            approve=mission.approve,
+            group=mission.group or "",
+            doubt=doubt,
+            scope=mission.scope,
+        )
         return Ruling(verdict=verdict, facts=facts, standing=standing, on_approval=rules.on_approval)
 
     def rules(self, mission: Mission) -> ApprovalRules:
@@ -181,9 +190,11 @@ class Judge:
     def settled(self, filed: MissionFile) -> dict[str, Scalar]:
         """What is added to a file that somebody marked done: who did. With a `status`, it does not count.
 
-        Only a result that changes a project takes a person's word.
+        Only a result that changes a project takes a person's word. Of several attempts one counts.
         """
         mission = filed.mission
+        if mission.status is Status.DONE and (other := accepted_attempt(self.ledger, mission)):
+            return {**BACK_TO_REVIEW, "reason": f"{other} was accepted, and {mission.group} has one result"}
         if mission.status is not Status.DONE or not mission.commit:
             return {}
         if mission.decided_by == BY_POLICY:

@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from missions import document
 from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import UPDATE_TASK, Quarantined, slug
+from missions.mission import slug
 from missions.one_line import printable
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
@@ -183,6 +182,7 @@ class Fleet:
         from orchestrator.core import tracing
         from orchestrator.ledger.publish import LedgerChange, commit_change
         from orchestrator.workflow.mission_text import first_words, mission_text
+        from orchestrator.workflow.side_by_side.mission_split import runnable_files
 
         said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
@@ -196,16 +196,23 @@ class Fleet:
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             nonlocal made
             made = wanted if name else _free_name(ledger, wanted)
-            path, text = f"{MISSIONS}/{made}.md", mission_text(body, fields)
-            self._must_run(ledger, path, text)
+            filed = runnable_files(ledger, made, mission_text(body, fields))
+            made = next(iter(filed))
             lines = [line for line in (f"Asked-By: {' '.join(by.split())}" if by else "", trailer) if line]
             asked = "\n\n" + "\n".join(lines) if lines else ""
-            return LedgerChange(files={path: text.encode(), **(beside or {})}, message=f"Mission: {made}{asked}")
+            files = {f"{MISSIONS}/{one}.md": text.encode() for one, text in filed.items()}
+            return LedgerChange(files={**files, **(beside or {})}, message=f"Mission: {made}{asked}")
 
         began = tracing.moment()
         commit_change(self.bus, self.reader, draft)
         tracing.record(tracing.FILING, began, mission=made)
         return made
+
+    def split(self, name: str) -> list[str]:
+        """Makes a mission of each attempt that a file asks for which asks for several; see side_by_side."""
+        from orchestrator.workflow.side_by_side.mission_split import split_file
+
+        return split_file(self.bus, self.reader, self.membership, self._slug(name))
 
     def endorse(self, name: str) -> MissionView:
         """Trusts an untrusted mission; see Orders. All of these raise NotFound and Refused."""
@@ -368,19 +375,6 @@ class Fleet:
             return slug(name.removesuffix(".md"))
         except BadName as error:
             raise WrongSetting("NAME", str(error)) from error
-
-    def _must_run(self, ledger: LedgerSnapshot, path: str, text: str) -> None:
-        read = document.read(path, text.encode())
-        if isinstance(read, Quarantined):
-            raise WrongSetting(path, f"line {read.line}: {read.reason}" if read.line else read.reason)
-        if read.task == UPDATE_TASK:  # whoever writes through this door is not the admin whose signature it gets
-            way = f"shiftbook update --fleet --to {read.release}"
-            raise Refused(f"an update is filed on an admin's machine: {way}; or the admin pushes the file")
-        if read.project is not None and read.project not in ledger.charter.projects:
-            known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
-            raise WrongSetting("--project", "unknown project {!r}: fleet.toml has {}", read.project, known)
-        if read.name in ledger.open or ledger.archived(read.name) is not None:
-            raise WrongSetting("--name", "there is a mission {} already", read.name)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import click
 
 from orchestrator.cli import terminal
 from orchestrator.cli.mission.name import mission_argument, named_mission
-from orchestrator.core.errors import NotFound
+from orchestrator.core.errors import NotFound, WrongSetting
 
 if TYPE_CHECKING:
     from orchestrator.workflow.approval.decide import Approval, DecisionResult
@@ -56,14 +56,18 @@ def diff(name: str, stat: bool, as_json: bool) -> None:
 @click.option("--push", "how", flag_value="push", help="Push its branch as approved/NAME.")
 @click.option("--pull-request", "how", flag_value="pull_request", help="Have headquarters open a pull request of it.")
 @click.option("--nothing", "how", flag_value="nothing", help="Accept the result and leave the branch where it is.")
+@click.option("--attempt", type=click.IntRange(1, 9), help="Of several attempts the one with this number.")
+@click.option("--best", is_flag=True, help="Of several attempts: tests passed, then the cheapest, then fewest lines.")
 @click.option("-m", "--message", default="", help="A word that stands beside the decision.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
-def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
+def approve(name: str, how: str | None, attempt: int | None, best: bool, message: str, as_json: bool) -> None:
     """Accepts a result that waits in review. Without an option the project's on_approval says what its branch does.
+
+    Of several attempts the others are called off, and their branches taken away.
 
     Exit code 4: it is decided already, or does not wait; 1: the branch went back to review.
     """
-    fleet, name = named_mission(name)
+    fleet, name = named_mission(_attempt_of(name, attempt, best=best) if attempt or best else name)
     wanted = fleet.mission(name).view
     if not as_json:
         terminal.say(f"this {fleet.approval.plan(wanted.name, how or '')}")
@@ -74,6 +78,24 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
     else:
         terminal.say(_describe_decision(decided))
     sys.exit(1 if decided.then and decided.then.refused else 0)
+
+
+def _attempt_of(word: str, attempt: int | None, *, best: bool) -> str:
+    """The name of the attempt that is meant. Raises NotFound, Refused and WrongSetting."""
+    from orchestrator.app import wiring
+    from orchestrator.cli.clone.here import load_settings
+    from orchestrator.cli.mission.side_by_side import compared
+    from orchestrator.workflow.approval.group_choice import best_attempt
+
+    if attempt and best:
+        raise WrongSetting("--best", "it chooses by itself: leave --attempt out")
+    group, found = compared(wiring.fleet(load_settings()), word)
+    if best:
+        return best_attempt(group, found).name
+    chosen = next((each.name for each in found if each.number == attempt), "")
+    if not chosen:
+        raise NotFound("no attempt {} of {}: there are {}", attempt, group, ", ".join(str(one.number) for one in found))
+    return chosen
 
 
 def _wait_for_delivery(approval: Approval, decided: DecisionResult) -> DecisionResult:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 @click.option("--no-project", is_flag=True, help="It belongs to no project; none is looked for.")
 @click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
 @click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or auto.")
+@click.option("--attempts", type=click.IntRange(1, 8), help="So many attempts side by side; you accept one of them.")
+@click.option("--agents", multiple=True, help="Who does them, each in its turn; may be given several times.")
 @click.option("--run", "run_line", help="The command line of a mission for `--agent command`.")
 @click.option("--to", multiple=True, help="A node, a role or a capability; may be given several times.")
 @click.option("--after", "depends_on", multiple=True, help="A mission that must be done before.")
@@ -92,12 +94,20 @@ def new(
     made = fleet.new(body, given, name=name, beside=attached.beside if attached else {})  # type: ignore[arg-type]  # click gives scalars
     remember(chosen, made)
     stop_tracing()
+    _print_filed(fleet, made, as_json=as_json)
+
+
+def _print_filed(fleet: Fleet, made: str, *, as_json: bool) -> None:
+    """What was filed, and what follows."""
     if as_json:
         terminal.print_json({"name": made, "path": f"missions/{made}.md"})
-    else:
-        terminal.say(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
-        if why := fleet.mission(made).view.reason:
-            terminal.say(f"it waits: {why}")
+        return
+    terminal.say(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
+    view = fleet.mission(made).view
+    if view.group:
+        terminal.say(f"it is one of several attempts: `shiftbook mission compare {view.group}` shows them side by side")
+    if view.reason:
+        terminal.say(f"it waits: {view.reason}")
 
 
 def _attached(fleet: Fleet, paths: tuple[Path, ...]) -> AttachedFiles:

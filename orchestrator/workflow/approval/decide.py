@@ -33,6 +33,7 @@ from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResu
 from orchestrator.workflow.approval.delivery_words import delivery_plan
 from orchestrator.workflow.approval.diff_hunks import diff_digest
 from orchestrator.workflow.approval.explain import Explanation, explain
+from orchestrator.workflow.approval.group_choice import others_called_off, require_first_of_group
 from sync.errors import SyncError
 
 RESULT_MARK = document.RESULT_MARK
@@ -52,12 +53,20 @@ class DecisionResult:
     then: DeliveryResult | None = None
     trouble: str = ""
     note: str = ""
+    cleared: tuple[str, ...] = ()
+    """Branches of other attempts that were taken away."""
 
     def json(self) -> dict[str, Any]:
         """Plain data."""
         done = self.then or DeliveryResult(mission=self.mission)
         facts = {"mission": self.mission, "decision": self.decision, "by": self.by, "on_approval": self.how}
-        return facts | {"oid": done.oid, "refused": done.refused, "waits": self.trouble, "note": self.note}
+        return facts | {
+            "oid": done.oid,
+            "refused": done.refused,
+            "waits": self.trouble,
+            "note": self.note,
+            "cleared": list(self.cleared),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +106,7 @@ class Approval:
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
             _require_same_result(ledger, filed, commit, digest, blob)
             _require_deliverable(ledger, filed.mission, how)
+            require_first_of_group(ledger, filed.mission)
             return {"status": "done", "decision": "approved", "on_approval": how or None}, f"### Approved by {me}"
 
         me = self._decide(name, "Approve", change, said, by, find=_undelivered if left else _mission_in_review)
@@ -203,6 +213,8 @@ class Approval:
             data = encode_text(document.append_result(text, section))
             path = f"{MISSIONS}/{name}.md" if filed.path.startswith(ARCHIVE_FOLDER) else filed.path
             files: dict[str, bytes | None] = {filed.path: None, path: data}
+            if fields.get("decision") == "approved":
+                files |= others_called_off(ledger, filed.mission)
             return LedgerChange(files=files, message=f"{verb} {name}{asked}")
 
         commit_change(self.bus, self.reader, draft)
@@ -213,6 +225,7 @@ class Approval:
         ledger = self.ledger()
         filed = ledger.open.get(name)
         how = pending_delivery(ledger.charter, filed.mission) if filed else ""
+        decided = replace(decided, cleared=self._cleared(ledger, name))
         if not how or self.cache is None:
             return replace(decided, how=how)
         completion = self._delivery(self.cache)
@@ -220,6 +233,13 @@ class Approval:
             return replace(decided, how=how, then=completion.finish(name))
         except (OrchestratorError, SyncError) as error:
             return replace(decided, how=how, trouble=str(error))
+
+    def _cleared(self, ledger: LedgerSnapshot, name: str) -> tuple[str, ...]:
+        """The branches of a group's other attempts that are taken away, where this machine can."""
+        filed = ledger.open.get(name) or ledger.archived(name)
+        if filed is None or self.cache is None:
+            return ()
+        return self._delivery(self.cache).clear_others(filed.mission)
 
     def deliver(self, name: str) -> DeliveryResult:
         """Pushes the branch of a result that waits, which its node could not push at the time.

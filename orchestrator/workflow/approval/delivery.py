@@ -20,7 +20,7 @@ from missions.archive_path import archived_files
 from missions.frontmatter import Scalar
 from missions.mission import BY_POLICY, Mission, Status
 from missions.one_line import printable
-from orchestrator.core.errors import Refused
+from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
@@ -32,6 +32,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotRe
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.decision_evidence import find_decision
+from orchestrator.policy.one_of_group import group_attempts
 from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, Judge, pending_delivery
 from orchestrator.workflow.approval.missing_branch import UnpushedResult, branch_of, kept_folder
 from orchestrator.workflow.approval.project_repository import DeliveryOrder, ProjectRepository
@@ -93,6 +94,26 @@ class BranchDelivery:
             self.folders.pushed(mission.name, mission.epoch)
         return DeliveryResult(mission=name, oid=oid)
 
+    def clear_others(self, mission: Mission) -> tuple[str, ...]:
+        """Takes the branches of a group's attempts away that were called off, each only as its node left it; returns
+        those that are gone. What cannot be done now stays: a branch harms nobody.
+        """
+        if mission.group is None:
+            return ()
+        ledger, gone = self.reader.read(self.bus.remote.fetch()), list[str]()
+        others = (filed.mission for filed in group_attempts(ledger, mission.group).values())
+        for mission in (each for each in others if each.status is Status.CANCELLED):
+            mine = mission.branch and re.fullmatch(rf"shiftbook/{re.escape(mission.name)}/\d+", mission.branch)
+            if not mine or not mission.commit or mission.about not in ledger.charter.projects:
+                continue
+            try:
+                project = ledger.charter.project(mission.about)
+                with ProjectRepository.open(self.cache, self._server(project)) as repository:
+                    gone += [] if repository.remove(str(mission.branch), mission.commit) else [str(mission.branch)]
+            except (WorkspaceFailed, Refused):
+                continue
+        return tuple(gone)
+
     def _server(self, project: Project) -> ProjectServer:
         return ProjectServer(project=project, sandbox=self.sandbox)
 
@@ -118,6 +139,8 @@ class BranchDelivery:
         except Refused as error:
             said, done = {}, DeliveryResult(mission=name, refused=str(error))
         landed = commit_change(self.bus, self.reader, lambda newest: self._draft(newest, filed, said, done))
+        if landed and done.oid:
+            self.clear_others(filed.mission)
         return done if landed else None
 
     def _judge(self, ledger: LedgerSnapshot) -> Judge:

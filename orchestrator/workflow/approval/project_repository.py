@@ -169,6 +169,10 @@ class ProjectRepository:
         found = self._call(*words, str(folder), f"+refs/heads/{branch}:{BRANCH_REF}")[0]
         return "" if found else self._text("rev-parse", f"{BRANCH_REF}^{{commit}}")
 
+    def remove(self, branch: str, commit: str) -> str:
+        """Takes a branch away that still is this commit. Returns why it was not; "" where it is gone."""
+        return "" if not self.server.tip(self.folder, branch) else self._push("", branch, expect=commit)
+
     def push_new(self, commit: str, branch: str) -> str:
         """Pushes a commit as a branch that is not there yet. Returns why it was not taken; "" where it was."""
         return self._push(commit, branch, expect="")

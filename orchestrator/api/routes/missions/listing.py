@@ -16,6 +16,7 @@ from orchestrator.api.routes.missions.orders import MissionPath
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, ledger_answer, shared_ledger
 from orchestrator.core.errors import WrongSetting
+from orchestrator.workflow.approval.comparison import attempts_json
 from orchestrator.workflow.approval.diff_hunks import diff_digest, diff_json
 from orchestrator.workflow.approval.diff_pictures import MAX_PICTURES, diff_pictures, pictures_json
 from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
@@ -78,6 +79,14 @@ def blueprint() -> APIBlueprint:
             return mission_json(look.ledger, detail)
 
         return ledger_answer(shared.look().version, made)
+
+    @routes.get("/<name>/attempts", summary="Several attempts side by side, as `mission compare --json`")
+    @needs(*READERS)
+    def attempts(path: MissionPath) -> Response:
+        """By the group's name, or that of one of its attempts."""
+        with shared_ledger().reading() as (fleet, look):
+            told = attempts_json(look.ledger, fleet.trust, slug(path.name))
+        return ledger_answer(look.version, lambda: told)
 
     @routes.get("/<name>/diff", summary="What the last attempt changed, file by file")
     @needs(*READERS)

@@ -1,0 +1,73 @@
+"""`mission new --attempts`, `compare`, `split` and `approve --attempt`, and `fleet accounts`, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from orchestrator.app import setup
+from orchestrator.cli import cli
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with a fleet of its own, in whose clone a person stands."""
+    for name in [name for name in os.environ if name.startswith(("SHIFTBOOK_", "FACTORY_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "desk"))
+    monkeypatch.setenv("SHIFTBOOK_NODE_ID", "desk")
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = ada\n\temail = ada@shiftbook.invalid\n")
+    monkeypatch.chdir(tmp_path)
+    desk = Settings(home=tmp_path / "desk", node_id="desk", role=Role.STANDALONE_NODE, http=None)
+    setup.init(tmp_path / "clone", desk)
+    monkeypatch.setenv("SHIFTBOOK_LEDGER", str(tmp_path / "clone.git"))
+    monkeypatch.chdir(tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+def typed(*words: str) -> str:
+    """What a command prints, as it should."""
+    said = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert said.exit_code == 0, said.output
+    return said.output
+
+
+def refused(*words: str) -> str:
+    """Why a command was refused: one line."""
+    said = CliRunner().invoke(cli, words)
+    assert said.exception is not None
+    assert "\n" not in str(said.exception)
+    return str(said.exception) if not isinstance(said.exception, SystemExit) else said.output
+
+
+def test_from_filing_to_comparing(ledger: Path) -> None:
+    """Each step says the next; numbers and names that are none are told in a line."""
+    said = typed("mission", "new", "Say it", "--agents", "claude", "--agents", "codex", "--name", "say")
+    assert "`shiftbook mission compare say`" in said
+    table = typed("mission", "compare", "say")
+    assert "attempt 1" in table
+    assert "codex" in table
+    told = json.loads(typed("mission", "compare", "say-a2", "--json"))
+    assert [(each["name"], each["agent"], each["status"]) for each in told["attempts"]] == [
+        ("say-a1", "claude", "queued"),
+        ("say-a2", "codex", "queued"),
+    ]
+    assert "there are 1, 2" in refused("mission", "approve", "say", "--attempt", "3")
+    assert "still work" in refused("mission", "approve", "say", "--best")
+    assert "leave --attempt out" in refused("mission", "approve", "say", "--best", "--attempt", "1")
+    assert "no attempts of 'nothing'" in refused("mission", "compare", "nothing")
+    assert "is no name" in refused("mission", "compare", "../x")
+    assert "no file" in refused("mission", "split", "nothing")
+
+
+def test_accounts_of_a_fleet_without_any(ledger: Path) -> None:
+    """A person is told how to look further; a program gets empty lists."""
+    assert "shiftbook fleet can" in typed("fleet", "accounts")
+    assert json.loads(typed("fleet", "accounts", "--json")) == {"mode": "wait", "accounts": [], "outlooks": []}
