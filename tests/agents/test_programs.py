@@ -17,6 +17,8 @@ What is shown of which program; `-` is said why below the table (`CANNOT`):
 | log-in refused (401) parks             | yes    | yes   | yes    | yes      | yes   |
 | quota (429) parks                      | yes    | yes   | yes    | yes      | -     |
 | "come back in an hour" parks at once   | yes    | yes   | yes    | yes      | yes   |
+| a used-up window is heard of           | yes    | yes   | -      | -        | -     |
+| words of a limit are no signal         | yes    | yes   | yes    | yes      | yes   |
 | no price: parked, the model not asked  | yes    | yes   | yes    | yes      | yes   |
 | turn limit                             | yes    | -     | yes    | -        | -     |
 | budget parks                           | yes    | yes   | yes    | yes      | yes   |
@@ -50,6 +52,7 @@ from orchestrator.core.ports.steering import Steering, Unsteered
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.message_box import MessageBox
 from orchestrator.execution.programs import port
+from orchestrator.execution.programs.model_apis import CLAUDE_TOKEN
 from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, Program, RoundRequest
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.agents.conftest import CACHE
@@ -291,6 +294,49 @@ def test_an_hours_wait(desk: Desk, name: str) -> None:
     assert time.monotonic() - began < 60
     assert outcome.out_of_quota
     assert [each.kind for each in outcome.windows if each.exhausted] == ["retry_after"]
+
+
+@pytest.mark.parametrize("name", ["claude", pytest.param("codex", marks=pytest.mark.nightly)])
+def test_a_window_that_is_used_up(desk: Desk, name: str) -> None:
+    """Its maker's heads say which, and until when; Claude Code tells of it in an event of its own, too."""
+    end = int(time.time()) + 7200
+    unified = {"status": "rejected", "reset": str(end), "representative-claim": "five_hour", "5h-utilization": "1.0"}
+    codex = {"used-percent": "100", "window-minutes": "300", "reset-at": str(end)}
+    turns = {
+        "claude": Turn(
+            status=429,
+            error="rate_limit_error",
+            headers={f"anthropic-ratelimit-unified-{key}": value for key, value in unified.items()},
+        ),
+        "codex": Turn(
+            status=429,
+            error="usage_limit_reached",
+            headers={f"x-codex-primary-{key}": value for key, value in codex.items()},
+        ),
+    }
+    hands = replace(HANDS["claude"], upstream=CLAUDE_TOKEN) if name == "claude" else HANDS[name]
+    outcome = desk.run(hands, turns[name])
+    assert outcome.out_of_quota, desk.output()
+    closed = {each.kind: int(each.resets_at.timestamp()) for each in outcome.windows if each.exhausted}
+    assert closed == {"five_hour": end}
+    if name == "claude":
+        events = [
+            json.loads(line) for line in desk.output().splitlines() if line.startswith('{"type":"rate_limit_event"')
+        ]
+        assert [each["rate_limit_info"]["resetsAt"] for each in events] == [end]
+
+
+@pytest.mark.parametrize("name", each())
+def test_words_of_a_limit(desk: Desk, name: str) -> None:
+    """A model that answers that a limit is reached has answered: no window is heard of, and the work counts."""
+    hands, says = HANDS[name], "You've hit your 5-hour limit: usage limit reached, quota exhausted, resets 1am (UTC)"
+    last = Turn(text=says)
+    turns = [hands.write("new.txt", "right\n"), last]
+    if hands.wide:
+        turns = [replace(turns[0], text=f"{says}\n\n{turns[0].text}")]
+    outcome = desk.run(hands, *turns)
+    assert outcome.ok, desk.output()
+    assert (outcome.windows, outcome.out_of_quota) == ((), False)
 
 
 @pytest.mark.parametrize("name", each())
