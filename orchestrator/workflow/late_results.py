@@ -20,6 +20,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotRe
 from orchestrator.ledger.transport import LATE, Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
+from orchestrator.workflow.approval.group_choice import others_called_off, require_first_of_group
 from orchestrator.workflow.fold import FoldPlan
 from sync.errors import ObjectMissing
 from sync.publish import publish
@@ -84,7 +85,8 @@ class Adoption:
     def adopt(self, name: str, which: str = "") -> LateResult | None:
         """Makes late work the mission's result; None if that was done already.
 
-        Raises NotFound where there is none, WrongSetting where `which` must say which, Refused for what may not be.
+        Raises NotFound where there is none, WrongSetting where `which` must say which, Refused for what may not be, and
+        AlreadyDone where another attempt of its group was accepted.
         """
         adopted: LateResult | None = None
 
@@ -95,10 +97,11 @@ class Adoption:
                 ledger, "author", "admin"
             )
             here = _mission_file(ledger, name)
+            require_first_of_group(ledger, here.mission)
             late = self._chosen(ledger, here.mission, which)
             if late is None:
                 return []
-            files = _adoption_files(ledger, here, late, me.name)
+            files = _adoption_files(ledger, here, late, me.name) | others_called_off(ledger, here.mission)
             adopted = late
             message = f"Adopt {name}: late work of {late.node}\n\nAdopted-By: {me.name}\nAdopted-From: {late.ref}"
             commit = self.bus.commit(files, message, onto=ledger.tip, tree=ledger.tree)

@@ -11,10 +11,13 @@ from missions.document import with_fields
 from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.ledger.node_pages import LastSeenStore
+from orchestrator.ledger.transport import CLAIM
 from orchestrator.policy.one_of_group import accepted_attempt, group_attempts
 from orchestrator.workflow.approval.comparison import ComparedAttempt, attempts_json, compare_attempts
 from orchestrator.workflow.approval.group_choice import best_attempt
 from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.late_results import Adoption
+from sync.remote import RefUpdate
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import AUTO, MISSION, Scene
 
@@ -186,6 +189,26 @@ def test_a_rejection_sends_one_back_and_leaves_the_others(three: Scene) -> None:
     three.hand_in({"docs/a.md": "a\n"}, name="fix-a1")
     three.door("anna").reject("fix-a1", "not so")
     assert set(states(three).values()) == {Status.QUEUED}
+
+
+def test_late_work_is_no_second_result(three: Scene) -> None:
+    """Nobody adopts an attempt's late work once another one was accepted; adopted first, it calls the others off."""
+    anna = three.peer("anna")
+    adoption = Adoption(bus=anna.bus, reader=anna.reader, trust=anna.trust)
+    three.hand_in({"docs/a.md": "a\n"}, name="fix-a1")
+    three.door("anna").approve("fix-a1")
+    with pytest.raises(AlreadyDone, match="fix-a1 was accepted"):
+        adoption.adopt("fix-a2")
+
+
+def test_late_work_that_is_adopted_calls_the_others_off(three: Scene) -> None:
+    """As an approval does."""
+    n1, anna = three.peer("n1"), three.peer("anna")
+    held = n1.hold("fix-a2")
+    n1.bus.remote.push([RefUpdate(ref=f"{CLAIM}fix-a2", expect=held.oid, new=None)])
+    n1.end(held)
+    Adoption(bus=anna.bus, reader=anna.reader, trust=anna.trust).adopt("fix-a2")
+    assert states(three) == {"fix-a1": Status.CANCELLED, "fix-a2": Status.DONE, "fix-a3": Status.CANCELLED}
 
 
 def attempt(number: int, **facts: object) -> ComparedAttempt:
