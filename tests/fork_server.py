@@ -41,7 +41,11 @@ WHEN_USED = (
     *("mcp.server.stdio", "psycopg", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
 )
 """What the program imports inside of its functions, and needs in most of its processes."""
-LEFT_OUT = ("orchestrator.__main__", "orchestrator.adapters.database.migrations")
+LEFT_OUT = (
+    *("orchestrator.__main__", "orchestrator.adapters.database.migrations"),
+    *("orchestrator.continuity.report", "orchestrator.continuity.statistics.", "orchestrator.continuity.verdicts"),
+)
+"""What nobody imports as a module, and what loads numpy, which starts threads."""
 REQUEST_BYTES = 1 << 20
 MOST_FILES = 64
 
@@ -58,13 +62,13 @@ class Request:
 
 
 def preload() -> None:
-    """Imports every module of the program, and no model's library: those start threads."""
+    """Imports every module of the program, and no library of a model or of statistics: those start threads."""
     for module in pkgutil.walk_packages(orchestrator.__path__, "orchestrator."):
         if not module.name.startswith(LEFT_OUT):
             importlib.import_module(module.name)
     for name in WHEN_USED:
         importlib.import_module(name)
-    assert not {"xllamacpp", "llama_cpp"} & sys.modules.keys()
+    assert not {"xllamacpp", "llama_cpp", "numpy"} & sys.modules.keys()
 
 
 def serve(listener: socket.socket, turn: IO[str]) -> tuple[Request, list[int]] | None:
