@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from statistics import quantiles
 
 from handoff import recall
 from handoff.briefing import apply
@@ -15,6 +16,7 @@ from handoff.log import append_many
 from handoff.review import review
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
+from handoff.warning_index import add_warnings, warnings_at
 from orchestrator.bench.result import Measurement, at_most, median, milliseconds
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.config.fleet_toml import PATH
@@ -25,7 +27,7 @@ from orchestrator.workflow.journal import context
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.remote import RefUpdate
 
-ENTRIES, NEW = 10_000, 200
+ENTRIES, NEW, WARNED = 10_000, 200, 100_000
 SEED = 20261121
 PROJECT = "shop"
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -47,6 +49,7 @@ def measure() -> list[Measurement]:
     return [
         at_most(f"handoff assembled from {ENTRIES:,} entries, warm", warm, "ms", 20),
         at_most(f"recall over {ENTRIES:,} entries, p50", _recall(chance, entries), "ms", 1),
+        at_most(f"a warning at the action among {WARNED:,} entries, p95", warning_p95(WARNED), "ms", 2),
         at_most("1 MB of a log redacted, line by line", _redaction(chance, entries), "s", 1.5),
         at_most(f"review of {NEW} new entries without a model", _review(entries), "s", 5),
     ]
@@ -61,6 +64,37 @@ def _recall(chance: random.Random, entries: tuple[Entry, ...]) -> float:
         return median(milliseconds(lambda: recall.search(conn, next(queries)), runs=201))
     finally:
         conn.close()
+
+
+def warning_p95(count: int) -> float:
+    """Milliseconds that 19 of 20 looks take at most: at commands that one entry warns of, none, or thousands."""
+    chance = random.Random(SEED)  # noqa: S311
+    conn = sqlite3.connect(":memory:")
+    try:
+        add_warnings(conn, _failures(count))
+        modes = ("fast", "parallel", "cached")
+        actions = [f"pytest -q tests/{word}/test_{word}.py" for word in chance.choices(_vocabulary(chance), k=150)]
+        actions += [f"python build.py --mode {chance.choice(modes)} -v" for _ in range(150)]
+        chance.shuffle(actions)
+        looks = iter(actions)
+        return quantiles(milliseconds(lambda: warnings_at(conn, next(looks)), runs=len(actions)), n=20)[-1]
+    finally:
+        conn.close()
+
+
+def _failures(count: int) -> Iterator[Entry]:
+    """Entries that warn of a command or a file: a third of one of a few builds, the others of a test each."""
+    chance = random.Random(SEED)  # noqa: S311
+    words = _vocabulary(random.Random(SEED))  # noqa: S311
+    for number in range(count):
+        word = chance.choice(words)
+        mode = chance.choice(("fast", "parallel", "cached", "sharded"))
+        command = f"build.py --mode {mode}" if number % 3 == 0 else f"pytest tests/{word}/test_{word}.py"
+        yield Entry(
+            entry_id=f"mission-{number}-1",
+            when=format_utc(BEGAN + timedelta(minutes=number)),
+            sections=(("Blockers", f"- `{command}` fails: BuildError: part {number % 997} differs"),),
+        )
 
 
 def _redaction(chance: random.Random, entries: tuple[Entry, ...]) -> float:

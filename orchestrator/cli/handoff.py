@@ -21,9 +21,17 @@ FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option("--task", default="", help="The task that the instance would be given.")
 @click.option("--budget", default=4000, show_default=True, help="Tokens at most.")
 @click.option("--model", "model_file", default="", metavar="FILE", help="Count with this GGUF file's tokenizer.")
+@click.option("--at", "action", metavar="COMMAND", help="Print what the journal says of this command or path.")
 @click.option("--json", "as_json", is_flag=True, help="Print text, parts and cuts as JSON.")
-def show(project: str, task: str, budget: int, model_file: str, as_json: bool) -> None:
-    """Prints the assembled handoff; what was cut is said on standard error."""
+def show(project: str, task: str, budget: int, model_file: str, action: str | None, as_json: bool) -> None:
+    """Prints the assembled handoff; what was cut is said on standard error.
+
+    With --at 'pytest tests/x.py' it prints what the journal warns of at that command, or path: lessons and failures,
+    three at most, each with the entry that it stands in.
+    """
+    if action is not None:
+        _print_warnings(action, project, as_json)
+        return
     from orchestrator.workflow.journal.context import estimate_tokens
 
     chosen = load_settings(model=model_file) if model_file else load_settings()
@@ -48,6 +56,27 @@ def show(project: str, task: str, budget: int, model_file: str, as_json: bool) -
     for cut in made.cut:
         size = f" · {cut.tokens} tokens" if cut.tokens is not None else ""
         click.echo(f"cut: {cut.name} · {cut.title}{size} · {cut.why}", err=True)
+
+
+def _print_warnings(action: str, project: str, as_json: bool) -> None:
+    """What would be said at an action."""
+    if not action.strip():
+        raise WrongSetting("--at", "say a command or a path, for example: --at 'pytest tests/x.py'")
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    found = wiring.logbook(chosen, fleet).warnings(action, project=project or None)
+    terminal.warn(fleet)
+    if as_json:
+        terminal.print_json(
+            [{"text": one.text, "entry": one.entry_id, "when": one.when, "line": one.line} for one in found]
+        )
+        return
+    for one in found:
+        terminal.say(terminal.printable(one.line))
+    if not found:
+        click.echo("the journal warns of nothing there", err=True)
+    else:
+        click.echo(f"the whole entry: shiftbook log show {found[0].entry_id}", err=True)
 
 
 @click.command("check")

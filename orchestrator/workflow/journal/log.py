@@ -11,6 +11,7 @@ from handoff.entry import SECTIONS, Entry, parse_log, render_entry
 from handoff.log import append_many
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
+from handoff.warning_index import MAX_WARNINGS, SaidWarning
 from missions.one_line import one_line
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.time_text import format_utc
@@ -99,6 +100,15 @@ class Logbook:
         if project:
             require_project(ledger, project)
         return self.recollection.search(ledger, query, projects=None if project is None else (project,), limit=limit)
+
+    def warnings(self, action: str, *, project: str | None = None, limit: int = MAX_WARNINGS) -> list[SaidWarning]:
+        """What would be said to somebody who is about to run that command, or to change that path: what all logs warn
+        of, or those of a project and of the fleet. Raises NotFound, WrongSetting."""
+        ledger = self.ledger()
+        if project:
+            require_project(ledger, project)
+        projects = None if project is None else ("", project)
+        return self.recollection.warnings(ledger, action, projects=projects, limit=limit)
 
     def newest(self, *, project: str | None = None, limit: int = 10) -> list[tuple[LogFile, Entry]]:
         """The last entries of all logs, or of one project's, the newest first. Raises NotFound."""

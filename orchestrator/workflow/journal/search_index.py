@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handoff import recall
+from handoff.warning_index import MAX_WARNINGS, SaidWarning, add_warnings, rebuild_warnings, warnings_at
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 """Of the tables. A file of another version is made again."""
 FILES_AT_ONCE = 4
 """New log files that one transaction takes in while nobody waits for them: whoever searches waits for its end."""
@@ -71,6 +72,19 @@ class SearchIndex:
         except (WrongSetting, sqlite3.Error):
             return []
         return [(one.entry_id, f"{one.when[:10]} · {one.heading}\n{one.text}".strip(" ·")) for one in found]
+
+    def warnings(
+        self, ledger: LedgerSnapshot, action: str, *, projects: Sequence[str] | None = None, limit: int = MAX_WARNINGS
+    ) -> list[SaidWarning]:
+        """What the journals of these projects ("" is the fleet's own), or all, warn of at an action: a command line or
+        a path. Raises WrongSetting."""
+        with self._current(ledger) as conn:
+
+            def wanted(entry_id: str) -> bool:
+                found = conn.execute("SELECT project FROM place WHERE entry_id = ?", (entry_id,)).fetchall()
+                return projects is None or any(project in projects for (project,) in found)
+
+            return warnings_at(conn, action, limit=limit, wanted=wanted)
 
     def refresh(self, ledger: LedgerSnapshot, stopped: Callable[[], bool] = lambda: False) -> int:
         """Takes in what the logs have and the index has not: the number of files. Raises WrongSetting.
@@ -151,6 +165,7 @@ class SearchIndex:
         for table in ("made", "source", "place"):
             conn.execute(f"DELETE FROM {table}")  # noqa: S608  # three words of ours
         recall.rebuild(conn, [])
+        rebuild_warnings(conn, [])
         _index_files(conn, ledger, files, {})
         conn.execute("INSERT INTO made VALUES (?)", (self._name(),))
 
@@ -202,7 +217,9 @@ def _add_file(conn: sqlite3.Connection, ledger: LedgerSnapshot, file: session_lo
     rows = [(entry_id, file.path, file.project, digest) for entry_id, digest in _digests(ledger, file).items()]
     conn.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", rows)
     conn.execute("INSERT INTO source VALUES (?, ?)", (file.path, file.oid))
-    recall.index(conn, session_logs.parsed(ledger.store, file).entries)
+    entries = session_logs.parsed(ledger.store, file).entries
+    recall.index(conn, entries)
+    add_warnings(conn, entries)
 
 
 def _hits_with_place(conn: sqlite3.Connection, hits: Sequence[recall.Hit]) -> Iterator[SearchHit]:

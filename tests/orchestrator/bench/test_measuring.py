@@ -14,7 +14,7 @@ import pytest
 
 from missions.archive_path import index_path
 from missions.mission import Mission, Status
-from orchestrator.bench import chat_stub, history, result
+from orchestrator.bench import chat_stub, handoff, history, result
 from orchestrator.bench.chat_listeners import StreamListeners
 from orchestrator.bench.chat_stub import SlowStubBackend
 from orchestrator.core.ports.model import Prompt, PromptMessage
@@ -35,6 +35,11 @@ def test_a_bar_is_met_up_to_itself(value: float, roof: float, met: bool) -> None
     assert (found.met, found.bar, found.name) == (met, f"<= {roof:g} ms", "claim")
     assert found.value == round(value, 3)
     assert (found.baseline, found.ratio) == (None, None)
+
+
+def test_the_look_for_warnings_is_measured_where_there_are_some() -> None:
+    """On a small journal the same commands are looked up, and the figure is that of a look."""
+    assert 0 < handoff.warning_p95(300) < 60_000
 
 
 def test_each_run_is_timed() -> None:

@@ -171,3 +171,15 @@ def test_orders_change_the_mission_and_say_so(typed: Type) -> None:
     again = typed("mission", "pause", "rest", code=4)
     assert again.exit_code != 0
     assert "rest" in [each["name"] for each in as_json(typed, "mission", "list", "--all")]
+
+
+def test_what_the_journal_warns_of_at_a_command_is_printed(typed: Callable[..., Result]) -> None:
+    """For people and for programs, with the entry; nothing to say is said on standard error, no command is wrong use."""
+    typed("log", "add", "--project", "shop", "### Lessons\n\n- `make deploy` asks for a password on Fridays")
+    (told,) = json.loads(typed("handoff", "show", "--at", "make deploy -n", "--json").stdout)
+    assert told["text"] == "`make deploy` asks for a password on Fridays"
+    assert told["line"].endswith(f"[{told['entry']}, {told['when'][:10]}]")
+    assert told["line"] in typed("handoff", "show", "--at", "make deploy", "--project", "shop").stdout
+    nothing = typed("handoff", "show", "--at", "make test")
+    assert (nothing.stdout, nothing.stderr) == ("", "the journal warns of nothing there\n")
+    assert "say a command or a path" in str(typed("handoff", "show", "--at", " ", code=2).exception)

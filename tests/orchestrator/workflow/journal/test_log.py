@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from handoff.entry import parse_log
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger import session_logs
-from orchestrator.workflow.journal.log import parse_sections
+from orchestrator.workflow.journal.log import ExternalAgent, parse_sections
 from tests.journals import SHOP_LOG, entry, log, logbook
 from tests.ledgers import Town
 
@@ -86,6 +87,42 @@ def test_search_looks_into_older_months_and_knows_where_it_found_something(tmp_p
     assert {one.entry_id for one in book.search("zebra", project="shop")} == {"new", "older"}
     assert {one.entry_id for one in book.search("zebra", project="")} == {"oldest"}
     assert book.search("what is it") == []
+
+
+def test_the_journal_warns_at_an_action_in_the_project_that_it_is_about(tmp_path: Path) -> None:
+    """Its own log and the fleet's warn, another project's and an outsider's do not; a new entry warns at once."""
+    town = Town(
+        {
+            SHOP_LOG: log(entry("ours", blocked="- `make all` fails: the disk is full")),
+            "projects/mill/SESSION_LOG.md": log(entry("theirs", blocked="- `make all` grinds")),
+            "SESSION_LOG.md": log(entry("fleets", "2026-11-19T08:00:00Z", blocked="- `make all` takes an hour")),
+        }
+    )
+    ada = town.peer("ada")
+    book = logbook(ada, tmp_path)
+    assert [one.entry_id for one in book.warnings("make all -j2", project="shop")] == ["ours", "fleets"]
+    assert {one.entry_id for one in book.warnings("make all")} == {"ours", "theirs", "fleets"}
+    assert book.warnings("make clean", project="shop") == []
+    outsider = ExternalAgent(agent="visitor", node="elsewhere")
+    other = logbook(town.peer("bob"), tmp_path / "bob")
+    other.add({"Lessons": "- `make all` must be run as root"}, project="shop", by=outsider)
+    book.add({"Lessons": "- `make all` needs a clean tree"}, project="shop")
+    said = [one.text for one in book.warnings("make all", project="shop", limit=9)]
+    assert "`make all` needs a clean tree" in said
+    assert not [text for text in said if "root" in text]
+    with pytest.raises(NotFound, match="shpo"):
+        book.warnings("make all", project="shpo")
+
+
+def test_an_index_from_before_there_were_warnings_is_made_again(tmp_path: Path) -> None:
+    """Nobody has to delete it."""
+    book = logbook(Town({SHOP_LOG: log(entry("ours", blocked="- `make all` fails"))}).peer("ada"), tmp_path)
+    book.search("all")
+    with closing(sqlite3.connect(tmp_path / "recall.db")) as conn:
+        conn.execute("DELETE FROM warning_line")
+        conn.execute("UPDATE made SET what = '1 town'")
+        conn.commit()
+    assert [one.entry_id for one in book.warnings("make all")] == ["ours"]
 
 
 def test_the_index_is_kept_up_and_is_only_a_cache(tmp_path: Path) -> None:

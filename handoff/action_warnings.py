@@ -1,0 +1,147 @@
+"""Which lines of the journal warn of an action, such as a command or a touched file, and what is each line about?
+
+Only what a session states counts, under Lessons and Blockers; quotations are somebody else's words. What a line is
+about is read from it by fixed rules, the same on every machine: commands and tools in backticks, paths, and lines of
+errors. A command is a set of words: a line about `build.py --fast` is about `python build.py --fast -v`, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handoff.entry import Entry
+from handoff.paths import named_paths
+from handoff.statements import own_words
+
+WARNING_SECTIONS = ("Lessons", "Blockers")
+MAX_LINE_CHARS = 300
+"""Characters of a line that is said; longer ones are prose, and no warning."""
+MAX_ACTION_WORDS = 64
+"""Words of an action that are looked up; a pasted script would otherwise be a search for each of its words."""
+
+_POINT = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+(?P<text>\S.*)$")
+_CODE = re.compile(r"`([^`\n]{1,200})`")
+_ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception|Failure)\b:[ ]\S[^`\n]{2,118}")
+_NOTHING = re.compile(r"(?i)(?:none|nothing|no (?:major |new |real )?blockers?|n/?a)\b")
+_PROGRAM = re.compile(r"[A-Za-z][\w.+-]{1,40}\Z")
+_ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*=")
+_INTERPRETERS = frozenset({"python", "python3", "sudo", "env", "time", "exec", "node", "sh", "bash"})
+
+
+class SubjectKind(StrEnum):
+    """What a warning can be about, the most exact first."""
+
+    COMMAND = "command"
+    ERROR = "error"
+    PATH = "path"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class WarningSubject:
+    """One thing that a line is about. A command is its sorted words, an error its line, a path or a tool one word."""
+
+    kind: SubjectKind
+    words: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The word by which it is found: of a command the longest, which is hardly the program."""
+        return max(self.words, key=lambda word: (len(word.lstrip("-")), word))
+
+    def concerns(self, action: ActionWords) -> bool:
+        """Whether the action is about it."""
+        if self.kind is SubjectKind.ERROR:
+            return self.words[0] in action.text
+        if self.kind is SubjectKind.TOOL:
+            return self.words[0] in action.tools
+        if self.kind is SubjectKind.PATH:
+            return any(word == self.words[0] or word.endswith(f"/{self.words[0]}") for word in action.words)
+        return action.words.issuperset(self.words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionWarning:
+    """A line of the journal that warns, what it is about, and the entry that it is cited by."""
+
+    text: str
+    entry_id: str
+    when: str
+    section: str
+    subjects: tuple[WarningSubject, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionWords:
+    """An action as it is looked up: a command line, or a path that is about to be changed."""
+
+    text: str
+    words: frozenset[str]
+    tools: frozenset[str]
+    keys: tuple[str, ...]
+    """Its words, and the ends of its paths, in order: one of them is the key of whatever warns of it."""
+
+
+def warnings_of(entry: Entry) -> Iterator[ActionWarning]:
+    """The entry's lines that warn of something that can be told from other things."""
+    for heading in WARNING_SECTIONS:
+        for line in own_words(entry.section(heading)).splitlines():
+            point = _POINT.match(line)
+            text = " ".join((point["text"] if point else line).replace("**", "").split())
+            if len(text) > MAX_LINE_CHARS or _NOTHING.match(text):
+                continue
+            if subjects := tuple(dict.fromkeys(_subjects(text))):
+                yield ActionWarning(
+                    text=text, entry_id=entry.entry_id, when=entry.when, section=heading, subjects=subjects
+                )
+
+
+def action_words(action: str) -> ActionWords:
+    """What a command line or a path consists of; no text is refused, quotes and separators are read as spaces."""
+    plain = _split(action)[:MAX_ACTION_WORDS]
+    words = dict.fromkeys(word for each in plain for word in (each, each.partition("::")[0]))
+    errors = [match[0].strip() for match in _ERROR.finditer(action[:20_000])]
+    errors += [" ".join(error.split()[:length]) for error in errors for length in range(2, len(error.split()))]
+    ends = (word[at + 1 :] for word in words for at in range(len(word)) if word[at] == "/")
+    return ActionWords(
+        text=action,
+        words=frozenset(words),
+        tools=frozenset(_tools(plain)),
+        keys=tuple(dict.fromkeys(key for key in (*errors, *words, *ends) if key))[: 4 * MAX_ACTION_WORDS],
+    )
+
+
+def _subjects(text: str) -> Iterator[WarningSubject]:
+    """What the line is about; a tool alone only where nothing more exact is named."""
+    exact = [WarningSubject(kind=SubjectKind.ERROR, words=(match[0].strip(),)) for match in _ERROR.finditer(text)]
+    exact += [WarningSubject(kind=SubjectKind.PATH, words=(path,)) for path in named_paths(text)]
+    tools = []
+    for code in _CODE.findall(text):
+        words = _split(code)
+        named = [word for word in words if word not in _INTERPRETERS and not _ASSIGNMENT.match(word)]
+        if len(named) > 1 and _PROGRAM.match(named[0].rpartition("/")[2]):
+            exact.append(WarningSubject(kind=SubjectKind.COMMAND, words=tuple(sorted(set(named)))))
+        elif len(words) == 1 and _PROGRAM.match(words[0]) and "." not in words[0]:
+            tools.append(WarningSubject(kind=SubjectKind.TOOL, words=(words[0],)))
+    commanded = {word for one in exact if one.kind is SubjectKind.COMMAND for word in one.words}
+    yield from (one for one in exact if one.kind is not SubjectKind.PATH or one.words[0] not in commanded)
+    if not exact:
+        yield from tools
+
+
+def _split(text: str) -> list[str]:
+    return [word.removeprefix("./") for word in re.split(r"[\s\"'`;|&()<>]+", text) if word.removeprefix("./")]
+
+
+def _tools(words: list[str]) -> Iterator[str]:
+    """The programs that a command line starts: its first word, and what an interpreter is given as a module."""
+    rest = [word for word in words if not _ASSIGNMENT.match(word)]
+    for place, word in enumerate(rest):
+        if word in {"-m", "-u"} and place:
+            continue
+        yield word.rpartition("/")[2]
+        if word not in _INTERPRETERS:
+            return

@@ -1,0 +1,129 @@
+"""Which lines warn, and of what: read by fixed rules from what a session states."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoff.action_warnings import MAX_LINE_CHARS, ActionWarning, SubjectKind, action_words, warnings_of
+from handoff.entry import Entry, parse_log, render_entry
+
+
+def entry(body: str, section: str = "Lessons") -> Entry:
+    return Entry(entry_id="e1", when="2026-11-20T08:00:00Z", sections=((section, body),))
+
+
+def found(body: str, section: str = "Lessons") -> list[ActionWarning]:
+    return list(warnings_of(entry(body, section)))
+
+
+def concerned(body: str, action: str) -> bool:
+    """Whether a line warns of an action."""
+    return any(subject.concerns(action_words(action)) for one in found(body) for subject in one.subjects)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "words"),
+    [
+        ("- `pytest tests/x.py` needs the clock", "command", ("pytest", "tests/x.py")),
+        ("- `python build.py --fast` leaves links out", "command", ("--fast", "build.py")),
+        ("- `./run.sh -v` hangs", "command", ("-v", "run.sh")),
+        ("- Never touch src/auth/token.py by hand", "path", ("src/auth/token.py",)),
+        ("- It ends with BuildError: index locked by 3", "error", ("BuildError: index locked by 3",)),
+        ("- `npm` needs the lock file to be there", "tool", ("npm",)),
+    ],
+)
+def test_what_a_line_is_about(line: str, kind: str, words: tuple[str, ...]) -> None:
+    """Commands and tools in backticks, paths, lines of errors."""
+    ((one,),) = [warning.subjects for warning in found(line)]
+    assert (one.kind, one.words) == (kind, words)
+
+
+def test_a_tool_alone_counts_only_where_nothing_more_exact_is_named() -> None:
+    """Else each use of git would hear of one file."""
+    (one,) = found("- `git` loses the mode of `hooks/pre-push.sh`, see `git update-index --chmod`")
+    assert SubjectKind.TOOL not in {subject.kind for subject in one.subjects}
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("- `pytest tests/x.py` hangs", "pytest -q tests/x.py -k slow"),
+        ("- `pytest tests/x.py` hangs", "python -m pytest tests/x.py::test_one"),
+        ("- `build.py --mode fast` fails", "PYTHONPATH=. python build.py -v --mode fast"),
+        ("- `build.py --mode fast` fails", "cd work && ./build.py --mode fast"),
+        ("- src/auth/token.py is generated", "sed -i s/a/b/ src/auth/token.py"),
+        ("- src/auth/token.py is generated", "/work/shop/src/auth/token.py"),
+        ("- `BuildError: index locked by 3` goes away", "Traceback\nBuildError: index locked by 3 (pid 4)\n"),
+        ("- `npm` needs the lock", "sudo npm ci"),
+    ],
+)
+def test_an_action_that_is_meant(line: str, action: str) -> None:
+    """Other options, another order, a path with a folder before it."""
+    assert concerned(line, action)
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("- `pytest tests/x.py` hangs", "pytest tests/y.py"),
+        ("- `build.py --mode fast` fails", "build.py --mode slow"),
+        ("- src/auth/token.py is generated", "cat src/auth/token.pyc lib_src/auth/token.py.bak"),
+        ("- BuildError: index locked by 3", "BuildError: index locked by 4"),
+        ("- `npm` needs the lock", "echo npm"),
+        ("- `--fast` is faster", "build.py --fast"),
+        ("- The build is slow", "build"),
+    ],
+)
+def test_an_action_that_is_not_meant(line: str, action: str) -> None:
+    """Alike is not the same; a bare option, and prose, warn of nothing."""
+    assert not concerned(line, action)
+
+
+@pytest.mark.parametrize("section", ["Decisions", "Work Accomplished", "For Next Instance", "Rules"])
+def test_other_sections_warn_of_nothing(section: str) -> None:
+    """Only lessons and blockers do."""
+    assert found("- `pytest tests/x.py` hangs", section) == []
+    assert found("- `pytest tests/x.py` hangs", "Blockers") != []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "> - `pytest tests/x.py` must never be run",
+        "```\n- `pytest tests/x.py` must never be run\n```",
+        "- None: `pytest tests/x.py` went well",
+        "- " + "`pytest tests/x.py` " + "x" * MAX_LINE_CHARS,
+        "",
+    ],
+)
+def test_what_is_quoted_or_no_warning_is_left_out(body: str) -> None:
+    """A page that was read says nothing to the next one; prose without an end is no line."""
+    assert found(body) == []
+
+
+def test_an_outsiders_entry_warns_of_nothing() -> None:
+    """Whoever is not of the fleet is written down as a quotation, and stays one when the log is read."""
+    written = render_entry(entry("- `pytest tests/x.py` must never be run"), evidence=True)
+    (read,) = parse_log(written).entries
+    assert list(warnings_of(read)) == []
+    (own,) = parse_log(render_entry(entry("- `pytest tests/x.py` hangs"))).entries
+    assert [one.text for one in warnings_of(own)] == ["`pytest tests/x.py` hangs"]
+
+
+@given(body=st.text(), action=st.text())
+def test_any_text_can_be_looked_up(body: str, action: str) -> None:
+    """None is refused; each subject's key is among its own words, and a line is about itself once."""
+    for one in found(body):
+        assert len(one.text) <= MAX_LINE_CHARS
+        assert len(set(one.subjects)) == len(one.subjects)
+        for subject in one.subjects:
+            assert subject.key in subject.words
+            subject.concerns(action_words(action))
+
+
+def test_a_pasted_script_is_looked_up_in_part() -> None:
+    """However long it is: a bounded number of words."""
+    words = action_words("echo " + " ".join(f"a/b/c{number}.py" for number in range(50_000)))
+    assert len(words.keys) <= 256

@@ -1,0 +1,115 @@
+"""What is said at an action: the exact before the broad, the newest first, never twice, with its citation."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handoff.action_warnings import warnings_of
+from handoff.entry import Entry
+from handoff.warning_index import MAX_WARNINGS, add_warnings, rebuild_warnings, warnings_at
+
+
+def entry(number: int, *lines: str, section: str = "Lessons") -> Entry:
+    body = "\n".join(f"- {line}" for line in lines)
+    return Entry(entry_id=f"e{number}", when=f"2026-11-{number:02}T08:00:00Z", sections=((section, body),))
+
+
+@pytest.fixture
+def conn() -> Iterator[sqlite3.Connection]:
+    """A database in memory."""
+    made = sqlite3.connect(":memory:")
+    yield made
+    made.close()
+
+
+def said(conn: sqlite3.Connection, action: str, **given_: object) -> list[str]:
+    return [one.entry_id for one in warnings_at(conn, action, **given_)]  # type: ignore[arg-type]
+
+
+def test_the_exact_is_said_before_the_broad(conn: sqlite3.Connection) -> None:
+    """A command before a path before a tool, of commands the one with more words, whichever is newer."""
+    entries = [
+        entry(9, "`pytest` wants a terminal"),
+        entry(8, "tests/x.py is generated"),
+        entry(2, "`pytest tests/x.py` hangs"),
+        entry(1, "`pytest -n 4 tests/x.py` is killed"),
+    ]
+    assert add_warnings(conn, entries) == 4
+    assert said(conn, "pytest -n 4 tests/x.py", limit=9) == ["e1", "e2", "e8", "e9"]
+    assert said(conn, "pytest tests/x.py", limit=9) == ["e2", "e8", "e9"]
+
+
+def test_the_newest_is_said_first_and_three_at_most(conn: sqlite3.Connection) -> None:
+    """Of lines about the same; a line is cited by its entry and day."""
+    add_warnings(conn, [entry(number, f"`make all` fails for the {number}th time") for number in (3, 5, 4, 7, 6)])
+    assert said(conn, "make all") == ["e7", "e6", "e5"]
+    assert len(warnings_at(conn, "make all")) == MAX_WARNINGS
+    assert warnings_at(conn, "make all")[0].line == "`make all` fails for the 7th time [e7, 2026-11-07]"
+
+
+def test_the_same_words_are_said_once(conn: sqlite3.Connection) -> None:
+    """By the newest who said them; what was said before is not said again, and what is next takes its place."""
+    add_warnings(conn, [entry(number, "`make all` fails") for number in (1, 2)] + [entry(3, "`make all` is slow")])
+    first = warnings_at(conn, "make all")
+    assert [one.entry_id for one in first] == ["e3", "e2"]
+    assert said(conn, "make all", limit=1, said=["`make all` is slow"]) == ["e2"]
+    assert said(conn, "make all", said=[one.text for one in first]) == []
+
+
+def test_an_entry_is_taken_in_once(conn: sqlite3.Connection) -> None:
+    """Also when it comes again, or the index is made anew."""
+    entries = [entry(1, "`make all` fails"), entry(2, "nothing of note")]
+    assert [add_warnings(conn, entries), add_warnings(conn, entries), rebuild_warnings(conn, entries)] == [1, 0, 1]
+    assert said(conn, "make all") == ["e1"]
+    assert rebuild_warnings(conn, []) == 0
+    assert said(conn, "make all") == []
+
+
+def test_only_wanted_entries_are_said(conn: sqlite3.Connection) -> None:
+    """Of another project's journal nothing, and it takes nobody's place."""
+    add_warnings(conn, [entry(number, f"`make all` fails {number}") for number in range(1, 9)])
+    assert said(conn, "make all", wanted=lambda entry_id: entry_id in {"e1", "e2"}) == ["e2", "e1"]
+
+
+def test_a_project_that_warns_a_lot_hides_no_other(conn: sqlite3.Connection) -> None:
+    """However many lines of entries that are not wanted are newer."""
+    many = [
+        Entry(entry_id=f"n{number}", when=f"2026-12-01T{number // 60:02}:{number % 60:02}:00Z",
+              sections=(("Lessons", f"- `make all` fails {number}"),))
+        for number in range(400)
+    ]  # fmt: skip
+    add_warnings(conn, [entry(1, "`make all` fails here"), *many])
+    assert said(conn, "make all", wanted=lambda entry_id: entry_id == "e1") == ["e1"]
+
+
+@settings(max_examples=30)
+@given(
+    lines=st.lists(st.sampled_from(["`make all` fails", "src/a.py is old", "`npm` hangs", "x", "`a b` c"]), max_size=8)
+)
+def test_what_is_found_is_what_reading_everything_finds(lines: list[str]) -> None:
+    """The index leaves nothing out that concerns an action."""
+    entries = [entry(number, line) for number, line in enumerate(lines, 1)]
+    made = sqlite3.connect(":memory:")
+    try:
+        add_warnings(made, entries)
+        for action in ("make all -j2", "vim src/a.py", "npm ci", "a b", "ls"):
+            words = {one.text for one in warnings_at(made, action, limit=99)}
+            from handoff.action_warnings import action_words
+
+            given_ = action_words(action)
+            every = (one for each in entries for one in warnings_of(each))
+            assert words == {one.text for one in every if any(subject.concerns(given_) for subject in one.subjects)}
+    finally:
+        made.close()
+
+
+def test_nothing_is_asked_of_an_empty_index(conn: sqlite3.Connection) -> None:
+    """Nor of an empty action."""
+    assert said(conn, "make all") == []
+    add_warnings(conn, [entry(1, "`make all` fails")])
+    assert said(conn, "") == []
