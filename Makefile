@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Where it is set, each of the suite's thousand processes would compile the product anew, and each worker every test.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test quick nightly torture simulate week load cancels tidy agents check lint types contracts house docs lock clean page page-types screenshots
+.PHONY: help demo test quick nightly torture simulate week load cancels tidy continuity agents check lint types contracts house docs lock clean page page-types screenshots
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -59,6 +59,14 @@ cancels: $(STAMP)  ## a hundred running missions cancelled, each until nothing o
 
 tidy: $(STAMP)  ## two hundred missions through two nodes, and the disk back to where it was
 	@SHIFTBOOK_MISSIONS=$(MISSIONS) $(BIN)/python -m pytest -q tests/acceptance/test_tidiness.py
+
+CONTINUITY ?= continuity-study
+CONTINUITY_MINUTES ?= 30
+CONTINUITY_ARGS ?= --projects 12 --instances 2
+continuity: $(STAMP)  ## a study of continuity with this machine's model, at most half an hour; again, to go on (CONTINUITY=folder)
+	@[ -f $(CONTINUITY)/plan.json ] || $(BIN)/shiftbook continuity plan $(CONTINUITY) $(CONTINUITY_ARGS)
+	@$(BIN)/shiftbook continuity run $(CONTINUITY) --minutes $(CONTINUITY_MINUTES)
+	@$(BIN)/shiftbook continuity report $(CONTINUITY) --to $(CONTINUITY)/report.md
 
 agents: $(STAMP)  ## the real agents' programs, installed by .ci/agents, against a stand-in for their models
 	@PATH="$$(bash .ci/agents):$$PATH" SHIFTBOOK_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -n 2 -m "nightly or not nightly" tests/agents $(TEST_ARGS)

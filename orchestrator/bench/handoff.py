@@ -16,7 +16,7 @@ from handoff.log import append_many
 from handoff.review import review
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
-from handoff.warning_index import add_warnings, warnings_at
+from handoff.warnings.warning_index import add_warnings, warnings_at
 from orchestrator.bench.result import Measurement, at_most, median, milliseconds
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.config.fleet_toml import PATH

@@ -146,6 +146,13 @@ BENCH: CommandTable = {
     "sync": ("bench:sync", "Measures how fast devices hand over and get operations."),
 }
 
+CONTINUITY: CommandTable = {
+    "show": ("continuity:show", "Says how far a study is, and its next step."),
+    "plan": ("continuity:plan", "Writes a study's plan, before the first answer."),
+    "run": ("continuity:run", "Makes the trials that are missing."),
+    "report": ("continuity:report", "Prints what a study found, and how sure that is."),
+}
+
 project = LazyGroup(
     "project", help="Adds repositories to the fleet, shows and changes them.", table=PROJECT, default="list"
 )
@@ -182,6 +189,7 @@ models = LazyGroup("models", help="Shows, fetches and chooses models.", table=MO
 node = LazyGroup("node", help="Runs this machine's node.", table=NODE)
 deploy = LazyGroup("deploy", help="Makes this machine's node a service, or takes that away.", table=DEPLOY)
 bench = LazyGroup("bench", help="Measures what Shiftbook promises, on this machine.", table=BENCH)
+continuity = LazyGroup("continuity", help="Measures whether documented context helps.", table=CONTINUITY)
 
 SHIFTBOOK: CommandTable = {
     "init": ("init:init", "Makes a ledger: the repository that the fleet shares."),
@@ -221,6 +229,7 @@ SHIFTBOOK: CommandTable = {
     "update": ("machine.update:update", "Goes to a newer release, and back if it does not work."),
     "completion": ("completion:completion", "Prints what makes your shell complete commands."),
     "bench": ("commands:bench", "Measures what Shiftbook promises."),
+    "continuity": ("commands:continuity", "Measures whether documented context helps."),
     "merge-file": ("merge_file:merge_file", ""),
     "review": ("commands:digest", ""),
     "gatehouse": ("node:gatehouse", ""),
@@ -248,6 +257,7 @@ SECTIONS: Sections = {
         "update",
         "completion",
         "bench",
+        "continuity",
     ),
 }
 EXAMPLE = """\b

@@ -68,7 +68,10 @@ def _print_warnings(action: str, project: str, as_json: bool) -> None:
     terminal.warn(fleet)
     if as_json:
         terminal.print_json(
-            [{"text": one.text, "entry": one.entry_id, "when": one.when, "line": one.line} for one in found]
+            [
+                {"text": one.text, "entry": one.entry_id, "about": one.about, "when": one.when, "line": one.line}
+                for one in found
+            ]
         )
         return
     for one in found:

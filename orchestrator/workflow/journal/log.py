@@ -11,7 +11,7 @@ from handoff.entry import SECTIONS, Entry, parse_log, render_entry
 from handoff.log import append_many
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
-from handoff.warning_index import MAX_WARNINGS, SaidWarning
+from handoff.warnings.warning_index import MAX_WARNINGS, SaidWarning
 from missions.one_line import one_line
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.time_text import format_utc

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handoff import recall
-from handoff.warning_index import MAX_WARNINGS, SaidWarning, add_warnings, rebuild_warnings, warnings_at
+from handoff.warnings.warning_index import MAX_WARNINGS, SaidWarning, add_warnings, rebuild_warnings, warnings_at
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import LedgerSnapshot

@@ -174,7 +174,7 @@ def test_orders_change_the_mission_and_say_so(typed: Type) -> None:
 
 
 def test_what_the_journal_warns_of_at_a_command_is_printed(typed: Callable[..., Result]) -> None:
-    """For people and for programs, with the entry; nothing to say is said on standard error, no command is wrong use."""
+    """For people and for programs, with the entry; that there is nothing is said on standard error."""
     typed("log", "add", "--project", "shop", "### Lessons\n\n- `make deploy` asks for a password on Fridays")
     (told,) = json.loads(typed("handoff", "show", "--at", "make deploy -n", "--json").stdout)
     assert told["text"] == "`make deploy` asks for a password on Fridays"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.action_warnings import warnings_of
 from handoff.entry import Entry
-from handoff.warning_index import MAX_WARNINGS, add_warnings, rebuild_warnings, warnings_at
+from handoff.warnings.action_warnings import warnings_of
+from handoff.warnings.warning_index import MAX_WARNINGS, add_warnings, rebuild_warnings, warnings_at
 
 
 def entry(number: int, *lines: str, section: str = "Lessons") -> Entry:
@@ -99,7 +99,7 @@ def test_what_is_found_is_what_reading_everything_finds(lines: list[str]) -> Non
         add_warnings(made, entries)
         for action in ("make all -j2", "vim src/a.py", "npm ci", "a b", "ls"):
             words = {one.text for one in warnings_at(made, action, limit=99)}
-            from handoff.action_warnings import action_words
+            from handoff.warnings.action_warnings import action_words
 
             given_ = action_words(action)
             every = (one for each in entries for one in warnings_of(each))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.action_warnings import MAX_LINE_CHARS, ActionWarning, SubjectKind, action_words, warnings_of
 from handoff.entry import Entry, parse_log, render_entry
+from handoff.warnings.action_warnings import MAX_LINE_CHARS, ActionWarning, SubjectKind, action_words, warnings_of
 
 
 def entry(body: str, section: str = "Lessons") -> Entry:

@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from handoff.action_warnings import ActionWords, SubjectKind, WarningSubject, action_words, warnings_of
 from handoff.entry import Entry
 from handoff.recall import Connection
+from handoff.warnings.action_warnings import ActionWords, SubjectKind, WarningSubject, action_words, warnings_of
 from missions.plain_data import read_json
 
 MAX_WARNINGS = 3

@@ -1,0 +1,1 @@
+"""What does the journal warn of at an action, such as a command or a touched file?"""

@@ -1,0 +1,177 @@
+"""What is a study's report, for somebody who never saw the product? A page: asked, found, how sure, where it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from orchestrator.continuity.arm_measures import ArmMeasures, measure_arms
+from orchestrator.continuity.arms import MEANS, Arm
+from orchestrator.continuity.statistics.cluster_bootstrap import FEW_CLUSTERS
+from orchestrator.continuity.study_plan import StudyPlan
+from orchestrator.continuity.trial import TASK, TrialRecord
+from orchestrator.continuity.verdicts import ArmComparison, StudyVerdicts, judge
+
+MAX_CASES = 10
+LOW_POWER = 0.8
+"""Below this chance of finding what it was made to find, a study that finds nothing says little."""
+_COLUMNS = (
+    ("questions right", "questions_right"),
+    ("tasks right", "tasks_right"),
+    ("decisions recovered before the first edit", "recovered"),
+    ("tasks built in their turns", "built"),
+    ("failed path avoided", "path_avoided"),
+    ("known failures repeated, a task", "repeated"),
+    ("convention kept", "convention"),
+    ("superseded value used", "superseded"),
+    ("absence recognised", "absence"),
+    ("harm: right with nothing, wrong here", "harm"),
+    ("agreement of instances (alpha)", "alpha"),
+    ("all instances right", "all_right"),
+)
+
+
+def render_report(plan: StudyPlan, records: Sequence[TrialRecord], title: str = "Continuity: one study") -> str:
+    """The report on the answers so far; an incomplete study has measures and no results."""
+    verdicts, measures = judge(plan, records), measure_arms(records)
+    parts = (
+        _asked(plan, verdicts, title),
+        _answered(plan, verdicts),
+        _measured(measures),
+        _reader(verdicts, plan.alpha),
+        _cases(plan, records),
+        _cost(measures),
+    )
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _asked(plan: StudyPlan, verdicts: StudyVerdicts, title: str) -> Iterator[str]:
+    yield f"# {title}\n"
+    yield (
+        f"Fresh instances of `{plan.reader}` took over {plan.projects} made-up projects of {plan.sessions} sessions, "
+        f"answered {len(plan.questions)} closed questions and did {len(plan.tasks)} small tasks, {plan.instances} "
+        f"instances each. What differs between arms is what they were given, in {plan.budget} tokens each:\n"
+    )
+    yield from (f"- **{arm}**: {MEANS[Arm(arm)]}" for arm in plan.arms)
+    yield (
+        f"\nThe plan was written {plan.made}, before the first answer (sha256 `{plan.digest[:16]}…`); "
+        f"{verdicts.done:,} of {verdicts.planned:,} trials are made. Tasks are judged by running them, questions by "
+        "which of the given answers was chosen; no model judges anything."
+    )
+
+
+def _answered(plan: StudyPlan, verdicts: StudyVerdicts) -> Iterator[str]:
+    yield "## What came out\n"
+    if not verdicts.whole:
+        yield "**The study is not whole: nothing below is a result yet.**\n"
+    found = [one.name for one in verdicts.results(plan.alpha)]
+    if verdicts.whole:
+        yield f"Of {len(verdicts.hypotheses)} planned hypotheses {len(found)} hold: {'; '.join(found) or 'none'}.\n"
+    if verdicts.control and not verdicts.control.holds(plan.alpha):
+        yield (
+            "The check of the study itself failed: not even the facts that decide helped this reader by more than "
+            "chance. So where nothing was found, that says nothing about handoffs.\n"
+        )
+    heads = ("planned", "difference", "95 % over pairs", "95 % over projects", "pairs that differ", "p", "corrected")
+    yield f"| {' | '.join([*heads, 'power', 'holds'])} |"
+    yield f"|{'---|' * (len(heads) + 2)}"
+    yield from (_row(one, plan.power.get(one.name), plan.alpha, whole=verdicts.whole) for one in verdicts.hypotheses)
+    weak = [name for name, power in plan.power.items() if power < LOW_POWER]
+    if weak:
+        yield (
+            f"\nPower is the chance, worked out beforehand, to find a difference of {plan.difference:+.0%} where "
+            f"{plan.discordance:.0%} of the pairs differ. It is below {LOW_POWER:.0%} for {len(weak)} of them: "
+            "that they were not found says little."
+        )
+    if any(one.projects < FEW_CLUSTERS for one in verdicts.hypotheses):
+        yield f"\nWith fewer than {FEW_CLUSTERS} projects the interval over projects is narrower than it should be."
+
+
+def _row(one: ArmComparison, power: float | None, alpha: float, *, whole: bool) -> str:
+    cells = (
+        f"{one.name} ({one.first} − {one.second})",
+        f"{one.counts.difference:+.1%}",
+        f"{one.interval.low:+.1%} to {one.interval.high:+.1%}",
+        f"{one.by_project.low:+.1%} to {one.by_project.high:+.1%}{'' if one.by_project.excludes_zero else ' (0 too)'}",
+        f"{one.counts.only_first} : {one.counts.only_second} of {one.counts.pairs}",
+        f"{one.p_value:.4f}",
+        f"{one.adjusted:.4f}",
+        "–" if power is None else f"{power:.0%}",
+        ("**yes**" if one.holds(alpha) else "no") if whole else "open",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _measured(measures: Sequence[ArmMeasures]) -> Iterator[str]:
+    yield "## What each arm did\n"
+    yield f"| measure | {' | '.join(one.arm for one in measures)} |"
+    yield f"|---|{'---|' * len(measures)}"
+    for label, name in _COLUMNS:
+        yield f"| {label} | {' | '.join(_figure(getattr(one, name)) for one in measures)} |"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _reader(verdicts: StudyVerdicts, alpha: float) -> Iterator[str]:
+    yield "## How this reader treats what it is given\n"
+    yield "Signs, not results: they were not among the hypotheses.\n"
+    for one in verdicts.signs:
+        seen = "seen" if one.holds(alpha) else "not seen"
+        sides = f"{one.counts.only_first} against {one.counts.only_second} of {one.counts.pairs} pairs"
+        yield f"- {one.name}: {seen} ({one.first} − {one.second}, {sides}, corrected p {one.adjusted:.4f})"
+
+
+def _cases(plan: StudyPlan, records: Sequence[TrialRecord]) -> Iterator[str]:
+    """Where the handoff was there and the answer was wrong, first where nothing at all had been enough."""
+    right = {(one.item, one.instance, one.arm): one.right for one in records}
+
+    def weight(one: TrialRecord) -> tuple[bool, bool, str, int]:
+        bare, facts = (right.get((one.item, one.instance, arm), False) for arm in (Arm.NOTHING, Arm.ORACLE))
+        return (not bare, not facts, one.item, one.instance)
+
+    wrong = sorted((one for one in records if one.arm == Arm.HANDOFF and not one.right), key=weight)
+    yield "## Where it failed\n"
+    if not wrong:
+        yield "With the handoff nothing was answered wrongly."
+        return
+    yield f"The {min(MAX_CASES, len(wrong))} worst of {len(wrong)} with the handoff:\n"
+    yield "| item | instance | chosen | right | with nothing | with the facts | the journal says it in |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in wrong[:MAX_CASES]:
+        bare, facts = (right.get((one.item, one.instance, arm)) for arm in (Arm.NOTHING, Arm.ORACLE))
+        wanted, cites = _evidence(plan, one)
+        words = (one.item, str(one.instance), one.answer or "nothing", wanted, _told(bare), _told(facts), cites)
+        yield f"| {' | '.join(words)} |"
+
+
+def _evidence(plan: StudyPlan, record: TrialRecord) -> tuple[str, str]:
+    """The right answer, and the entries that it stands in."""
+    if record.kind == TASK:
+        task = plan.tasks[record.item]
+        right = task.right
+        cites = (*task.setting.cites, *task.history.traps.cites)
+        return f"{right.value} {right.separator} {right.mode}", _joined(cites)
+    question = plan.questions[record.item]
+    return question.right, _joined(question.cites)
+
+
+def _joined(cites: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(cites)) or "–"
+
+
+def _told(right: bool | None) -> str:
+    return "–" if right is None else "right" if right else "wrong"
+
+
+def _cost(measures: Sequence[ArmMeasures]) -> Iterator[str]:
+    yield "## What it cost\n"
+    yield "| a trial | " + " | ".join(one.arm for one in measures) + " |"
+    yield f"|---|{'---|' * len(measures)}"
+    for label, name in (
+        ("tokens given", "tokens"),
+        ("calls", "calls"),
+        ("warnings heard", "warned"),
+        ("seconds", "seconds"),
+    ):
+        yield f"| {label} | {' | '.join(f'{getattr(one, name):.1f}' for one in measures)} |"

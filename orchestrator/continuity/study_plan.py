@@ -1,0 +1,239 @@
+"""What was decided before the first answer, and how can anybody see that it was not changed afterwards? The plan.
+
+The plan names everything that a study depends on: projects, arms, sizes, reader, hypotheses, and how likely it is to
+find what it looks for. Its hash stands in the first line of the answers; a plan that was changed no longer fits them.
+Nothing but its hypotheses is called a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from missions.plain_data import read_json
+from orchestrator.continuity.arms import ACTION_ARMS, Arm
+from orchestrator.continuity.scenarios.build_task import BuildTask, tasks_of
+from orchestrator.continuity.scenarios.history_generator import GENERATOR_VERSION, SESSIONS, generate_history
+from orchestrator.continuity.scenarios.project_history import ProjectHistory
+from orchestrator.continuity.scenarios.questions import ClosedQuestion, questions_of
+from orchestrator.continuity.statistics import MISSING
+from orchestrator.core.errors import NotFound, WrongSetting
+from sync import files
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyHypothesis:
+    """That the first arm does better than the second, in `of`: all items, questions or tasks. `outcome` says by what:
+    right, or built (a task's path was found in the turns that it had)."""
+
+    name: str
+    first: str
+    second: str
+    of: str = "all"
+    outcome: str = "right"
+
+
+HYPOTHESES = (
+    StudyHypothesis(name="a handoff is better than nothing", first=Arm.HANDOFF, second=Arm.NOTHING),
+    StudyHypothesis(name="it is the project's own that helps", first=Arm.HANDOFF, second=Arm.PLACEBO),
+    StudyHypothesis(name="a handoff is better than the raw log", first=Arm.HANDOFF, second=Arm.TAIL),
+    StudyHypothesis(name="a handoff is better than recalled lines", first=Arm.HANDOFF, second=Arm.RECALLED),
+    StudyHypothesis(
+        name="a warning with the result is better than at the start",
+        first=Arm.AFTER,
+        second=Arm.MISPLACED,
+        of="tasks",
+        outcome="built",
+    ),
+    StudyHypothesis(
+        name="a warning by refusal is better than at the start",
+        first=Arm.REFUSED,
+        second=Arm.MISPLACED,
+        of="tasks",
+        outcome="built",
+    ),
+)
+"""What is looked at where nobody says otherwise. The oracle against nothing is none of them but the check of the study:
+if the facts themselves don't help, the reader cannot use what it is given, and nothing else can be learned from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTrial:
+    """One trial: which item in which arm, by the instance of that number."""
+
+    item: str
+    project: int
+    arm: str
+    instance: int
+
+    @property
+    def ident(self) -> str:
+        """What it is called among the answers."""
+        return f"{self.item}|{self.arm}|{self.instance}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlan:
+    """A study. `difference` and `discordance` are what it is made to find; `power` is the chance of that, for each
+    hypothesis by its name, at the level that Holm's correction begins with."""
+
+    reader: str
+    made: str
+    seed: int = 20261130
+    generator: str = GENERATOR_VERSION
+    projects: int = 12
+    sessions: int = SESSIONS
+    instances: int = 2
+    turns: int = 2
+    budget: int = 600
+    generation: int = 3
+    items: str = "all"
+    """What is asked: all, questions or tasks."""
+    arms: tuple[str, ...] = tuple(Arm)
+    hypotheses: tuple[StudyHypothesis, ...] = HYPOTHESES
+    alpha: float = 0.05
+    difference: float = 0.2
+    discordance: float = 0.4
+    power: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def text(self) -> str:
+        """The plan as a file: the same plan is the same bytes."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """What the answers name it by."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def histories(self) -> tuple[ProjectHistory, ...]:
+        """Its projects."""
+        return tuple(generate_history(self.seed, number, self.sessions) for number in range(self.projects))
+
+    def placebo(self, project: int) -> ProjectHistory:
+        """The project whose handoff stands in for that of another: the one after it."""
+        return self.histories[(project + 1) % len(self.histories)]
+
+    @cached_property
+    def questions(self) -> dict[str, ClosedQuestion]:
+        """By item."""
+        asked = (
+            one
+            for number, history in enumerate(self.histories)
+            for one in questions_of(history, self.placebo(number), self.seed)
+        )
+        return {one.item: one for one in asked} if self.items != "tasks" else {}
+
+    @cached_property
+    def tasks(self) -> dict[str, BuildTask]:
+        """By item."""
+        every = (one for history in self.histories for one in tasks_of(history))
+        return {one.item: one for one in every} if self.items != "questions" else {}
+
+    def pairs(self, hypothesis: StudyHypothesis) -> int:
+        """How many pairs of trials bear on a hypothesis."""
+        wide = hypothesis.of != "tasks" and not {hypothesis.first, hypothesis.second} & ACTION_ARMS
+        items = len(self.tasks) * (hypothesis.of != "questions") + len(self.questions) * wide
+        return items * self.instances
+
+    def trials(self) -> tuple[PlannedTrial, ...]:
+        """All trials, in an order drawn by chance."""
+        every = list(self._trials())
+        random.Random(f"order:{self.seed}").shuffle(every)  # noqa: S311  # the same order wherever it is run
+        return tuple(every)
+
+    def _trials(self) -> Iterator[PlannedTrial]:
+        numbers = {history.name: number for number, history in enumerate(self.histories)}
+        for item in (*self.questions, *self.tasks):
+            for arm in self.arms:
+                if arm in ACTION_ARMS and item not in self.tasks:
+                    continue
+                for instance in range(self.instances):
+                    project = numbers[item.partition("/")[0]]
+                    yield PlannedTrial(item=item, project=project, arm=arm, instance=instance)
+
+
+def with_power(plan: StudyPlan) -> StudyPlan:
+    """The plan with what it can find. Raises WrongSetting for sizes that cannot be, or without the statistics."""
+    from dataclasses import replace
+
+    power = require_statistics().mcnemar_power
+    hypotheses = [one for one in plan.hypotheses if {one.first, one.second} <= {*plan.arms} and plan.pairs(one)]
+    level = plan.alpha / max(1, len(hypotheses))
+    try:
+        found = {
+            one.name: round(
+                power(plan.pairs(one), difference=plan.difference, discordance=plan.discordance, alpha=level), 4
+            )
+            for one in hypotheses
+        }
+    except ValueError as error:
+        raise WrongSetting("--difference", str(error)) from error
+    return replace(plan, hypotheses=tuple(hypotheses), power=found)
+
+
+def pairs_needed(plan: StudyPlan, power: float) -> int:
+    """How many pairs of each hypothesis would find what the plan is made to find. Raises WrongSetting."""
+    level = plan.alpha / max(1, len(plan.hypotheses))
+    try:
+        return int(
+            require_statistics().pairs_for_power(
+                power, difference=plan.difference, discordance=plan.discordance, alpha=level
+            )
+        )
+    except ValueError as error:
+        raise WrongSetting("--difference", str(error)) from error
+
+
+def require_statistics() -> Any:
+    """The module of power, which needs scipy; raises WrongSetting with the way to get it."""
+    try:
+        from orchestrator.continuity.statistics import power
+    except ImportError as error:
+        raise WrongSetting("continuity", MISSING) from error
+    return power
+
+
+def write_plan(plan: StudyPlan, folder: Path) -> Path:
+    """Writes the plan into a folder. Raises WrongSetting where there is one: a study has one plan."""
+    path = folder / PLAN_FILE
+    if path.exists():
+        raise WrongSetting("DIR", f"{path} is there already: a plan is never changed, take another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    files.replace(path, plan.text)
+    return path
+
+
+def read_plan(folder: Path) -> StudyPlan:
+    """The plan of a folder. Raises NotFound, and WrongSetting for what is none."""
+    try:
+        read = read_json((folder / PLAN_FILE).read_bytes())
+    except FileNotFoundError:
+        raise NotFound(f"no plan in {folder}: `shiftbook continuity plan DIR` writes one") from None
+    except (ValueError, OSError) as error:
+        raise WrongSetting("DIR", f"{folder / PLAN_FILE} cannot be read: {error}") from error
+    try:
+        plan = _plan_of(read)
+    except (TypeError, ValueError, KeyError) as error:
+        raise WrongSetting("DIR", f"{folder / PLAN_FILE} is no plan: {error}") from error
+    if plan.generator != GENERATOR_VERSION:
+        raise WrongSetting("DIR", f"its projects are of generator {plan.generator}, this one is {GENERATOR_VERSION}")
+    return plan
+
+
+def _plan_of(read: Any) -> StudyPlan:
+    """Raises TypeError, ValueError and KeyError for what is none."""
+    if not isinstance(read, dict) or set(read) != set(StudyPlan.__dataclass_fields__):
+        raise ValueError("it has other fields than a plan")
+    hypotheses = tuple(StudyHypothesis(**one) for one in read["hypotheses"])
+    arms = tuple(Arm(arm).value for arm in read["arms"])
+    return StudyPlan(**read | {"arms": arms, "hypotheses": hypotheses})

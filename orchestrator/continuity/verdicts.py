@@ -1,0 +1,127 @@
+"""The verdicts: which of the planned hypotheses hold, and what are signs of how a reader treats what it is given?
+
+A hypothesis holds if its exact paired test, corrected for all that were planned, is at most alpha, the first arm is the
+better one, and the study is whole. The interval over projects is told beside it and decides nothing. Signs are no
+results: whether a reader uses its context, takes what was superseded, or believes what is about something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.continuity.arm_measures import paired
+from orchestrator.continuity.arms import Arm
+from orchestrator.continuity.statistics.cluster_bootstrap import cluster_interval
+from orchestrator.continuity.statistics.multiple_tests import holm_adjusted
+from orchestrator.continuity.statistics.paired_test import (
+    EffectInterval,
+    PairCounts,
+    count_pairs,
+    mcnemar_p_value,
+    newcombe_interval,
+)
+from orchestrator.continuity.study_plan import StudyHypothesis, StudyPlan
+from orchestrator.continuity.trial import TASK, TrialRecord
+
+Outcome = Callable[[TrialRecord], bool | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmComparison:
+    """Two arms side by side: pairs, p-value alone and corrected, the difference over pairs and over projects."""
+
+    name: str
+    first: str
+    second: str
+    counts: PairCounts
+    p_value: float
+    adjusted: float
+    interval: EffectInterval
+    by_project: EffectInterval
+    projects: int
+
+    def holds(self, alpha: float) -> bool:
+        """Whether the first arm is better, by more than chance would have it."""
+        return self.adjusted <= alpha and self.counts.difference > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyVerdicts:
+    """What a study says. `whole` is whether every planned trial was made; without that nothing is a result."""
+
+    done: int
+    planned: int
+    hypotheses: tuple[ArmComparison, ...]
+    control: ArmComparison | None
+    """The oracle against nothing."""
+    signs: tuple[ArmComparison, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all trials were made."""
+        return self.done == self.planned
+
+    def results(self, alpha: float) -> tuple[ArmComparison, ...]:
+        """The hypotheses that hold."""
+        return tuple(one for one in self.hypotheses if self.whole and one.holds(alpha))
+
+
+def judge(plan: StudyPlan, records: Sequence[TrialRecord]) -> StudyVerdicts:
+    """The verdicts on the answers so far."""
+    planned = {one.name: (one.first, one.second, _outcome(one)) for one in plan.hypotheses}
+    control = _compare(plan, records, {"the facts help": (Arm.ORACLE, Arm.NOTHING, _right)})
+    signs: dict[str, tuple[str, str, Outcome]] = {
+        "uses the facts": (Arm.ORACLE, Arm.NOTHING, _right),
+        "takes what was superseded": (Arm.HANDOFF, Arm.NOTHING, lambda one: one.superseded),
+        "believes what is of another project": (Arm.PLACEBO, Arm.NOTHING, lambda one: one.foreign),
+    }
+    return StudyVerdicts(
+        done=len(records),
+        planned=len(plan.trials()),
+        hypotheses=_compare(plan, records, planned),
+        control=control[0] if control else None,
+        signs=_compare(plan, records, signs),
+    )
+
+
+def _right(record: TrialRecord) -> bool:
+    return record.right
+
+
+def _outcome(hypothesis: StudyHypothesis) -> Outcome:
+    """What a hypothesis is judged by, None of the items that it is not about."""
+    wanted = {"all": (True, False), "tasks": (True,), "questions": (False,)}[hypothesis.of]
+
+    def outcome(record: TrialRecord) -> bool | None:
+        if (record.kind == TASK) not in wanted:
+            return None
+        return record.built if hypothesis.outcome == "built" else record.right
+
+    return outcome
+
+
+def _compare(
+    plan: StudyPlan, records: Sequence[TrialRecord], named: Mapping[str, tuple[str, str, Outcome]]
+) -> tuple[ArmComparison, ...]:
+    """Each pair of arms, corrected for all of them together; those without a pair count as not found."""
+    pairs = {name: paired(records, *how) for name, how in named.items()}
+    counts = {name: count_pairs(pair for ones in found.values() for pair in ones) for name, found in pairs.items()}
+    alone = {name: mcnemar_p_value(count) for name, count in counts.items()}
+    adjusted = holm_adjusted(alone)
+    return tuple(
+        ArmComparison(
+            name=name,
+            first=str(first),
+            second=str(second),
+            counts=counts[name],
+            p_value=alone[name],
+            adjusted=adjusted[name],
+            interval=newcombe_interval(counts[name]),
+            by_project=cluster_interval(
+                [[float(a) - float(b) for a, b in ones] for ones in pairs[name].values()], seed=plan.seed
+            ),
+            projects=len(pairs[name]),
+        )
+        for name, (first, second, _) in named.items()
+    )
