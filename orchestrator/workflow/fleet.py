@@ -12,7 +12,7 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import slug
 from missions.one_line import printable
-from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
