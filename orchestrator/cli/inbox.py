@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from orchestrator.workflow.inbox import Inbox, InboxItem
 
 FIRST_STEPS = """
-No fleet is set on this machine. `shiftbook demo` shows one at work, `shiftbook project add .` in your
-project's clone begins one, `shiftbook join URL` joins one that is there."""
+No fleet is set on this machine yet.
+  shiftbook demo           shows one at work, in a folder that is thrown away
+  shiftbook project add .  typed in your project's clone, begins one
+  shiftbook join URL       joins one that is there"""
 QUESTION_TIMEOUT_SECONDS = 0.5
 
 

@@ -54,7 +54,7 @@ def _require_consent(folder: Path, used: RepositoryInUse) -> None:
     usual = "usually it has a folder of its own: `shiftbook init ~/fleet`"
     if not sys.stdin.isatty():
         raise Refused(f"{used.says}; {usual}. `shiftbook init {shlex.quote(str(folder))} --here` makes it there")
-    click.echo(f"{used.says}; {usual}.")
+    terminal.say(f"{used.says}; {usual}.")
     click.confirm("make the ledger there all the same?", default=False, abort=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.app.web_process import BeginWeb
+    from orchestrator.cli.live.event_lines import EventLines, JsonLines
     from orchestrator.core.events import Tell
     from orchestrator.core.settings import Settings
     from orchestrator.node.loop import Node
@@ -35,15 +37,15 @@ def run(begin_web: BeginWeb | None, once: bool, watch: Path | None, as_json: boo
     The first SIGTERM (or Ctrl-C) lets the running work end, the second cancels it. Killing it loses nothing: the
     work is taken over, by this node when it starts again or by another when the lease has run out.
     """
-    from orchestrator.app import node_process
     from orchestrator.app.updates.version_dirs import started_again
-    from orchestrator.app.web_process import begin_interpreter
 
     given = {"watch": watch} if watch else {}
-    begin = begin_web or begin_interpreter  # whoever types this has given none
-    with started_again():
-        settings = load_settings(**given)
-        node_process.run_node(settings, _event_printer(as_json), once=once, beside=_open_doors, begin_web=begin)
+    with started_again(), _event_printer(as_json) as tell:
+        from orchestrator.app import node_process  # which takes seconds, on a small machine: the line ticks
+        from orchestrator.app.web_process import begin_interpreter
+
+        begin = begin_web or begin_interpreter  # whoever types this has given none
+        node_process.run_node(load_settings(**given), tell, once=once, beside=_open_doors, begin_web=begin)
 
 
 def _open_doors(settings: Settings, node: Node, tell: Tell) -> Callable[[], None]:
@@ -65,17 +67,18 @@ def watch(path: Path, pull: bool, as_json: bool) -> None:
     Missions, projects, knowledge and the documents at the top; in your name, signed as you sign. What you have staged
     stays staged, half-written files wait, and nothing else is touched.
     """
-    from orchestrator.app import node_process
-
     given = {"watch_pull": True} if pull else {}
-    node_process.watch(load_settings(**given), path.absolute(), _event_printer(as_json))
+    with _event_printer(as_json) as tell:
+        from orchestrator.app import node_process
+
+        node_process.watch(load_settings(**given), path.absolute(), tell)
 
 
-def _event_printer(as_json: bool) -> Tell:
+def _event_printer(as_json: bool) -> closing[JsonLines | EventLines]:
     """What a node says while it works."""
     from orchestrator.cli.live.event_lines import EventLines, JsonLines
 
-    return JsonLines() if as_json else EventLines()
+    return closing(JsonLines() if as_json else EventLines())
 
 
 @click.command("serve")

@@ -22,6 +22,8 @@ DEVICE_ID = "terminal"
 """What a chat in a terminal calls the device that it comes from."""
 MAX_COLUMNS = 100
 """Columns of a sentence at most, however wide the terminal is."""
+ANSWERS = "[Y/n]:_"
+"""So much room takes what click writes behind a question, with the answer."""
 Row = tuple[str, str, str, str]
 """An entry of the log book: time, title, detail, status."""
 
@@ -31,16 +33,30 @@ def for_people(stream: TextIO | None = None) -> bool:
     return (stream or sys.stdout).isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
-def say(words: str, *, err: bool = False) -> None:
-    """A sentence, broken between words where a terminal would break it within one; into a pipe as it is."""
-    stream = sys.stderr if err else sys.stdout
-    if for_people(stream):
-        import shutil
-        import textwrap
+def say(words: str, *, err: bool = False, below: str = "") -> None:
+    """Lines, broken between words where a terminal would break them within one; into a pipe as they are. What is
+    broken goes on behind `below`."""
+    click.echo(broken(words, sys.stderr if err else sys.stdout, below), err=err)
 
-        columns = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
-        words = textwrap.fill(words, columns, break_long_words=False, break_on_hyphens=False)
-    click.echo(words, err=err)
+
+def confirm(question: str, *, default: bool, abort: bool = False) -> bool:
+    """What a person says to a question, however long it is: its last line alone is beside the cursor."""
+    *above, last = broken(f"{question} {ANSWERS}", sys.stdout).removesuffix(ANSWERS).split("\n")
+    for line in above:
+        click.echo(line)
+    return click.confirm(last.rstrip(), default=default, abort=abort)
+
+
+def broken(words: str, stream: TextIO, below: str = "") -> str:
+    """Lines as `say` writes them into this stream."""
+    if not for_people(stream):
+        return words
+    import shutil
+    import textwrap
+
+    columns = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
+    wrap = textwrap.TextWrapper(columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(wrap.fill(line) for line in words.split("\n"))
 
 
 def print_rows(rows: Iterable[Row], lines: Iterable[Sequence[str]] = ()) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from tests.acceptance.fleets import Fleet
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.projects.test_discovery import repository
+from tests.waiting import PATIENCE, until
 
 
 def test_a_work_tree_becomes_a_project(tmp_path: Path, bubblewrap: Bubblewrap) -> None:
@@ -69,6 +72,35 @@ def test_on_a_terminal_it_asks_before_anything_is_changed(tmp_path: Path, bubble
     assert git(tree, "config", "receive.denyCurrentBranch") == "updateInstead"
     shown = json.loads(fleet.shiftbook("project", "show", "parcel", "--json", node="desk"))
     assert (shown["test"], shown["on_approval"]) == ("make test", "merge")
+
+
+def test_what_takes_long_shows_a_sign_of_life(tmp_path: Path, bubblewrap: Bubblewrap) -> None:
+    """Tests that end only once the line that ticks was seen: so it was there while nothing else was said."""
+    fleet = Fleet(tmp_path).found("desk")
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    wait = f"test:\n\twhile [ ! -e {gate}/go ]; do sleep 0.1; done\n"
+    tree = repository(tmp_path / "code/parcel", files={"Makefile": wait})
+    words = (sys.executable, "-P", "-m", "orchestrator", "project", "add", str(tree), "--yes", f"--tool={gate}")
+    master, slave = pty.openpty()
+    env = fleet.environment("desk") | {"TERM": "xterm"}
+    process = subprocess.Popen(words, stdin=slave, stdout=subprocess.DEVNULL, stderr=slave, env=env)
+    os.close(slave)
+    shown = b""
+
+    def ticks() -> bool:
+        nonlocal shown
+        shown += os.read(master, 4096) if select.select([master], [], [], 0)[0] else b""
+        return re.search(rb"\r +working [0-9]+ s\x1b\[K", shown) is not None
+
+    try:
+        until(ticks, "a sign of life")
+        (gate / "go").touch()
+        assert process.wait(timeout=PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
 
 
 @pytest.fixture(scope="module")

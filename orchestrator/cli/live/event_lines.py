@@ -54,12 +54,19 @@ class _Lines(ABC):
             self._write(event, redact(sentence).text, facts)
 
     @abstractmethod
+    def close(self) -> None:
+        """Nothing more is told."""
+
+    @abstractmethod
     def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
         """Writes a line whose turn it is."""
 
 
 class JsonLines(_Lines):
     """Each event as one JSON object a line on standard output."""
+
+    def close(self) -> None:
+        """Each line was whole when it was written."""
 
     def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
         facts = redact_values(facts)
@@ -78,6 +85,11 @@ class EventLines(_Lines):
         self._out = out or console(stderr=True)
         self._running: dict[str, float] = {}
         self._sign = SignOfLife(out=sys.stderr, shown=can_write_over(sys.stderr), before=MARGIN)
+        self._sign.begin("starting")  # until the first event: what a node needs is loaded, its database made
+
+    def close(self) -> None:
+        """The line that ticks is gone: what is wrong is told below the entries."""
+        self._sign.end()
 
     def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
         self._sign.end()

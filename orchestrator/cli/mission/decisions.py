@@ -124,7 +124,7 @@ def _describe_decision(decided: DecisionResult) -> str:
         return (
             f"{decided.mission} is approved; headquarters opens its pull request: `shiftbook mission show` tells where"
         )
-    stays = f"its branch stays as it is; `shiftbook mission approve {decided.mission} --merge` merges it, now or later"
+    stays = f"its branch stays as it is; {decided.note}" if decided.note else "it left no branch to merge"
     return f"{decided.mission} is approved; {f'a node will {decided.how} its branch' if decided.how else stays}"
 
 

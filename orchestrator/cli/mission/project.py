@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from missions.mission import CODING_TASK, NO_PROJECT
+from orchestrator.cli import terminal
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
@@ -30,7 +31,7 @@ def choose_project(
         return NO_PROJECT
     here = project_here(look)
     if here:
-        click.echo(f"for {here}, in whose clone you stand; --project or --no-project says otherwise", err=True)
+        terminal.say(f"for {here}, in whose clone you stand; --project or --no-project says otherwise", err=True)
         return here
     if anywhere:
         return None
@@ -38,7 +39,7 @@ def choose_project(
     patterns = tuple(map(str, scope)) if isinstance(scope, tuple) else ()
     verdict = find_project(ledger, f"{fields.get('title') or ''}\n\n{body}", needs=needs, scope=patterns)
     if verdict.project:
-        click.echo(f"this looks like {verdict.looks}; --project says otherwise", err=True)
+        terminal.say(f"this looks like {verdict.looks}; --project says otherwise", err=True)
         return verdict.project
     if not needs and not verdict.candidates:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.workflow.projects.discovery import DiscoveredRepository
     from orchestrator.workflow.projects.inspection import RepositoryFacts
 
+BELOW_LABEL = " " * 9
+"""What a fact goes on behind that takes more than a line."""
 EDITABLE = ("aliases", "branch", "setup", "test", "tools", "on_approval", "forge", "forge_url")
 """What an option says of a project that is known already."""
 
@@ -133,13 +136,14 @@ def _print_look(one: _Candidate) -> None:
     found = one.found
     terminal.say(f"{found.name}: {found.url} · {found.branch}" + (f" · {one.facts.kind}" if one.facts else ""))
     for label, value in (("setup", found.setup), ("test", found.test), ("tools", ", ".join(found.tools))):
-        click.echo(f"  {label:<6} {value or '- (no file tells)'}")
+        terminal.say(f"  {label:<6} {value or '- (no file tells)'}", below=BELOW_LABEL)
     for remark in remarks(one.facts) if one.facts else ():
-        click.echo(f"  note   {remark}")
+        terminal.say(f"  note   {remark}", below=BELOW_LABEL)
 
 
 def _try(one: _Candidate, *, quiet: bool) -> tuple[_Candidate, TrialResult]:
     """The candidate as it works here: what fails is left out, unless the person said it."""
+    from orchestrator.cli.live.sign_of_life import SignOfLife, can_write_over
     from orchestrator.core.ports.agent import Project
     from orchestrator.workflow.projects.discovery import tools_here
     from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files
@@ -147,11 +151,17 @@ def _try(one: _Candidate, *, quiet: bool) -> tuple[_Candidate, TrialResult]:
     settings = load_settings()
     (settings.home / "work").mkdir(parents=True, exist_ok=True)
 
-    def say(line: str) -> None:
-        if not quiet:
-            click.echo(f"  {line}", err=True)
+    sign = SignOfLife(out=sys.stderr, shown=not quiet and can_write_over(sys.stderr), before="  ")
 
-    with tempfile.TemporaryDirectory(dir=settings.home / "work", prefix=".trial-") as folder:
+    def say(line: str) -> None:
+        sign.end()
+        if not quiet:
+            terminal.say(f"  {line}", err=True, below="  ")
+        sign.begin("working")  # a set-up takes minutes, and says nothing meanwhile
+
+    sign.begin("working")
+    with ExitStack() as at_end, tempfile.TemporaryDirectory(dir=settings.home / "work", prefix=".trial-") as folder:
+        at_end.callback(sign.end)
         trial = wiring.project_trial(settings, Path(folder), say)
         found = one.found
         project = Project(name=found.name, url=found.url, branch=found.branch)
@@ -178,13 +188,13 @@ def _ask_delivery(one: _Candidate) -> _Candidate:
     if one.trapped and one.facts:
         where = f"{one.facts.branch} in {one.facts.folder}"
         question = f"may approved work be merged into {where}, with the work tree brought along while it is clean?"
-        one = replace(one, update_instead=click.confirm(question, default=False))
+        one = replace(one, update_instead=terminal.confirm(question, default=False))
     if one.found.on_approval:
         return one
     default = "nothing" if one.trapped else "merge"
     words = {word: says for word, says in DELIVERY_WORDS.items() if word != "pull_request" or one.found.forge}
     for word, meaning in words.items():
-        click.echo(f"  {word:<12} {meaning.format(branch=one.found.branch)}")
+        terminal.say(f"  {word:<12} {meaning.format(branch=one.found.branch)}", below=" " * 15)
     how = click.prompt("on approval?", type=click.Choice(list(words)), default=default)
     return replace(one, found=replace(one.found, on_approval=how))
 

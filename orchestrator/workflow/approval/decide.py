@@ -30,7 +30,7 @@ from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
-from orchestrator.workflow.approval.delivery_words import delivery_plan
+from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_later
 from orchestrator.workflow.approval.diff_hunks import diff_digest
 from orchestrator.workflow.approval.explain import Explanation, explain
 from orchestrator.workflow.approval.group_choice import others_called_off, require_first_of_group
@@ -43,7 +43,7 @@ RESULT_MARK = document.RESULT_MARK
 class DecisionResult:
     """One decision. `then` is what was done with the branch at once, if anything was; `trouble` why it waits.
 
-    `note` is what a rejection leads to.
+    `note` is what a rejection leads to, and how a branch that an approval left where it is can be merged.
     """
 
     mission: str
@@ -226,7 +226,11 @@ class Approval:
         filed = ledger.open.get(name)
         how = pending_delivery(ledger.charter, filed.mission) if filed else ""
         decided = replace(decided, cleared=self._cleared(ledger, name))
-        if not how or self.cache is None:
+        if not how:
+            told = filed or ledger.archived(name)
+            part = ledger.charter.projects.get(told.mission.about or "") if told else None
+            return replace(decided, how="", note=merge_later(told.mission, part) if told else "")
+        if self.cache is None:
             return replace(decided, how=how)
         completion = self._delivery(self.cache)
         try:

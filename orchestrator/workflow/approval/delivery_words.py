@@ -38,6 +38,19 @@ def merge_line(url: str, branch: str) -> str:
     return f"git pull --no-rebase {shlex.quote(url)} {branch}"
 
 
+def merge_later(mission: Mission, part: ProjectPart | None) -> str:
+    """What merges a branch that an approval left where it is, in one line; empty where there is none.
+
+    A work tree on this machine, whose branch is mostly checked out there, would not take a merge that is pushed.
+    """
+    if part is None or not mission.branch:
+        return ""
+    place = local_path(part.url)
+    here = place is not None and (place / ".git").exists()
+    line = merge_line(part.url, mission.branch) if here else f"shiftbook mission approve {mission.name} --merge"
+    return f"`{line}` merges it, now or later"
+
+
 def push_refusal(said: str, *, url: str, target: str, branch: str, mission: str) -> str:
     """Why the project's server did not take a push, in one line with what mends it."""
     again = f"`shiftbook mission approve {mission} --merge`"

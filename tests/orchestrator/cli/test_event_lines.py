@@ -11,6 +11,7 @@ import time
 import pytest
 
 from orchestrator.cli.live.event_lines import EventLines, JsonLines
+from tests.waiting import until
 
 
 class Screen(io.StringIO):
@@ -42,6 +43,25 @@ def test_while_missions_run_a_line_ticks(monkeypatch: pytest.MonkeyPatch) -> Non
     time.sleep(0.05)
     assert screen.getvalue().count("\r\x1b[K") >= 1
     assert screen.getvalue().splitlines()[-1].count("build, attempt 1")
+
+
+def test_until_the_first_event_a_line_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node loads what it needs, and makes its database, before it can say a word; the line goes with the first event,
+    and with an end before any: what is wrong is then told on a line of its own."""
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    for end in (lambda tell: tell("ready", "desk works"), lambda tell: tell.close()):
+        screen.seek(0)
+        screen.truncate()
+        tell = EventLines()
+        tell._sign.period = 0.02
+        tell._sign.begin("starting")
+        until(lambda: "starting" in screen.getvalue())
+        end(tell)
+        shown = screen.getvalue()
+        assert "\r\x1b[K" in shown
+        assert shown.rpartition("\r\x1b[K")[2].count("starting") == 0
 
 
 def test_into_a_pipe_go_entries_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

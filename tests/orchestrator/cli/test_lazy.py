@@ -191,7 +191,7 @@ def test_bare_without_a_ledger_is_the_help_with_the_first_steps(
         shown = CliRunner().invoke(cli, words)
         assert shown.exit_code == 0
         assert "Every day:" in shown.stdout
-        assert "`shiftbook project add .`" in shown.stdout
+        assert "\n  shiftbook project add .  " in shown.stdout
     told = CliRunner().invoke(cli, ["inbox", "--json"])
     assert "SHIFTBOOK_LEDGER" in str(told.exception)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 
 from orchestrator.cli import terminal
 from orchestrator.cli.console import console, shift_lines
+from orchestrator.cli.inbox import FIRST_STEPS
 from orchestrator.workflow.approval.diff_view import printable_diff
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jtitle\x9b31m \u202eevil\r\x08"
@@ -39,3 +43,42 @@ def test_a_sentence_is_broken_between_words(
     said = capsys.readouterr().out.splitlines()
     assert len(said) == lines
     assert " ".join(said) == words
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_every_line_is_broken_by_itself(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty line stays one, what begins with blanks keeps them, and what goes on does so below its beginning."""
+    monkeypatch.setattr(terminal, "for_people", lambda stream=None: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    command = "python3 -m venv .venv && .venv/bin/python -m pip install -q -e '.[test]'"
+    terminal.say(f"\nAll of it:\n  setup  {command}", below=" " * 9)
+    empty, head, first, *more = capsys.readouterr().out.splitlines()
+    assert (empty, head) == ("", "All of it:")
+    assert first.startswith("  setup  python3 ")
+    assert more
+    assert all(line.startswith(" " * 9) and line[9] != " " for line in more)
+    assert max(map(len, [first, *more])) <= columns
+    assert " ".join([first.removeprefix("  setup  "), *map(str.strip, more)]) == command
+
+
+@pytest.mark.parametrize("columns", [20, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 60, 200])
+def test_a_question_is_broken_between_words(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where its last word and what click adds to it do not fit on one line; the answer is beside its end."""
+    monkeypatch.setattr(terminal, "for_people", lambda stream=None: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    words = "may approved work be merged into main in /home/ada/parcel, while that is clean?"
+    assert terminal.confirm(words, default=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert " ".join(" ".join(lines).split()) == f"{words} [y/N]:"
+
+
+def test_the_first_steps_are_lines_that_fit() -> None:
+    """What a person without a fleet is shown last, at the usual width: a command a line, none of it broken."""
+    assert max(map(len, FIRST_STEPS.splitlines())) <= 80
+    assert [line.split()[0] for line in FIRST_STEPS.splitlines() if line.startswith(" ")] == ["shiftbook"] * 3

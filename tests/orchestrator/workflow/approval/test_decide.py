@@ -62,7 +62,8 @@ def test_an_approval_pushes_or_does_nothing(scenes: Callable[..., Scene]) -> Non
     main = scene.main()
     commits = {name: scene.hand_in({f"{name}.md": "x\n"}, name=name) for name in "abc"}
     scene.door("anna").approve("a")
-    scene.door("anna").approve("b", how="nothing")
+    left = scene.door("anna").approve("b", how="nothing")
+    assert left.note.endswith("` merges it, now or later")
     scene.door("anna").approve("c", how="merge")
     refs = scene.server.refs()
     assert refs["approved/a"] == commits["a"]

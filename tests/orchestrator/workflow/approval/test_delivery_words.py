@@ -8,7 +8,7 @@ import pytest
 
 from missions.mission import Mission
 from orchestrator.ledger.config.fleet_toml import ProjectPart
-from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_line, push_refusal
+from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_later, merge_line, push_refusal
 
 MISSION = Mission(name="fix", title="Fix", body="", branch="shiftbook/fix/2", commit="0123456789abcdef")
 REFUSALS = [
@@ -59,3 +59,14 @@ def test_a_work_tree_is_merged_into_in_place(tmp_path: Path) -> None:
     assert merge_line(str(tmp_path / "my shop"), "b/1") == f"git -C '{tmp_path}/my shop' merge b/1"
     assert merge_line(f"file://{tmp_path}/my shop", "b/1") == f"git -C '{tmp_path}/my shop' merge b/1"
     assert merge_line("git@h:s.git", "b/1") == "git pull --no-rebase git@h:s.git b/1"
+
+
+def test_the_next_step_of_a_branch_that_stays_is_one_that_works(tmp_path: Path) -> None:
+    """Into a work tree on this machine by git there, for it takes no push into its branch; else by the approval."""
+    (tmp_path / "shop/.git").mkdir(parents=True)
+    tree = ProjectPart.model_validate({"url": str(tmp_path / "shop")})
+    server = ProjectPart.model_validate({"url": "git@h:s.git"})
+    assert merge_later(MISSION, tree) == f"`git -C {tmp_path}/shop merge shiftbook/fix/2` merges it, now or later"
+    assert merge_later(MISSION, server) == "`shiftbook mission approve fix --merge` merges it, now or later"
+    assert merge_later(MISSION, None) == ""
+    assert merge_later(Mission(name="ask", title="Ask", body=""), server) == ""
