@@ -1,6 +1,7 @@
 """What may stand between a page and its node? A real nginx that holds events back, and hands out builds of the page.
 
-Its settings are those of a person who wrote `proxy_buffering on` and believed no header of the node's.
+Its settings are those of a person who has everything compressed, and so held back until there is enough. Buffering alone
+passes chunks on as they come.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ server {{
     proxy_set_header Origin {node};
     proxy_http_version 1.1;
     proxy_buffering on;
+    gzip on; gzip_types *; gzip_proxied any;
     proxy_ignore_headers X-Accel-Buffering;
   }}
 }}

@@ -31,6 +31,8 @@ class Profile:
     size: str
     kept: Tab
     busy: bool = False
+    fresh: bool = False
+    """Whether the test of now has the browser as new, and leaves nothing of it."""
 
     @classmethod
     def of(cls, browser: Browser, url: str, size: str) -> Profile:
@@ -50,10 +52,9 @@ class Profile:
     def open(self, *, fresh: bool = False) -> Tab:
         """The tab, in which nobody has chosen or typed anything. `fresh`: no store, no worker either. One at a time."""
         assert not self.busy
-        self.busy = True
+        self.busy, self.fresh = True, fresh
         if fresh:
-            self._renew()
-        self.kept.spoiled = fresh
+            self._renew("all")
         return self.kept
 
     def leave(self) -> None:
@@ -63,7 +64,10 @@ class Profile:
         try:
             tab.check()
         finally:
-            self._renew() if tab.spoiled else self._tidy()
+            if self.fresh or tab.spoiled:
+                self._renew("all" if self.fresh else CHOSEN)
+            else:
+                self._tidy()
 
     def _tidy(self) -> None:
         """Leaves the page, and takes out what the test chose and typed."""
@@ -78,13 +82,13 @@ class Profile:
         tab.faults.clear()
         tab.forgiven = tab.spoiled = False
 
-    def _renew(self) -> None:
-        """Another tab, in a profile that is as new. The old one's process stays for it."""
+    def _renew(self, kinds: str) -> None:
+        """Another tab, in a profile without these. The old one's process stays for it."""
         self.context.set_offline(False)
         old, self.kept = self.kept, Tab.on(self.context, self.url)
         self.kept.page.goto(f"{self.url}{STILL}")
         old.page.close()
-        _clear(self.kept.page, self.url, "all")
+        _clear(self.kept.page, self.url, kinds)
         self.context.clear_permissions()
 
 

@@ -53,7 +53,7 @@ class Tab:
     faults: list[str] = field(default_factory=list)
     forgiven: bool = False
     spoiled: bool = False
-    """Whether what the test did stays in the page, or in what the browser keeps: neither is given to another test."""
+    """Whether what the test did stays in the tab: it is given to no other test."""
 
     @classmethod
     def open(cls, browser: Browser, url: str, size: str, **more: Any) -> Tab:

@@ -34,13 +34,13 @@ def far(chromium: Browser, proxy: Between) -> Iterator[Tab]:
     tab.close()
 
 
+@pytest.mark.nightly  # the short form: the page's own tests of `live/stream.ts`
 def test_news_that_are_held_back_are_asked_for(far: Tab, desk: Desk) -> None:
-    """A proxy that buffers is told to the person, and what the ledger has meanwhile is shown without a reload."""
+    """A proxy that compresses what it passes on is told of, and what the ledger has meanwhile is shown all the same."""
     far.freeze()
     far.go("/missions")
     far.settled()
     corner = far.page.locator("a.corner.tall")
-    far.page.clock.run_for(34_000)  # nginx lets the beginning through, and nothing after it
     expect(corner).to_contain_text(HELD)
     desk.fleet.commit({"missions/behind-a-proxy.md": "# Seen behind a proxy\n"}, "Behind a proxy")
     row = far.page.get_by_role("link", name="Seen behind a proxy")
@@ -60,6 +60,7 @@ def _run(tab: Tab, so: Callable[[], bool]) -> None:
     raise AssertionError("not within a minute of the page's own")
 
 
+@pytest.mark.nightly  # the short form: `test_an_old_page_before_a_new_api_heals`
 def test_a_page_of_another_time_heals_itself(far: Tab, proxy: Between) -> None:
     """An update that is half there changes nothing; one that is whole is used at a person's word, or by itself where
     the node speaks another form of the API; what was typed stays, and of the older page nothing."""
