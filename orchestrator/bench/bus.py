@@ -1,282 +1,90 @@
 """How fast and how cheap is the bus on this machine, against the plain way of doing the same with Git?
 
-Everything is real: processes, a bare repository on disk, signed claims. Each number stands beside a baseline that was
-measured in the same run, because disks and cores differ more than programs do.
+Each number stands beside a baseline that was measured in the same run, because disks and cores differ more than
+programs do. A row is told as soon as it is measured.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import random
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-import psutil
-
-from orchestrator.bench import headquarters, redis_bus, stampede
-from orchestrator.bench.growth import first_look, large_ledger
-from orchestrator.bench.result import Measurement, at_most, median
-from orchestrator.bench.testbed import BenchSetup, make_testbed
+from missions.spelling import instead_of
+from orchestrator.bench import claiming, idle, long_life, noticing, redis_bus
+from orchestrator.bench.growth import OPEN_MISSIONS, first_look, large_ledger
+from orchestrator.bench.result import Measurement
+from orchestrator.bench.testbed import make_testbed
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger.claims import claim_missions, prepare_claims, push_claims
-from orchestrator.ledger.transport import BEAT
-from sync.git import Git
-from sync.heartbeat import RING_BLOBS, Beat
 
-NODES, CLAIMS_PER_NODE = 8, 20
-"""As in the promise: 8 nodes, distinct missions."""
-MAX_MILLISECONDS_EACH = 0.5
-"""For each further claim of a push to a repository on the same disk: three objects, a ref there, and a note here."""
-WARM_UP_ROUNDS = 2
-MIB = 1024 * 1024
+Row = Callable[[Path], Iterable[Measurement]]
+"""Measures in a new folder."""
+ROWS: Mapping[str, Row] = {
+    "eight-nodes": claiming.eight_nodes,
+    "same-missions": claiming.same_missions,
+    "hundred-git": partial(claiming.hundred_at_once, by_git=True),
+    "hundred-local": partial(claiming.hundred_at_once, by_git=False),
+    "batches": claiming.batches,
+    "noticed": noticing.noticed,
+    "served": noticing.served,
+    "idle": idle.measure,
+    "beats": idle.beats_grow,
+    "finished": large_ledger,
+}
+"""By the name that `--only` takes."""
+FINISHED_ROWS: Mapping[str, Row] = {
+    "look": first_look,
+    "join": long_life.joined,
+    "search": long_life.searched,
+}
+"""The rows of a ledger with many finished missions, in its folder; before them "work", which makes it."""
+WORK = "work"
+SMALL = 10_000
+"""Finished missions up to which a ledger has the lower bar."""
 
 
-def measure(finished: int = 0, over: str = "git", postgres: str = "") -> list[Measurement]:
-    """The promises of the bus; with `finished`, only how a ledger with so many finished missions does.
+def measure(
+    finished: int = 0, over: str = "git", postgres: str = "", only: Sequence[str] = (), kept: Path | None = None
+) -> Iterable[Measurement]:
+    """The promises of the bus, each as soon as it is measured; with `only`, some rows of them.
 
-    `over` is the bus that carries: git, or redis, which has promises of its own; one of them beside `postgres`, the
-    address of a database.
+    With `finished`, how a ledger with so many finished missions does, which is made in the folder `kept` and left
+    there, or taken from there. `over` is the bus that carries: git, or redis, which has promises of its own; one of
+    them beside `postgres`, the address of a database. Raises WrongSetting.
     """
     if postgres and over != "redis":
         raise WrongSetting("--postgres", "it is compared with the Redis bus: add --bus redis")
+    if kept is not None and not finished:
+        raise WrongSetting("--in", "it keeps a ledger with finished missions: add --finished N")
     if over == "redis":
+        if only or finished:
+            raise WrongSetting("--bus", "over Redis it has rows of its own: leave --only and --finished out")
         return redis_bus.measure(postgres)
-    if finished:
-        with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
-            return [
-                *large_ledger(Path(folder), finished, bar=1.1 if finished <= 10_000 else 1.3),
-                *first_look(Path(folder) / "large"),
-            ]
+    known = [WORK, *FINISHED_ROWS] if finished else list(ROWS)
+    unknown = next((name for name in only if name not in known), None)
+    if unknown is not None:
+        raise WrongSetting("--only", f"there is no row “{unknown}”: {instead_of(unknown, known)}")
+    chosen = [name for name in known if not only or name in only]
+    return _years(finished, kept, chosen) if finished else _measured(chosen)
+
+
+def _measured(chosen: Sequence[str]) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
-        root = Path(folder)
-        return [
-            *_eight_nodes(root / "eight"),
-            stampede.measure(root / "same", _want_the_same),
-            _hundred_at_once(root / "hundred", by_git=True),
-            _hundred_at_once(root / "local", by_git=False),
-            _batches(root / "batches"),
-            _noticed(root / "noticed"),
-            _served(root / "served"),
-            *_idle(root / "idle"),
-            *headquarters.measure(root / "headquarters"),
-            *large_ledger(root),
-        ]
+        for name in chosen:
+            yield from ROWS[name](Path(folder) / name)
 
 
-# -- 8 nodes, distinct missions -----------------------------------------------------------------------------------
-
-
-def _eight_nodes(root: Path) -> list[Measurement]:
-    ours = make_testbed(root / "claims", missions=NODES * CLAIMS_PER_NODE)
-    theirs = make_testbed(root / "branch", missions=NODES * CLAIMS_PER_NODE)
-    rate, tries, latencies = _race(_claims_one_by_one, ours)
-    naive_rate, naive_tries, _ = _race(_pull_edit_commit_push, theirs)
-    p95 = statistics.quantiles(latencies, n=20)[-1] * 1000
-    ratio = rate / naive_rate
-    return [
-        Measurement(
-            name="8 nodes claim distinct missions",
-            value=round(rate, 1),
-            unit="claims/s",
-            baseline=round(naive_rate, 1),
-            ratio=round(ratio, 2),
-            bar=f">= 15 x pull-edit-commit-push on one branch ({naive_tries:.1f} tries each)",
-            met=ratio >= 15,
-        ),
-        Measurement(name="tries a claim", value=tries, unit="tries", bar="1.0", met=tries == 1.0),
-        at_most("a claim, 95th percentile", p95, "ms", 150),
-    ]
-
-
-def _race(run: Callable[[BenchSetup, int, Barrier, str], None], ground: BenchSetup) -> tuple[float, float, list[float]]:
-    """Lets NODES processes loose at the same moment. Returns claims a second, tries a claim, seconds of each claim."""
-    rows = [line.split() for line in _let_loose(run, ground)]
-    began, ended = min(float(row[0]) for row in rows), max(float(row[1]) for row in rows)
-    tries = sum(int(row[2]) for row in rows) / len(rows)
-    return len(rows) / (ended - began), tries, [float(row[1]) - float(row[0]) for row in rows]
-
-
-def _want_the_same(ground: BenchSetup, *, in_turn: bool) -> list[str]:
-    return _let_loose(partial(stampede.take_all, in_turn=in_turn), ground)
-
-
-def _let_loose(run: Callable[[BenchSetup, int, Barrier, str], None], ground: BenchSetup) -> list[str]:
-    """Lets NODES processes loose at the same moment. Returns the lines that they wrote."""
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(NODES)
-    outs = [str(ground.root / f"times-{n}") for n in range(NODES)]
-    workers = [context.Process(target=run, args=(ground, n, start, outs[n])) for n in range(NODES)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=300)
-    return [line for out in outs for line in Path(out).read_text(encoding="utf-8").splitlines()]
-
-
-def _claims_one_by_one(ground: BenchSetup, node: int, start: Barrier, out: str) -> None:
-    """One node: its own clone, its own key, each claim signed and pushed create-only."""
-    bus = ground.bus(f"n{node}")
-    bus.remote.fetch()
-    mine = [ground.filed(n) for n in range(node * CLAIMS_PER_NODE, (node + 1) * CLAIMS_PER_NODE)]
-    rows = []
-    start.wait()
-    for filed in mine:
-        began, tries, won = time.monotonic(), 0, False
-        while not won:
-            tries += 1
-            won = bool(claim_missions(bus, [filed]))
-        rows.append(f"{began} {time.monotonic()} {tries}")
-    Path(out).write_text("\n".join(rows), encoding="utf-8")
-
-
-def _pull_edit_commit_push(ground: BenchSetup, node: int, start: Barrier, out: str) -> None:
-    """The plain way: every node edits the mission's file on the one branch, and tries again when it was overtaken."""
-    clone = ground.root / f"clone-{node}"
-    Git(ground.root).run("clone", "--quiet", str(ground.bare), str(clone))
-    git = Git(clone)
-    rows = []
-    start.wait()
-    for number in range(node * CLAIMS_PER_NODE, (node + 1) * CLAIMS_PER_NODE):
-        began, tries, pushed = time.monotonic(), 0, False
-        path = clone / "missions" / f"job-{number}.md"
-        git.run("pull", "--quiet", "--rebase")
-        path.write_text(f"---\nstatus: running\nnode: n{node}\n---\nDo it.\n", encoding="utf-8")
-        git.run("commit", "--quiet", "--all", "-m", f"n{node} takes job-{number}")
-        while not pushed:
-            tries += 1
-            pushed = git.call("push", "--quiet", codes=(0, 1))[0] == 0
-            if not pushed:
-                time.sleep(random.uniform(0, 0.05))  # noqa: S311  # spreads racers, as any sensible script would
-                git.call("pull", "--quiet", "--rebase", codes=(0, 1, 128))
-        rows.append(f"{began} {time.monotonic()} {tries}")
-    Path(out).write_text("\n".join(rows), encoding="utf-8")
-
-
-# -- 100 claims in one push ---------------------------------------------------------------------------------------
-
-
-def _hundred_at_once(root: Path, *, by_git: bool, rounds: int = 9) -> Measurement:
-    """By `git push`, as to a server elsewhere: a rule for what is received keeps this from going the short way."""
-    ground = make_testbed(root, missions=rounds * 101)
-    if by_git:
-        Git(ground.bare).run("config", "receive.denyDeletes", "false")
-    bus = ground.bus("n0")
-    bus.remote.fetch()
-    one, hundred = list[float](), list[float]()
-    for turn in range(rounds):
-        first = turn * 101
-        for numbers, took in ((range(first, first + 1), one), (range(first + 1, first + 101), hundred)):
-            asked = prepare_claims(bus, [ground.filed(number) for number in numbers])
-            took.append(_push_time(lambda held=asked: push_claims(bus, held)))  # type: ignore[misc]
-    value, baseline = median(hundred) * 1000, median(one) * 1000
-    each = (value - baseline) / 99
-    return Measurement(
-        name=f"100 claims by one node, {'one git push' if by_git else 'local'}",
-        value=round(value, 1),
-        unit="ms",
-        baseline=round(baseline, 1),
-        ratio=round(value / baseline, 2),
-        bar="<= 2 x one claim's push" if by_git else f"<= {MAX_MILLISECONDS_EACH:g} ms for each more than one",
-        met=value <= 2 * baseline if by_git else each <= MAX_MILLISECONDS_EACH,
-    )
-
-
-def _batches(root: Path, rounds: int = 5, size: int = 100) -> Measurement:
-    """Claims a second by one node, made, signed and moved a hundred at a time, at a repository on its disk."""
-    ground = make_testbed(root, missions=(rounds + 1) * size)
-    bus = ground.bus("n0")
-    bus.remote.fetch()
-    took = []
-    for first in range(0, (rounds + 1) * size, size):
-        wanted = [ground.filed(number) for number in range(first, first + size)]
-        took.append(_push_time(lambda asked=wanted: len(claim_missions(bus, asked)) == size))  # type: ignore[misc]
-    rate = size / median(took[1:])
-    return Measurement(
-        name="claims in batches of 100, local", value=round(rate), unit="claims/s", bar=">= 1,000", met=rate >= 1000
-    )
-
-
-def _push_time(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    assert work()
-    return time.perf_counter() - began
-
-
-# -- pushed -> claimed --------------------------------------------------------------------------------------------
-
-
-def _noticed(root: Path, rounds: int = 9) -> Measurement:
-    """From the moment a person's push has returned until the claim stands, beside a bare push and fetch."""
-    ground = make_testbed(root, missions=0)
-    ours, bare = [], []
-    with ground.serving() as node:
-        for turn in range(rounds):
-            node.calm()
-            began = ground.push_mission(f"job-{turn}")
-            ours.append(node.claimed(f"job-{turn}") - began)
-    for turn in range(rounds):
-        bare.append(ground.bare_push_and_fetch(f"plain-{turn}"))
-    value, baseline = median(ours) * 1000, median(bare) * 1000
-    return Measurement(
-        name="mission pushed until claimed, nudged",
-        value=round(value, 1),
-        unit="ms",
-        baseline=round(baseline, 1),
-        ratio=round(value / baseline, 2),
-        bar="<= 1.3 x a bare push and fetch",
-        met=value <= 1.3 * baseline,
-    )
-
-
-def _served(root: Path, rounds: int = 20) -> Measurement:
-    """From the moment a person's push to headquarters' own Git server begins until its node starts the mission."""
-    ground, took = make_testbed(root, missions=0), list[float]()
-    with ground.serving(git=True) as node:
-        for turn in range(rounds + WARM_UP_ROUNDS):
-            node.calm()
-            began = ground.push_beginning(f"job-{turn}")
-            took.append(node.started(f"job-{turn}") - began)
-    p95 = statistics.quantiles(took[WARM_UP_ROUNDS:], n=20)[-1]
-    return at_most("a push to HQ's own Git server until it is started, 95th percentile", p95, "s", 1.0)
-
-
-# -- idle ---------------------------------------------------------------------------------------------------------
-
-
-def _idle(root: Path, seconds: float = 60.0) -> list[Measurement]:
-    ground = make_testbed(root, missions=0, beat=60.0)
-    with ground.serving() as node:
-        process = psutil.Process(node.pid)
-        node.calm()
-        time.sleep(5)
-        before, began = headquarters.cpu_seconds(node.pid), time.monotonic()
-        time.sleep(seconds)
-        used = (headquarters.cpu_seconds(node.pid) - before) / (time.monotonic() - began) * 100
-        resident = process.memory_info().rss / MIB
-    grown = _beats_grow(root / "beats")
-    return [
-        at_most("an idle node, its git included", used, "% of a core", 0.1),
-        at_most("an idle node, resident after its first start", resident, "MiB", 60.0),
-        at_most(f"{RING_BLOBS + 60} beats (a lap is {RING_BLOBS}), before any gc", grown, "MiB", 7.0),
-    ]
-
-
-def _beats_grow(root: Path) -> float:
-    """MiB by which the shared repository grows while one node beats a whole lap and some more."""
-    ground = make_testbed(root, missions=0)
-    bus = ground.bus("n0")
-    beat = Beat(bus.remote, bus.store, BEAT + "n0")
-    beat.start()
-    before = _size(ground.bare)
-    for _ in range(RING_BLOBS + 60):
-        beat.move()
-    return (_size(ground.bare) - before) / MIB
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+def _years(count: int, kept: Path | None, chosen: Sequence[str]) -> Iterator[Measurement]:
+    with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
+        root = kept or Path(folder)
+        large = root / "large"
+        if large.exists():
+            chosen = [name for name in chosen if name != WORK]  # what is done in it was done when it was made
+        elif WORK in chosen:
+            yield from large_ledger(root, count, bar=1.1 if count <= SMALL else 1.3)
+        else:
+            make_testbed(large, missions=OPEN_MISSIONS, finished=count)
+        for name in chosen:
+            if name != WORK:
+                yield from FINISHED_ROWS[name](large)

@@ -16,7 +16,7 @@ from orchestrator.workflow.fold import fold
 from orchestrator.workflow.journal.memos import Memos
 from sync.git_remote import GitRemote
 
-ROUNDS = 15
+ROUNDS, OPEN_MISSIONS = 15, 60
 LISTED = 20
 """Missions and memos that a list shows."""
 FOUND_MILLISECONDS, LISTED_MILLISECONDS = 50.0, 2000.0
@@ -27,8 +27,8 @@ FIRST_FETCH_SECONDS, FIRST_READ_SECONDS, NEW_MISSION_JUDGED_MILLISECONDS = 20.0,
 def large_ledger(root: Path, finished: int = 10_000, *, bar: float = 1.1) -> list[Measurement]:
     """A claim and a fold, each beside the same in an empty ledger, by turns: a busy machine slows both."""
     both = {
-        "empty": make_testbed(root / "empty", missions=60),
-        "large": make_testbed(root / "large", missions=60, finished=finished),
+        "empty": make_testbed(root / "empty", missions=OPEN_MISSIONS),
+        "large": make_testbed(root / "large", missions=OPEN_MISSIONS, finished=finished),
     }
     claims, folds, moved = _times(), _times(), _times()
     for number in range(ROUNDS):

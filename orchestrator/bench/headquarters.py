@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,6 @@ import psutil
 from orchestrator import __version__
 from orchestrator.api.auth.tokens import mint
 from orchestrator.app import wiring
-from orchestrator.bench.result import Measurement, at_most
 from orchestrator.bench.testbed import BenchSetup, RunningNode, make_testbed
 from orchestrator.core.environment import load_settings
 from orchestrator.core.roles import Role
@@ -29,13 +29,36 @@ from sync.heartbeat import Beat
 from sync.signatures import make_key
 
 REGISTERED = 50
-SETTLE_SECONDS = 5.0
 KIB = 1024
 _PSS = re.compile(r"^Pss:\s+([0-9]+) kB", re.MULTILINE)
 
 
-def measure(root: Path, seconds: float = INTERVAL_SECONDS, nodes: int = REGISTERED) -> list[Measurement]:
-    """Percent of one core and MiB over a minute, in which each node reports and beats once."""
+@dataclass(frozen=True, kw_only=True)
+class ServedHeadquarters:
+    """A headquarters that runs, and those that report to it."""
+
+    node: RunningNode
+    others: Sequence[_RegisteredNode]
+    client: httpx.Client
+
+    def used(self, seconds: float) -> float:
+        """Percent of one core over so many seconds, in which each node reports and beats once."""
+        before, began = cpu_seconds(self.node.pid), time.monotonic()
+        for turn, other in enumerate(self.others):
+            time.sleep(max(0.0, began + turn * seconds / len(self.others) - time.monotonic()))
+            other.report(self.client)
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+        return (cpu_seconds(self.node.pid) - before) / (time.monotonic() - began) * 100
+
+    @property
+    def memory(self) -> float:
+        """MiB of all its processes."""
+        return proportional_mib(self.node)
+
+
+@contextlib.contextmanager
+def serving(root: Path, nodes: int = REGISTERED) -> Iterator[ServedHeadquarters]:
+    """Headquarters with so many registered nodes, until the block is left."""
     ground = make_testbed(root, missions=0, beat=INTERVAL_SECONDS, nodes=nodes + 1)
     with ground.serving(git=True) as node, httpx.Client(timeout=30.0) as client:
         names = [f"n{number}" for number in range(1, nodes + 1)]
@@ -44,18 +67,7 @@ def measure(root: Path, seconds: float = INTERVAL_SECONDS, nodes: int = REGISTER
         node.calm()
         for other in others:
             other.report(client)
-        time.sleep(SETTLE_SECONDS)
-        before, began = cpu_seconds(node.pid), time.monotonic()
-        for turn, other in enumerate(others):
-            time.sleep(max(0.0, began + turn * seconds / nodes - time.monotonic()))
-            other.report(client)
-        time.sleep(max(0.0, began + seconds - time.monotonic()))
-        used = (cpu_seconds(node.pid) - before) / (time.monotonic() - began) * 100
-        memory = proportional_mib(node)
-    return [
-        at_most(f"headquarters, idle, its server included, {nodes} registered nodes", used, "% of a core", 1.0),
-        at_most("the same, memory of all its processes", memory, "MiB", 150.0),
-    ]
+        yield ServedHeadquarters(node=node, others=others, client=client)
 
 
 def _tokens(home: Path, names: Iterable[str]) -> dict[str, str]:
