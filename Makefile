@@ -44,9 +44,9 @@ simulate: $(STAMP)  ## a fleet in virtual time, with the code that real nodes ru
 	@$(BIN)/python -m tests.simulation $(SIMULATE_ARGS)
 
 WEEK ?= week.json
-week: $(STAMP)  ## the simulated week: 1,000 nodes, 100,000 missions, seven days of virtual time; figures in WEEK=week.json
+week: $(STAMP)  ## the simulated week: 1,000 nodes, 100,000 missions, seven days of virtual time; figures in WEEK=week.json, from the first quarter of a day on
 	@time $(BIN)/python -m tests.simulation --nodes 1000 --missions 100000 --days 7 --pushes-a-minute 300 \
-		--beat-seconds 600 --fetch-seconds 300 600 --plot docs/images/scaling.svg --json >$(WEEK)
+		--beat-seconds 600 --fetch-seconds 300 600 --plot docs/images/scaling.svg --out $(WEEK)
 
 LOAD_REQUESTS ?= 20000
 load: $(STAMP)  ## a served node under load from clients of every kind while its backend dies and returns (LOAD_REQUESTS=20000)

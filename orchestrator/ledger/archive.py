@@ -228,15 +228,12 @@ class Archive:
         return self._indexed(name, ending)
 
     def _indexed(self, name: str, ending: str = "") -> tuple[str, Oid] | None:
-        if self.store is None or not self.tree:
+        if self.store is None or not self.tree or self.memory.is_absent(self.store, self.tree, name, ending):
             return None
         path = index_path(name, ending).removeprefix(f"{ARCHIVE_FOLDER}/")
-        part = self.memory.index_part(self.store, self.tree, path)
-        if part is None or part == self.memory.absent.get(path):
-            return None
         place = find(self.store, self.tree, path)
         if place is None:
-            self.memory.note_absent(path, part)
+            self.memory.note_absent(self.store, self.tree, name, ending)
         if place is None or place.mode != FILE or self.store.size(place.oid) > MAX_INDEX_BYTES:
             return None
         day = self.store.get(place.oid, MAX_INDEX_BYTES).decode("utf-8", "replace").strip()
@@ -302,26 +299,31 @@ class ArchiveMemory:
     still not there: the names of all open missions need not be looked for again.
     """
 
-    absent: dict[str, Oid] = field(default_factory=dict)
-    """Paths in the index where nothing was, with the folder of the sixteen in which that is so."""
+    _absent: dict[tuple[str, str], tuple[str, Oid | None]] = field(default_factory=dict)
+    """What was looked for in the index in vain, with the folder of the sixteen in which that is so."""
     _parsed: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
-    _parts: tuple[Oid, Mapping[str, TreeEntry]] = ("", MappingProxyType({}))
+    _parts: tuple[Oid, Mapping[str, Oid]] = ("", MappingProxyType({}))
 
-    def index_part(self, store: ObjectStore, archive: Oid, path: str) -> Oid | None:
-        """The folder of the sixteen in which a path of the index lies; None where there is none."""
-        folder, part = path.split("/")[:2]
+    def is_absent(self, store: ObjectStore, archive: Oid, name: str, ending: str) -> bool:
+        """Whether it is known that the index has nothing of that name: its folder of the sixteen is as it was then."""
+        known = self._absent.get((name, ending))
+        return known is not None and self._index_part(store, archive, known[0]) == known[1]
+
+    def note_absent(self, store: ObjectStore, archive: Oid, name: str, ending: str) -> None:
+        """The index has nothing of that name."""
+        if len(self._absent) >= MAX_KNOWN_NAMES:
+            self._absent.clear()
+        part = index_path(name, ending).removeprefix(f"{INDEX_FOLDER}/").partition("/")[0]
+        self._absent[name, ending] = part, self._index_part(store, archive, part)
+
+    def _index_part(self, store: ObjectStore, archive: Oid, part: str) -> Oid | None:
+        """One of the index's sixteen folders; None where there is none."""
         known, parts = self._parts  # other threads look through other archives
         if known != archive:
-            parts = folder_entries(store, find(store, archive, folder))
+            entries = folder_entries(store, find(store, archive, INDEX_FOLDER.removeprefix(f"{ARCHIVE_FOLDER}/")))
+            parts = {name: entry.oid for name, entry in entries.items()}
             self._parts = archive, parts
-        found = parts.get(part)
-        return found.oid if found is not None else None
-
-    def note_absent(self, path: str, part: Oid) -> None:
-        """Nothing is at this path."""
-        if len(self.absent) >= MAX_KNOWN_NAMES:
-            self.absent.clear()
-        self.absent[path] = part
+        return parts.get(part)
 
     def read(self, store: ObjectStore, path: str, blob: Oid) -> Mission | Quarantined:
         """The mission in a blob, parsed once."""

@@ -6,6 +6,7 @@ refs that hold nothing, and no round pays for them again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from missions.errors import BadClaim
@@ -18,6 +19,8 @@ from sync.remote import ObjectStore, Oid, Refs
 CLAIM_FILE = "claim.json"
 MAX_CLAIM_BYTES = 64 * 1024
 """Bytes of a claim that is read."""
+MANY_GONE, MAX_FEW = 2, 64
+"""What was read is forgotten when it is so many times as many as there are claims, and so many more."""
 MAX_ROUNDS_BETWEEN_LOOKS = 64
 """A claim with an object that is missing is looked at again after 1, 2, 4 rounds, and so on up to this: somebody may
 have it still, and send it again."""
@@ -54,9 +57,11 @@ class MissingObjects:
         self._waits[oid] = (why, pause, pause)
         return why
 
-    def keep(self, oids: set[Oid]) -> None:
+    def keep(self, oids: Iterable[Oid]) -> None:
         """Forgets all but these."""
-        self._waits = {oid: wait for oid, wait in self._waits.items() if oid in oids}
+        if self._waits:
+            kept = frozenset(oids)
+            self._waits = {oid: wait for oid, wait in self._waits.items() if oid in kept}
 
 
 @dataclass
@@ -75,8 +80,9 @@ class ClaimReader:
         anew = {oid: self._look(oid) for oid in now.values() if oid not in self._known}
         if self._seen is not None and self._seen[0] == now and not anew.keys() & self._known.keys():
             return self._seen[1], self._seen[2]
-        self._known = {oid: self._known[oid] for oid in now.values() if oid in self._known}
-        self._missing.keep({*now.values()})
+        if len(self._known) > MANY_GONE * len(now) + MAX_FEW:
+            self._known = {oid: self._known[oid] for oid in now.values() if oid in self._known}
+        self._missing.keep(now.values())
         held: dict[str, HeldClaim] = {}
         junk: dict[str, str] = {}
         for name, oid in now.items():

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from missions import lease
 from missions.lease import Claim, ClaimState
+from orchestrator.core.events import Tell
 from orchestrator.ledger.result_record import ResultRecord, read_record
 from orchestrator.ledger.snapshot import CLAIM_FILE, HeldClaim, LedgerSnapshot, MissionFile
-from orchestrator.ledger.transport import CLAIM, LOG, Transport, late_ref
-from sync.errors import HistoryRewritten, ObjectMissing, TooManyRaces
+from orchestrator.ledger.transport import CLAIM, LOG, RESULTS, Transport, late_ref
+from sync.errors import HistoryRewritten, ObjectMissing, PushRefused, TooManyRaces
 from sync.gathered_objects import GatheredObjects
 from sync.objects import load_commit
 from sync.publish import publish, push_and_resolve
@@ -101,12 +102,13 @@ def complete(
     reason: str = "",
     past: bool = False,
     tries: int = 20,
+    branch: ResultsBranch | None = None,
 ) -> CompletionResult:
     """Ends an attempt: ONE atomic push moves the claim and this node's log, so that a fenced holder is refused whole.
 
     Trap B: the claim moves in the same push; git never sends an unchanged ref, so an unmoved one would guard nothing.
     `past`: the branch tells a later end of the mission, and yet the claim stands there: somebody recovered a server
-    from a clone that had seen no more. The fold would drop such a result, so it is late work.
+    from a clone that had seen no more. The fold would drop such a result, so it is late work. `branch` moves along.
     Raises RemoteUnreachable; calling it again with the same arguments is safe.
     """
     name = CLAIM + held.claim.mission
@@ -121,10 +123,80 @@ def complete(
             RefUpdate(ref=name, expect=held.oid, new=_commit(bus, closed, onto=held.oid)),
             RefUpdate(ref=LOG + bus.name, expect=parent, new=log),
         ]
-        verdicts = push_and_resolve(bus.remote, moves, atomic=True)
+        verdicts = _push_with(bus, moves, branch, log)
         if verdicts[name] is PushVerdict.ACCEPTED:
             return CompletionResult(accepted=True)
     raise TooManyRaces(tries)
+
+
+@dataclass
+class ResultsBranch:
+    """A branch of a node's that goes where its log goes, for hosts whose webhooks ring for branches alone.
+
+    A push to `refs/shiftbook/*` fires none there, so results waited for headquarters' next look. With
+    `bus.results_branch` (`wanted`) the push that hands a result back moves this branch, too: not one push and not one
+    object more. Nobody reads it: what counts are the claim and the log. A host that does not let it move is asked
+    without it from then on, so that it holds up no result.
+    """
+
+    bus: Transport
+    tell: Tell
+    wanted: bool = False
+    _refused: bool = False
+    _stands: Oid | None = None
+    _known: bool = False
+    """Whether it stands at `_stands`: where not, the remote is asked."""
+
+    @property
+    def ref(self) -> str:
+        """Its full name."""
+        return RESULTS + self.bus.name
+
+    def moves(self, log: Oid) -> list[RefUpdate]:
+        """What belongs into the push that moves this node's log there; nothing where it is not wanted.
+
+        Raises RemoteUnreachable.
+        """
+        if not self.wanted or self._refused:
+            return []
+        if not self._known:
+            self._stands, self._known = self.bus.remote.heads(self.ref).get(self.ref), True
+        return [RefUpdate(ref=self.ref, expect=self._stands, new=log)] if self._stands != log else []
+
+    def moved(self, log: Oid) -> None:
+        """The push went through."""
+        self._stands, self._known = log, True
+
+    def forget(self) -> None:
+        """It did not, or nobody knows: the remote is asked the next time."""
+        self._known = False
+
+    def refuse(self, why: str) -> None:
+        """The host took the same push without it."""
+        self._refused = True
+        words = (
+            f"the host does not let {self.ref} move ({why}): results wait for headquarters' next look; see its rules"
+        )
+        self.tell("alarm", f"{words} for branches, or take bus.results_branch out of fleet.toml", once=True)
+
+
+def _push_with(
+    bus: Transport, moves: Sequence[RefUpdate], branch: ResultsBranch | None, log: Oid
+) -> Mapping[str, PushVerdict]:
+    """One atomic push of the moves and of the branch that goes along; without it where the host refuses it."""
+    beside = branch.moves(log) if branch is not None else []
+    if branch is None or not beside:
+        return push_and_resolve(bus.remote, moves, atomic=True)
+    branch.forget()
+    try:
+        verdicts = push_and_resolve(bus.remote, [*moves, *beside], atomic=True)
+    except PushRefused as error:
+        verdicts = push_and_resolve(bus.remote, moves, atomic=True)  # raises the same where it was not the branch
+        branch.refuse(str(error))
+        return verdicts
+    if verdicts[branch.ref] is PushVerdict.ACCEPTED:
+        branch.moved(log)
+    return verdicts
 
 
 @dataclass(frozen=True, kw_only=True)

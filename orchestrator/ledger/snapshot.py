@@ -198,8 +198,8 @@ class SnapshotReader:
     """What there was in a folder `missions/`, the plainest spelling of a name first."""
     _twin_paths: dict[str, list[str]] = field(default_factory=dict)
     """The names under which several of these stand, each with their paths."""
-    _own: dict[str, OwnFields] = field(default_factory=dict)
-    """By path, what of each mission's fields is its own."""
+    _own: dict[str, tuple[OwnFields, MissionFile]] = field(default_factory=dict)
+    """By path, what of each mission's fields is its own, and the file that comes of it."""
     _last: LedgerSnapshot | None = None
 
     def __post_init__(self) -> None:
@@ -262,9 +262,11 @@ class SnapshotReader:
         new = [(path, oid, each) for path, oid, each in read if each is not None]
         found = [file for file in self._found[1] if file[0] not in gone]
         self._own = {path: self._own[path] for path, _, _ in found if path in self._own}
-        for path, _, each in new:
+        for path, blob, each in new:
             if isinstance(each, Mission):
-                self._own[path] = self._owners.own_fields(path, each, recent)
+                own = self._owners.own_fields(path, each, recent)
+                filed = MissionFile(mission=own.mission, path=path, blob=blob, copied=own.copied)
+                self._own[path] = own, filed
         found = sorted([*found, *new], key=_plainest_first)
         self._owners.keep(path for path, _, _ in found)
         self._entries, self._twin_paths = entries, _alike(found)
@@ -305,22 +307,25 @@ def _alike(found: Iterable[Found]) -> dict[str, list[str]]:
 
 
 def _sort_missions(
-    ledger: LedgerSnapshot, found: list[Found], own: Mapping[str, OwnFields], before: Mapping[str, int]
+    ledger: LedgerSnapshot,
+    found: list[Found],
+    own: Mapping[str, tuple[OwnFields, MissionFile]],
+    before: Mapping[str, int],
 ) -> LedgerSnapshot:
     """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view. `before` tells
     of each file of several that are one mission how many of them were there already."""
     opened: dict[str, MissionFile] = {}
     bad = [read for _, _, read in found if isinstance(read, Quarantined)]
-    for path, blob, read in _earliest_first(ledger, found, before):
+    for path, _, read in _earliest_first(ledger, found, before):
         if not isinstance(read, Mission):
             continue
-        told = own[path]
+        told, filed = own[path]
         wrong = _quarantine_reason(told.mission, ledger, opened)
         if told.wrong or wrong:
             reason, hint = wrong or (told.wrong, "or take the file away: what is over needs none")
             bad.append(Quarantined(name=read.name, path=path, reason=reason, hint=hint))
         else:
-            opened[read.name] = MissionFile(mission=told.mission, path=path, blob=blob, copied=told.copied)
+            opened[read.name] = filed
     for name, way in dependency_cycles({n: f.mission for n, f in opened.items()}).items():
         filed = opened.pop(name)
         reason = f"“depends_on” goes round in a circle: {' → '.join(way)}"

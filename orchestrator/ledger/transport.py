@@ -16,6 +16,9 @@ SAY, WATCH, LIVE = "refs/shiftbook/say/", "refs/shiftbook/watch/", "refs/shiftbo
 TURN = "refs/shiftbook/turn/"
 """What the heartbeat's turns looked at and found."""
 
+RESULTS = "refs/heads/shiftbook-results/"
+"""A branch for each node that moves with its results, where `bus.results_branch` wants that."""
+
 
 def late_ref(mission: str, epoch: int, node: str) -> str:
     """The ref that keeps what a fenced holder brought."""

@@ -56,6 +56,8 @@ class Attempts:
 
     def hand_back(self, ledger: LedgerSnapshot | None = None) -> bool:
         """Hands back what is ready; returns whether anything was. Raises what Handback.hand_back raises."""
+        if ledger is not None:
+            self.handback.branch.wanted = ledger.charter.bus.results_branch
         done = self.handback.hand_back(*([ledger.folded_epoch] if ledger else []))
         for letter in done:
             self.executor.handed_back(letter, keep=self.cleanup is not None)

@@ -36,10 +36,15 @@ class Handback:
     """Monotonic seconds."""
     limited: Callable[[], None] = lambda: None
     """Is told that the host takes no more pushes for now where that is not raised, as something got through before."""
+    branch: claims.ResultsBranch = field(init=False)
+    """Moves along with each result, where `fleet.toml` wants that."""
     _ready: list[PendingResult] = field(default_factory=list)
     _rests: dict[Oid, tuple[float, float]] = field(default_factory=dict)
     """By the claim of a letter that was refused: until when it rests, and for how many seconds."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.branch = claims.ResultsBranch(bus=self.bus, tell=self.tell)
 
     @property
     def waiting(self) -> bool:
@@ -118,7 +123,13 @@ class Handback:
             try:
                 past = folded(letter.held.claim.mission) >= letter.held.claim.epoch
                 ended = claims.complete(
-                    self.bus, letter.held, letter.record, state=letter.state, reason=letter.reason, past=past
+                    self.bus,
+                    letter.held,
+                    letter.record,
+                    state=letter.state,
+                    reason=letter.reason,
+                    past=past,
+                    branch=self.branch,
                 )
             except (RemoteUnreachable, BranchMissing, HistoryRewritten, OSError) as error:
                 trouble = error

@@ -18,7 +18,7 @@ from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import PAGES_FOLDER, STALE_AFTER, Presence, announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.policy.turn_order import Pace, acting_places, leaders_of, pace_of, places
+from orchestrator.policy.turn_order import Pace, acting_places, leaders_of, pace_of, place_of
 from sync.latency import LatencyMeter
 from sync.objects import find
 from sync.remote import Oid
@@ -63,7 +63,7 @@ class Precedence:
 
     def place(self, subject: str, able: frozenset[str]) -> int:
         """This node's place among those that could do a thing. 0: nobody is before it."""
-        return 0 if self.at_once else places(subject, self._with_me(able))[self.me]
+        return 0 if self.at_once else place_of(self.me, subject, self._with_me(able))
 
     def wait(self, ledger: LedgerSnapshot, subject: str) -> float:
         """Seconds after which this node does for all what nobody before it has done; headquarters is the first."""

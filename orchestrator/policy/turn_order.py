@@ -53,6 +53,15 @@ class _Weights(dict[str, bytes]):
 
     def heaviest_first(self, nodes: frozenset[str]) -> list[str]:
         """These nodes in their order."""
+        self._weigh(nodes)
+        return [node for node in self._order if node in nodes]
+
+    def place(self, node: str, nodes: frozenset[str]) -> int:
+        """How many of these nodes come before one of them."""
+        self._weigh(nodes)
+        return sum(map(nodes.__contains__, self._order[: self._order.index(node)]))
+
+    def _weigh(self, nodes: frozenset[str]) -> None:
         if not nodes <= self.keys():
             if len(self) > MANY_GONE * len(nodes):
                 self.clear()
@@ -62,12 +71,17 @@ class _Weights(dict[str, bytes]):
                 mine.update(name)
                 self[node] = mine.digest() + name
             self._order = sorted(self, key=self.__getitem__, reverse=True)
-        return [node for node in self._order if node in nodes]
 
 
 @lru_cache(maxsize=64)
 def _weights(subject: str) -> _Weights:
     return _Weights(subject)
+
+
+@lru_cache(maxsize=1024)
+def place_of(node: str, subject: str, nodes: frozenset[str]) -> int:
+    """The place of one of these nodes for a thing: 0 is the first."""
+    return _weights(subject).place(node, nodes)
 
 
 @lru_cache(maxsize=64)

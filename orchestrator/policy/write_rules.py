@@ -17,7 +17,7 @@ from missions import document
 from missions.archive_path import INDEX_FOLDER, PLACE, archive_path, index_entry, index_path, is_day
 from missions.lease import Claim
 from orchestrator.ledger.log_paths import is_log_path, parse_log_path
-from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, SAY, TURN, WATCH
+from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, RESULTS, SAY, TURN, WATCH
 from orchestrator.policy.decision_guard import forged_decision, in_review
 from sync.remote import Oid
 
@@ -267,6 +267,12 @@ def _check_result_branch(who: Actor, move: PushedRef, name: str) -> str:
     return f"{_describe_actor(who)} may not write here" if who.stranger else ""
 
 
+def _check_news(who: Actor, move: PushedRef, node: str) -> str:
+    """What moves along with a node's log is that node's, and a person's who clears it away."""
+    mine = who.name == node or who.person or not who.name
+    return "" if mine else f"{_describe_actor(who)} may not move the branch of {node}"
+
+
 def _check_signature(move: PushedRef, node: str) -> str:
     """Where signatures are kept, what a node says bears its own."""
     good = move.signer.name == node and "node" in move.signer.roles
@@ -283,6 +289,7 @@ _REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
     LIVE: _check_live,
     TURN: _check_turn,
     RESULT_BRANCHES: _check_result_branch,
+    RESULTS: _check_news,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ from rich.text import Text
 from orchestrator.bench.result import machine
 from orchestrator.cli import terminal
 from orchestrator.cli.console import MARGIN, RULE_COLOUR, console, margin_table
-from tests.simulation import chart, check, report
+from tests.simulation import check, report
 from tests.simulation.advice import Advice, Trial, advise
+from tests.simulation.kept import KeptFiles, as_dict, stopping
 from tests.simulation.run import Simulation
 from tests.simulation.scenario import DAY, Host, Scenario
 
 USUAL = Scenario()
 SHOWN = 5
 """Problems that are told one by one."""
+STOPPED = 130
+"""The exit code after Ctrl-C."""
 
 
 @click.command("python -m tests.simulation")
@@ -80,10 +84,17 @@ SHOWN = 5
     help="Days between losses of a node's line; 0: none.",
 )
 @click.option("--hosted", is_flag=True, help="The repository is with a hoster, not on HQ's own disk.")
+@click.option("--webhooks", is_flag=True, help="With --hosted: the host rings headquarters when a branch has moved.")
+@click.option("--results-branch", is_flag=True, help="bus.results_branch of fleet.toml.")
 @click.option("--seed", default=USUAL.seed, show_default=True, help="The same seed gives the same week.")
 @click.option("--recommend", is_flag=True, help="Try intervals for such a fleet, and name the best.")
 @click.option(
     "--plot", "plot_to", type=click.Path(dir_okay=False, path_type=Path), help="Write an SVG of the waits here."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the figures as JSON here, four times a virtual day and at the end.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(
@@ -98,20 +109,24 @@ def command(
     crash_days: float,
     cut_days: float,
     hosted: bool,
+    webhooks: bool,
+    results_branch: bool,
     seed: int,
     recommend: bool,
     plot_to: Path | None,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Simulates a fleet in virtual time, with the code that real nodes run.
 
     Shows how long missions wait, what the Git server gets to do, how much work is done twice and how the repository
-    grows. Exit code 1 if a mission is lost, not finished, or has not exactly one accepted result.
+    grows. Ctrl-C ends it with the figures until then. Exit code 1 if a mission is lost, not finished, or has not
+    exactly one accepted result.
     """
     if fetch_seconds[0] > fetch_seconds[1]:
         raise click.UsageError("--fetch-seconds: give the shorter pause first")
-    if recommend and plot_to is not None:
-        raise click.UsageError("--plot draws one run: leave --recommend out")
+    if recommend and (plot_to or out):
+        raise click.UsageError("--plot and --out tell of one run: leave --recommend out")
     plan = replace(
         USUAL,
         nodes=nodes,
@@ -122,6 +137,8 @@ def command(
         crash_days=crash_days,
         cut_days=cut_days,
         hq_on_host=not hosted,
+        webhooks=webhooks,
+        results_branch=results_branch,
         told=not untold,
         host=Host(cores=cores, pushes_a_minute=pushes_a_minute),
         seed=seed,
@@ -129,36 +146,35 @@ def command(
     if recommend:
         _recommend(plan, as_json=as_json)
     else:
-        _simulate(plan, plot_to, as_json=as_json)
+        _simulate(plan, KeptFiles(figures=out, plot=plot_to), as_json=as_json)
 
 
 def _said(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _simulate(plan: Scenario, plot_to: Path | None, *, as_json: bool) -> None:
-    run = Simulation(plan=plan, say=_said)
-    run.run()
-    wrong = check.problems(run)
-    found = report.figures(run, wrong)
-    if plot_to is not None:
-        _write(plot_to, chart.svg(run))
+def _simulate(plan: Scenario, files: KeptFiles, *, as_json: bool) -> None:
+    run = Simulation(plan=plan, say=_said, keep=files.write)
+    with stopping(run):
+        run.run()
+    wrong = [] if run.stopped else check.problems(run)
+    files.write(run, wrong, over=not run.stopped)
+    found = as_dict(run, wrong, over=not run.stopped)
     if as_json:
-        terminal.print_json({"machine": machine(), "figures": found.as_dict(), "problems": wrong})
+        terminal.print_json(found)
     else:
-        _print(found.as_dict())
+        _print(report.figures(run, wrong).as_dict())
+    _tell_problems(wrong)
+    if run.stopped:
+        _said(f"stopped on day {run.now / DAY:.2f}: these are the figures until then")
+    sys.exit(STOPPED if run.stopped else 1 if wrong else 0)
+
+
+def _tell_problems(wrong: Sequence[str]) -> None:
     for line in wrong[:SHOWN]:
         _said(line)
     if len(wrong) > SHOWN:
         _said(f"… and {len(wrong) - SHOWN:,} more")
-    sys.exit(1 if wrong else 0)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"--plot: {path} cannot be written: {error.strerror}") from error
 
 
 def _print(figures: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from tests.simulation.host import Link
 class Kind(IntEnum):
     """What an entry of the agenda is."""
 
-    POLL, NEWS, RESUME, BEAT, BEATEN, FENCE, DONE, FILE, CUT, MEND, CRASH, UP = range(12)
+    POLL, NEWS, RESUME, BEAT, BEATEN, FENCE, DONE, FILE, CUT, MEND, CRASH, UP, RING = range(13)
 
 
 @dataclass

@@ -18,8 +18,7 @@ def svg(run: Simulation) -> str:
     """Which part of the missions had waited no longer than so many seconds (logarithmic)."""
     claimed, folded = waits(run)
     plan = run.plan
-    days = plan.seconds / DAY
-    title = f"{plan.nodes:,} nodes, {len(run.filed):,} missions in {days:g} day{'s' * (days != 1)}"
+    title = f"{plan.nodes:,} nodes, {len(run.filed):,} missions in {_days(run)}"
     legend = [
         _text(LEFT, 20, title, weight="bold"),
         _text(WIDTH - 330, 20, "pushed → claimed", fill=CLAIMED),
@@ -29,6 +28,13 @@ def svg(run: Simulation) -> str:
     body = "\n".join([_grid(), _line(claimed, CLAIMED), _line(folded, FOLDED), *legend])
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">'
     return f'{head}\n<rect width="{WIDTH}" height="{HEIGHT}" fill="#fffdf8"/>\n{body}\n</svg>\n'
+
+
+def _days(run: Simulation) -> str:
+    """In which time they were filed; of a run that is not over, how much of that has gone by."""
+    days, plural = run.plan.seconds / DAY, "s" * (run.plan.seconds != DAY)
+    gone = "" if len(run.filed) == run.plan.missions else f"{run.now / DAY:.2f} of "
+    return f"{gone}{days:g} day{plural}"
 
 
 def _x(seconds: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.ledger.transport import BEAT, CLAIM, LOG
@@ -104,8 +104,8 @@ class View(dict[str, Oid]):
 class Server(MemoryServer):
     """The shared refs, and what became of them; `now` is when. `version` counts changes of all refs but the beats."""
 
-    moved: Callable[[], None] = lambda: None
-    """Is called when a ref has moved that is no beat."""
+    moved: Callable[[Collection[str]], None] = lambda _refs: None
+    """Is told which refs have moved, if any of them is no beat."""
     now: float = 0.0
     version: int = 0
     claimed: dict[str, float] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Server(MemoryServer):
             else:
                 self._note(update, ended=ended)
         if any(not update.ref.startswith(BEAT) for update in taken):
-            self.moved()
+            self.moved([update.ref for update in taken])
         return verdicts
 
     def _note(self, update: RefUpdate, *, ended: bool) -> None:
@@ -226,7 +226,7 @@ class Link(MemoryRemote):
 def _kind(updates: Sequence[RefUpdate]) -> str:
     """What a push is for."""
     refs = [update.ref for update in updates]
-    if any(ref.startswith("refs/heads/") for ref in refs):
+    if "refs/heads/main" in refs:
         return "fold" if any(ref.startswith(CLAIM) for ref in refs) else "filing"
     if any(ref.startswith(LOG) for ref in refs):
         return "result"

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from missions.lease import ClaimState, LeaseWatch
+from missions.mission import Mission
 from missions.selection import NodeCapabilities
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
@@ -22,7 +23,7 @@ from orchestrator.ledger import result_report
 from orchestrator.ledger.claim_reader import ClaimReader
 from orchestrator.ledger.claims import RewriteDetector
 from orchestrator.ledger.liveness import Liveness
-from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import BEAT, Transport
 from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import CancelToken, Executor
@@ -50,7 +51,8 @@ from tests.simulation.scenario import Scenario
 HQ_OFFER = {"node-0": NodeCapabilities(node="node-0", role=Role.HEADQUARTERS.value, agents=frozenset({"builtin"}))}
 BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 AGENTS = frozenset({"builtin"})
-VIEWS = 8
+VIEWS, MISSIONS = 8, 4096
+"""Of which it is remembered what was read, and what could do them."""
 NO_THREAD = threading.Thread()
 """That of every attempt: none is begun."""
 Idle = Callable[[LedgerSnapshot, Callable[[LedgerSnapshot], frozenset[str]]], frozenset[str]]
@@ -75,6 +77,23 @@ class Pocket(Outbox):
 
     def __iter__(self) -> Iterator[PendingResult]:
         return iter(list(self.letters.values()))
+
+
+@dataclass(kw_only=True)
+class SharedEligibility(Eligibility):
+    """What could do a mission, worked out once for all: they offer alike."""
+
+    assumed: OrderedDict[int, tuple[Mission, Mission]] = field(default_factory=OrderedDict)
+    """By a mission's identity, that mission and what came of it."""
+
+    def with_assumed_agent(self, mission: Mission) -> Mission:
+        """As each node finds it."""
+        known = self.assumed.get(id(mission))
+        if known is None or known[0] is not mission:
+            known = self.assumed[id(mission)] = mission, super().with_assumed_agent(mission)
+            while len(self.assumed) > MISSIONS:
+                self.assumed.popitem(last=False)
+        return known[1]
 
 
 class SharedClaims(ClaimReader):
@@ -119,6 +138,9 @@ class Observer(Scheduler):
     """By how much each node's last beat is stretched."""
     fetches: list[float] = field(default_factory=list)
     """When this node has fetched, for as long as it matters."""
+    asked: tuple[LedgerSnapshot, float, int, list[MissionFile], float | None] | None = None
+    """Of which ledger, when and with how many free slots it was worked out last what this node asks for, and when its
+    turn comes for the rest."""
 
     def fetched(self, ledger: LedgerSnapshot) -> None:
         """Notes a fetch."""
@@ -130,6 +152,15 @@ class Observer(Scheduler):
         if len(self.fetches) % 64 == 0:
             matters = 2 * max(self.stretches.values(), default=1) * bus.lease + 2 * bus.poll_seconds[1]
             del self.fetches[: bisect_left(self.fetches, now - matters)]
+
+    def _eligible(self, ledger: LedgerSnapshot, free: int) -> list[MissionFile]:
+        """Found before a round is played, to know whether it is worth playing, and again in it at the same moment."""
+        last = self.asked
+        if last is None or last[0] is not ledger or last[1:3] != (self.clock(), free):
+            chosen = super()._eligible(ledger, free)
+            last = self.asked = (ledger, self.clock(), free, chosen, self._claim_turns.next_in)
+        self._claim_turns.next_in = last[4]
+        return list(last[3])
 
     def _telling(self, overdue: Overdue) -> list[float]:
         """The fetches that tell something: for each holder the first one after it had moved, and the last."""
@@ -319,6 +350,8 @@ class Surroundings:
     roll: Callable[[], frozenset[str]]
     """The nodes that live."""
     idle: Idle
+    assumed: OrderedDict[int, tuple[Mission, Mission]]
+    """What could do each mission: see SharedEligibility."""
     tell: Callable[[str], Tell]
     """Gives each node, by name, somebody to whom it tells its shift."""
 
@@ -364,7 +397,7 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
             trust=trust,
             offer=offer,
             tell=tell,
-            eligibility=Eligibility(offer=offer),
+            eligibility=SharedEligibility(offer=offer, assumed=around.assumed),
             liveness=liveness,
             precedence=precedence,
             gaps=heart,

@@ -7,8 +7,8 @@ import itertools
 import math
 import random
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 
@@ -28,6 +28,8 @@ PATIENCE = 0.5 * DAY
 never does."""
 RARE_COLLECTIONS = (100_000, 20, 50)
 """Almost nothing here is a circle of references, and millions of objects stay until the end (gc.set_threshold)."""
+WEBHOOK_SECONDS = 1.0
+"""From a push until headquarters has the host's call."""
 SPOKEN = DAY / 4
 """Virtual seconds between two words on how far it has got."""
 
@@ -38,12 +40,16 @@ class Simulation:
 
     plan: Scenario
     say: Callable[[str], None] = lambda _line: None
+    keep: Callable[[Simulation], None] = lambda _run: None
+    """Is called as often, so that what came of it until then outlives whatever ends this process."""
     patience: float = PATIENCE
     counts: Counter[str] = field(default_factory=Counter)
     hours: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds of work by what became of it: done, failed, released (the fence closed), late, lost (power cut)."""
     finished: bool = False
     """Every mission came to its end."""
+    stopped: bool = False
+    """Somebody has enough of it: it ends after the event that is played."""
     crew: list[Crewman] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,6 +76,7 @@ class Simulation:
             begin=self._begin,
             roll=self.outlook.living,
             idle=self.outlook.idle,
+            assumed=OrderedDict(),
             tell=self._listener,
         )
         self.crew += [self._crewman(number) for number in range(self.plan.nodes)]
@@ -111,7 +118,7 @@ class Simulation:
         acts: dict[Kind, Callable[..., None]] = {}
         acts |= {kind: getattr(self, f"_{kind.name.lower()}") for kind in Kind if kind is not Kind.RESUME}
         began, told, end = time.monotonic(), SPOKEN, self.plan.seconds + self.patience
-        while not self.finished and self.now < end:
+        while not (self.finished or self.stopped) and self.now < end:
             turn = self.agenda.turn()
             if turn is None:
                 return
@@ -119,6 +126,7 @@ class Simulation:
             if self.now >= told:
                 took = time.monotonic() - began
                 self.say(f"day {self.now / DAY:.2f}: {len(self.filed):,} missions filed, {took:.0f} s of real time")
+                self.keep(self)
                 told += SPOKEN
 
     def _link(self) -> Link:
@@ -199,9 +207,16 @@ class Simulation:
         member.ticket += 1
         self.agenda.at(when, Kind.POLL, (member, member.ticket))
 
-    def _nudge_hq(self) -> None:
-        """A ref has moved on HQ's own disk."""
-        if self.plan.hq_on_host and self.crew and self.crew[0].up and self.crew[0].ticket:
+    def _nudge_hq(self, refs: Collection[str]) -> None:
+        """A ref has moved: HQ sees it at once on its own disk; elsewhere the host may ring for branches."""
+        if self.plan.hq_on_host:
+            self._ring(None)
+        elif self.plan.webhooks and any(ref.startswith("refs/heads/") for ref in refs):
+            self.counts["webhooks"] += 1
+            self.agenda.at(self.now + WEBHOOK_SECONDS, Kind.RING, None)
+
+    def _ring(self, _what: None) -> None:
+        if self.crew and self.crew[0].up and self.crew[0].ticket:
             self._wake(self.crew[0], self.now)
 
     # Its beats

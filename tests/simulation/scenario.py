@@ -49,6 +49,10 @@ class Scenario:
     """The repository lies on HQ's own disk, so HQ learns at once that a ref has moved (`sync.watch`)."""
     told: bool = True
     """Whether `fleet.toml` says what the host allows."""
+    webhooks: bool = False
+    """A hosted repository rings headquarters when a branch has moved, and for no other ref."""
+    results_branch: bool = False
+    """`bus.results_branch` of `fleet.toml`: a branch moves with each result."""
     host: Host = Host()
     seed: int = 1
 
@@ -58,6 +62,7 @@ class Scenario:
         low, high = self.fetch_seconds
         bus = f"beat_seconds = {self.beat_seconds}\nlease_beats = {self.lease_beats}\npoll_seconds = [{low}, {high}]\n"
         bus += f"pushes_a_minute = {self.host.pushes_a_minute}\n" if self.told and self.host.pushes_a_minute else ""
+        bus += "results_branch = true\n" if self.results_branch else ""
         projects = "".join(f'[projects.{self.project(number)}]\nurl = "none"\n' for number in range(self.projects))
         return f'[bus]\n{bus}[trust]\nmissions = "remote"\nsandbox = "optional"\n{projects}'
 

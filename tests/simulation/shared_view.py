@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from missions.mission import OPEN, Status
 from orchestrator.ledger.config.fleet_toml import BusPart
@@ -17,16 +18,30 @@ ROLL_SECONDS = 10.0
 """Virtual seconds for which it stays as it is which nodes live."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Facts:
-    """What one view means, by the functions that each node would ask."""
+    """What one view means, by the functions that each node would ask; found when somebody asks."""
 
-    ready: bool
-    """Some mission may be claimed."""
-    duty: bool
-    """Something waits to be folded."""
-    running: Mapping[str, Sequence[HeldClaim]]
-    """The running claims of each holder."""
+    ledger: LedgerSnapshot
+
+    @cached_property
+    def ready(self) -> bool:
+        """Some mission may be claimed."""
+        return any(filed.mission.status in OPEN for filed in self.ledger.unclaimed)
+
+    @cached_property
+    def duty(self) -> bool:
+        """Something waits to be folded."""
+        return has_work(self.ledger)
+
+    @cached_property
+    def running(self) -> Mapping[str, Sequence[HeldClaim]]:
+        """The running claims of each holder."""
+        found: dict[str, list[HeldClaim]] = {}
+        for held in self.ledger.claims.values():
+            if not held.claim.closed:
+                found.setdefault(held.claim.node, []).append(held)
+        return found
 
 
 @dataclass(kw_only=True)
@@ -48,17 +63,17 @@ class Outlook:
     def facts(self) -> Facts:
         """What that means."""
         if self._known is None or self._known[0] != self.server.version:
-            self._known = (self.server.version, _mean(self.ledger()))
+            self._known = (self.server.version, Facts(self.ledger()))
         return self._known[1]
 
     def overdue(self) -> Overdue:
         """The running claims whose holders have not moved for a lease."""
         found: dict[str, tuple[HeldClaim, float]] = {}
-        running = self.facts().running
+        now = self.clock()
         for node, beat in self.server.beats.items():
-            if self.clock() - beat < self.lease:
+            if now - beat < self.lease:
                 break
-            for held in running.get(node, ()):
+            for held in self.facts().running.get(node, ()):
                 found[held.claim.mission] = (held, max(beat, self.server.since[held.claim.mission]))
         return found
 
@@ -98,12 +113,3 @@ class Outlook:
         """Whether all missions that were filed have ended."""
         ledger = self.ledger()
         return not ledger.claims and all(f.mission.status is Status.DEAD for f in ledger.open.values())
-
-
-def _mean(ledger: LedgerSnapshot) -> Facts:
-    running: dict[str, list[HeldClaim]] = {}
-    for held in ledger.claims.values():
-        if not held.claim.closed:
-            running.setdefault(held.claim.node, []).append(held)
-    ready = any(filed.mission.status in OPEN for filed in ledger.unclaimed)
-    return Facts(ready=ready, duty=has_work(ledger), running=running)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
+import click
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -23,6 +27,7 @@ from tests.simulation.__main__ import command
 from tests.simulation.advice import advise
 from tests.simulation.fibers import Fibers
 from tests.simulation.host import MeteredStore, Queue
+from tests.simulation.kept import KeptFiles, stopping
 from tests.simulation.nodes import Overdue
 from tests.simulation.run import Simulation
 from tests.simulation.scenario import DAY, HOUR, Host, Scenario
@@ -136,6 +141,43 @@ def test_beats_are_stretched_where_the_fleet_is_told_what_its_host_allows() -> N
     assert check.problems(run) == []
     assert found.beats_a_minute <= 2.6 + 10 / (run.now / 60)
     assert (found.takeovers, found.late_results) == (0, 0)
+
+
+def test_a_branch_that_moves_with_results_saves_the_wait_and_costs_no_push() -> None:
+    """On a host that rings for branches alone: without it results wait for headquarters' next look, with it they are
+    folded at once; each result is one push either way."""
+    plan = replace(CALM, hq_on_host=False, webhooks=True, fetch_seconds=(15.0, 60.0))
+    without, with_branch = played(plan), played(replace(plan, results_branch=True))
+    before, after = report.figures(without), report.figures(with_branch)
+    assert check.problems(with_branch) == check.problems(without) == []
+    assert after.folded["p95"] < before.folded["p95"] / 2
+    assert after.pushes_by_kind["result"] == before.pushes_by_kind["result"] == CALM.missions
+    assert {ref for ref in with_branch.server.refs if "results" in ref} >= {"refs/heads/shiftbook-results/node-1"}
+
+
+def test_a_run_that_is_stopped_leaves_its_figures_and_its_plot(tmp_path: Path) -> None:
+    """Four times a virtual day and when it is stopped, each file whole; the one of a whole run says so."""
+    files, kept = KeptFiles(figures=tmp_path / "week.json", plot=tmp_path / "week.svg"), list[dict[str, Any]]()
+
+    def keep(run: Simulation) -> None:
+        files.write(run)
+        kept.append(json.loads((tmp_path / "week.json").read_text(encoding="utf-8")))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    run = Simulation(plan=replace(CALM, seconds=DAY, missions=100), keep=keep)
+    with stopping(run):
+        run.run()
+    assert (run.stopped, run.finished, len(kept)) == (True, False, 1)
+    assert 0 < kept[0]["figures"]["missions"] < 100
+    assert (kept[0]["over"], kept[0]["figures"]["days"]) == (False, 0.25)
+    assert "missions in 0.25 of 1 day<" in (tmp_path / "week.svg").read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["week.json", "week.svg"]
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(calm: Simulation, tmp_path: Path) -> None:
+    """Named with its option."""
+    with pytest.raises(click.UsageError, match=r"--out: .*week\.json cannot be written: No such file"):
+        KeptFiles(figures=tmp_path / "none" / "week.json").write(calm)
 
 
 TAMPERED = "mission-000000"
@@ -253,9 +295,12 @@ def test_the_plot_is_a_picture(calm: Simulation) -> None:
 def test_the_command_prints_figures_and_a_plot(tmp_path: Path) -> None:
     """As JSON and as a table; nothing is wrong, so the exit code is 0."""
     words = ["--nodes", "3", "--missions", "10", "--days", "0.01", "--crash-days", "0"]
-    told = CliRunner().invoke(command, [*words, "--json", "--plot", str(tmp_path / "x.svg")])
+    files = ["--plot", str(tmp_path / "x.svg"), "--out", str(tmp_path / "x.json")]
+    told = CliRunner().invoke(command, [*words, "--json", *files])
     assert told.exit_code == 0, told.output
     found = json.loads(told.stdout)
+    assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == found
+    assert found["over"] is True
     assert (found["figures"]["missions"], found["problems"]) == (10, [])
     assert "<polyline" in (tmp_path / "x.svg").read_text(encoding="utf-8")
     assert "pushes a minute" in CliRunner().invoke(command, words).stdout
@@ -269,6 +314,7 @@ def test_the_command_prints_figures_and_a_plot(tmp_path: Path) -> None:
         ["--days", "0"],
         ["--plot", "/nowhere/at/all.svg", "--nodes", "1", "--missions", "1", "--days", "0.001"],
         ["--recommend", "--plot", "x.svg"],
+        ["--recommend", "--out", "x.json"],
     ],
 )
 def test_wrong_use_is_one_line(words: list[str]) -> None:

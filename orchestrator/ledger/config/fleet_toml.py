@@ -40,12 +40,14 @@ class FleetPart(DeclaredTable):
 
 
 class BusPart(DeclaredTable):
-    """`[bus]`: seconds. A lease is `lease_beats` beats long. `pushes_a_minute` is what the host allows all nodes."""
+    """`[bus]`: seconds. A lease is `lease_beats` beats long. `pushes_a_minute` is what the host allows all nodes;
+    `results_branch`: results move a branch, too, for hosts whose webhooks fire for branches alone."""
 
     beat_seconds: Annotated[float, Limits(gt=0, le=3600)] = 60.0
     lease_beats: Annotated[float, Limits(ge=2, le=100)] = 3.0
     poll_seconds: tuple[float, float] = (5.0, 30.0)
     pushes_a_minute: Annotated[float, Limits(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    results_branch: bool = False
 
     @property
     def lease(self) -> float:

@@ -108,4 +108,4 @@ def test_what_is_remembered_is_bounded(town: Town, monkeypatch: pytest.MonkeyPat
     for number in range(40):
         assert shelf.mission(f"old-{number}") is not None
         assert shelf.mission(f"made-up-{number}") is None
-    assert max(len(shelf._places), len(shelf.memory.absent), len(shelf.memory._parsed)) <= 10
+    assert max(len(shelf._places), len(shelf.memory._absent), len(shelf.memory._parsed)) <= 10

@@ -18,6 +18,7 @@ from orchestrator.policy.turn_order import (
     acting_order,
     leaders_of,
     pace_of,
+    place_of,
     places,
     weight,
 )
@@ -28,6 +29,13 @@ FLEETS = st.frozensets(NAMES, min_size=1, max_size=12)
 ROLES = st.one_of(st.sampled_from([role.value for role in Role]), st.just(""), st.text(max_size=4))
 ANSWERS = st.none() | st.floats(0, 1000)
 PAUSES = st.floats(0, 600)
+
+
+@given(SUBJECTS, FLEETS, FLEETS)
+def test_one_place_is_that_of_all_places(subject: str, fleet: frozenset[str], others: frozenset[str]) -> None:
+    """Whoever counts who comes before it finds what the whole order says, also when others were weighed before."""
+    places(subject, fleet | others)
+    assert {node: place_of(node, subject, fleet) for node in fleet} == dict(places(subject, fleet))
 
 
 @given(SUBJECTS, FLEETS, st.randoms())

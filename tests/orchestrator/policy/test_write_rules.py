@@ -214,6 +214,9 @@ def move(ref: str, old: str | None = "1", new: str | None = "2", **facts: object
         (VPS, move("refs/shiftbook/late/m-1-vps-0123456789", old=None, signer=VPS)),
         (EVE, move("refs/shiftbook/late/m-1-vps", new=None)),
         (VPS, move("refs/heads/shiftbook/m/1", old=None)),
+        (VPS, move("refs/heads/shiftbook-results/vps", old=None)),
+        (VPS, move("refs/heads/shiftbook-results/vps", new=None)),
+        (ADA, move("refs/heads/shiftbook-results/vps", new=None)),
     ],
 )
 def test_moves_that_are_taken_in(who: Actor, wanted: PushedRef) -> None:
@@ -230,6 +233,8 @@ def test_moves_that_are_taken_in(who: Actor, wanted: PushedRef) -> None:
         (VPS, move("refs/tags/v1"), "may not write here"),
         (VPS, move("refs/shiftbook/other/x"), "may not write here"),
         (MALLORY, move("refs/heads/shiftbook/m/1"), "may not write here"),
+        (DESK, move("refs/heads/shiftbook-results/vps"), "may not move the branch of vps"),
+        (MALLORY, move("refs/heads/shiftbook-results/vps"), "may not move the branch of vps"),
         (VPS, move("refs/shiftbook/beat/desk"), "may not move the beat of desk"),
         (MALLORY, move("refs/shiftbook/beat/vps"), "may not move the beat of vps"),
         (VPS, move("refs/shiftbook/say/m.1", old=None, signer=VPS, payload=9), "signed by an author"),
