@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.acceptance.booted import Host
+from tests.acceptance.booted import ROOT, Host
 from tests.acceptance.release_repository import ReleaseRepository
 from tests.acceptance.two_hosts import DEPLOY_HQ, MAIN, done, drop_in, order, prop, shiftbook, two_hosts
 from tests.conftest import lacking, require_program
-from tests.page.conftest import ROOT
 from tests.page.tab import Tab
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(2400)]
