@@ -67,10 +67,20 @@ def run_node(
     except Timeout as error:
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"
         raise Refused(why) from error
-    if own is not None and own[0].current != own[1] and not told_to_end:  # the lock is free: the other one takes it
-        supervisor.hand_over(f"{own[0].current} starts")
+    if own is not None and goes_over(own, told_to_end=told_to_end):  # the lock is free: the other one takes it
         environment = os.environ | supervisor.environment(os.getpid())
         os.execve(own[0].start, [str(own[0].start), *sys.argv[1:]], environment)  # noqa: S606  # what started this one
+
+
+def goes_over(own: tuple[VersionDirs, str] | None, *, told_to_end: bool) -> bool:
+    """Whether this process becomes another version of itself: that is current, and nobody told the node to end."""
+    return own is not None and own[0].current != own[1] and not told_to_end
+
+
+def _tell_supervisor(supervisor: Supervisor, own: tuple[VersionDirs, str] | None, *, told_to_end: bool) -> None:
+    """Has it wait for another version, before its watchdog is fed no more."""
+    if goes_over(own, told_to_end=told_to_end):
+        supervisor.hand_over("another version starts")
 
 
 def _run(
@@ -123,6 +133,7 @@ def _run(
     try:
         node.run(begun)
     finally:
+        _tell_supervisor(supervisor, own, told_to_end=told_to_end.is_set())
         for stop in stops:
             stop()
         node.close()

@@ -27,6 +27,7 @@ from sync.signatures import read_signers
 RANKS = {Role.LOCAL_WORKER: 0, Role.STANDALONE_NODE: 1, Role.HEADQUARTERS: 2}
 MAX_STEPS = 1000
 """Missions of a roll that are looked at."""
+MAX_NAMED = 5
 STEP_SECONDS = 3600
 """Seconds that a node may take to fetch and install a release, and to look at its database with it."""
 
@@ -40,7 +41,7 @@ class RollStep:
     state: str
     says: str = ""
     waits_for: tuple[str, ...] = ()
-    """The missions that the node works on: it starts its next version when they are done."""
+    """The missions that the node works on, the first few: it starts its next version when they are done."""
 
     @property
     def words(self) -> str:
@@ -192,9 +193,8 @@ def _step(ledger: LedgerSnapshot, mission: Mission) -> RollStep:
 def _work_of(ledger: LedgerSnapshot, node: str) -> tuple[str, ...]:
     """What a node holds beside updates."""
     held = (name for name, one in ledger.claims.items() if one.claim.node == node and not one.claim.closed)
-    return tuple(
-        sorted(name for name in held if name not in ledger.open or ledger.open[name].mission.task != UPDATE_TASK)
-    )
+    work = (name for name in held if name not in ledger.open or ledger.open[name].mission.task != UPDATE_TASK)
+    return tuple(sorted(work)[:MAX_NAMED])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,7 @@ def update(
         if not as_json:
             click.echo(line)
 
-    if now and dirs.awaits_work:
+    if now and dirs.awaits_work and not check:
         say(_hurry(dirs))
         newest = dirs.current
     else:

@@ -137,6 +137,16 @@ def test_what_an_update_waits_for_is_told_and_hurried_it_goes_back_into_the_queu
     assert told[1:] == ["v1.1.0 is not to wait: the running work goes back into the queue"]
 
 
+def test_a_node_goes_over_when_another_version_is_current(tmp_path: Path) -> None:
+    """Not where it was told to end, nor where it is none of several."""
+    dirs = VersionDirs(tmp_path)
+    dirs.switch("v1.1.0")
+    assert node_process.goes_over((dirs, "v1.0.0"), told_to_end=False)
+    assert not node_process.goes_over((dirs, "v1.0.0"), told_to_end=True)
+    assert not node_process.goes_over((dirs, "v1.1.0"), told_to_end=False)
+    assert not node_process.goes_over(None, told_to_end=False)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_waits_for_nothing_that_the_main_thread_holds(number: signal.Signals) -> None:
     """An Event's own lock is such a thing: a handler that set it in the middle of wait() would never return."""

@@ -127,6 +127,15 @@ def test_an_update_that_waits_for_work_is_hurried(
         assert done.stdout == f"{said}\n"
 
 
+def test_who_only_looks_hurries_nothing(dirs: VersionDirs, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--check` goes first: here it does not get as far as the source."""
+    waiting(dirs, monkeypatch)
+    write_pid(home, dirs)
+    with FileLock(home / "node.lock"), pytest.raises(OrchestratorError, match="where its releases come from"):
+        CliRunner().invoke(commands.update, ["--check", "--now"], catch_exceptions=False)
+    assert not dirs.hurried
+
+
 def test_where_no_node_runs_there_is_nothing_to_hurry(dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said what comes next, and what waits is not taken back."""
     waiting(dirs, monkeypatch)
