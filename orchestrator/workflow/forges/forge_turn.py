@@ -21,6 +21,8 @@ from sync.errors import SyncError
 
 PULL_SECONDS, ISSUE_SECONDS = 60.0, 300.0
 """Seconds between two looks at one pull request, and at one project's issues."""
+TOLD_SECONDS = 10.0
+"""Seconds at least between two comments below an issue."""
 RETRY = Backoff(first=30.0, limit=3600.0)
 Event = tuple[str, str, str]
 """A kind, a line, and the mission that it is about, for the shift's log."""
@@ -54,8 +56,10 @@ class ForgeTurn:
             self._next[f"{name} {blob}"] = self.clock() + PULL_SECONDS
             yield from self._held(project, partial(self._pull, name))
         for project, part in list(self._projects(ledger)):
-            self._next[f"issues {project}"] = self.clock() + ISSUE_SECONDS
-            yield from self._held(project, partial(self._issues, ledger, project, part))
+            asks = self._comes(f"issues {project}")
+            self._next |= {f"issues {project}": self.clock() + ISSUE_SECONDS} if asks else {}
+            self._next[f"told {project}"] = self.clock() + TOLD_SECONDS
+            yield from self._held(project, partial(self._issues, ledger, project, part, asks=asks))
 
     def _missions(self, ledger: LedgerSnapshot) -> Iterator[tuple[str, str, str]]:
         for filed in self.pulls.due(ledger):
@@ -66,8 +70,14 @@ class ForgeTurn:
     def _projects(self, ledger: LedgerSnapshot) -> Iterator[tuple[str, ProjectPart]]:
         for project, part in ledger.charter.projects.items():
             wanted = self.intake is not None and part.forge and (part.issue_label or part.issue_assignee)
-            if wanted and self._awake(project) and self.clock() >= self._next.get(f"issues {project}", 0.0):
+            if not wanted or self.intake is None or not self._awake(project):
+                continue
+            told = self._comes(f"told {project}") and self.intake.has_news(project, ledger)
+            if told or self._comes(f"issues {project}"):
                 yield project, part
+
+    def _comes(self, what: str) -> bool:
+        return self.clock() >= self._next.get(what, 0.0)
 
     def _awake(self, project: str) -> bool:
         return self.clock() >= self._rests.get(project, (0.0, 0.0))[0]
@@ -90,10 +100,10 @@ class ForgeTurn:
         if done is not None:
             yield ("feedback" if done.again else "pull request"), f"{done.mission}: {done.says}", done.mission
 
-    def _issues(self, ledger: LedgerSnapshot, project: str, part: ProjectPart) -> Iterator[Event]:
+    def _issues(self, ledger: LedgerSnapshot, project: str, part: ProjectPart, *, asks: bool) -> Iterator[Event]:
         forge = self.forge(ledger, project)
         if forge is None or self.intake is None:
             return
-        for name in self.intake.take(project, part, forge):
+        for name in self.intake.take(project, part, forge) if asks else ():
             yield "filed", f"{name}: an issue of {project}", name
-        self.intake.tell(project, ledger, forge)
+        self.intake.tell(project, self.pulls.ledger(), forge)

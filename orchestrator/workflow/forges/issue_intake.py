@@ -98,6 +98,11 @@ class IssueIntake:
             self._keep(project, IssueMark(etag=page.etag, told=mark.told))
         return filed
 
+    def has_news(self, project: str, ledger: LedgerSnapshot) -> bool:
+        """Whether something stands otherwise than it was told below an issue; asks no forge."""
+        told = self._mark(project).told[-MAX_TOLD:]
+        return any(words and words != said for _, name, said in told if (words := issue_words(ledger, name)))
+
     def tell(self, project: str, ledger: LedgerSnapshot, forge: Forge) -> None:
         """Says below each issue how its mission stands, if that has changed. Raises ForgeFailed."""
         mark = self._mark(project)

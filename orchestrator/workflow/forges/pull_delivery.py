@@ -62,7 +62,7 @@ class PullDelivery:
 
         Raises ForgeFailed, WorkspaceFailed and what the ledger's remote raises: it stays due then.
         """
-        ledger = self._ledger()
+        ledger = self.ledger()
         filed = next((each for each in self.due(ledger) if each.mission.name == name), None)
         if filed is None:
             return None
@@ -79,7 +79,8 @@ class PullDelivery:
         except Refused as error:
             return self._back_to_review(filed, str(error))
 
-    def _ledger(self) -> LedgerSnapshot:
+    def ledger(self) -> LedgerSnapshot:
+        """The ledger as it is now. Raises what its remote raises."""
         return self.delivery.reader.read(self.delivery.bus.remote.fetch())
 
     # -- opening, and bringing a later attempt ---------------------------------------------------------------------

@@ -84,7 +84,12 @@ def judge(site: Site, method: str, path: str, headers: Mapping[str, str]) -> int
 def table_site(build: Build, role: Role, *, device_sync: bool) -> Site:
     """A node of this kind with every route that a setting can add: webhooks, and git, which is not asked anything."""
     site = build(
-        role, device_sync=device_sync, hook_secret="a secret of the hook", signal_secrets="s=" + "x" * 16, **LAN
+        role,
+        device_sync=device_sync,
+        hook_secret="a secret of the hook",
+        forge_secret="a secret of forges",
+        signal_secrets="s=" + "x" * 16,
+        **LAN,
     )
     site.app = create_app(
         replace(site.house, git=GitHttpBackend(bare=site.house.settings.home / "fleet.git", push_bytes=1024))
