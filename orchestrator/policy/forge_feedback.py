@@ -20,6 +20,8 @@ OWN_MARK = "<!-- shiftbook"
 MAX_CHECK_CHARS, MAX_COMMENT_CHARS = 1500, 4000
 MAX_CHECKS, MAX_COMMENTS, MAX_MARKS = 10, 30, 250
 MARK_CHARS = 12
+NEEDS_YOU = "its pull request needs you: "
+"""How the reason of a mission begins whose pull request a person must look at."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.policy.forge_feedback import NEEDS_YOU
 from orchestrator.workflow.journal.review_status import proposals_waiting
 from orchestrator.workflow.mission_view import MissionView
 
@@ -19,7 +20,8 @@ UNDER_WAY = ("running", "queued", "failed")
 
 @dataclass(frozen=True, kw_only=True)
 class InboxItem:
-    """One thing that waits. `kind` is a mission's state, `conflict`, `digest` or `question`; `when` is since when."""
+    """One thing that waits. `kind` is a mission's state, `pull request`, `conflict`, `digest` or `question`; `when` is
+    since when."""
 
     kind: str
     name: str
@@ -55,7 +57,13 @@ def read_inbox(ledger: LedgerSnapshot, views: Iterable[MissionView], questions: 
     waiting.sort(key=lambda view: (WAITING_STATES.index(view.status), _since(view), view.name))
     states = Counter(str(view.status) for view in every)
     return Inbox(
-        items=(*questions, *map(mission_item, waiting), *_conflicts(ledger), *_proposals(ledger)),
+        items=(
+            *questions,
+            *map(mission_item, waiting),
+            *map(pull_item, filter(_is_stuck, every)),
+            *_conflicts(ledger),
+            *_proposals(ledger),
+        ),
         under_way={state: states[state] for state in UNDER_WAY if states[state]},
     )
 
@@ -75,6 +83,20 @@ def mission_item(view: MissionView) -> InboxItem:
         says=f"{where}{view.reason}",
         step=view.hint,
         when=view.finished or view.started,
+    )
+
+
+def _is_stuck(view: MissionView) -> bool:
+    """Whether a pull request goes no further without a person."""
+    return view.pull_state == "open" and view.reason is not None and view.reason.startswith(NEEDS_YOU)
+
+
+def pull_item(view: MissionView) -> InboxItem:
+    """A pull request that a person must look at."""
+    step = f"merge or close {view.pull_request}"
+    says = (view.reason or "").removeprefix(NEEDS_YOU)
+    return InboxItem(
+        kind="pull request", name=view.name, title=view.title, says=says, step=step, when=view.decided or view.finished
     )
 
 

@@ -23,7 +23,7 @@ from orchestrator.core.ports.forge import Forge, PullRequest, PullWanted
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
-from orchestrator.policy.forge_feedback import Feedback, feedback_on, with_marks
+from orchestrator.policy.forge_feedback import NEEDS_YOU, Feedback, feedback_on, with_marks
 from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, VERDICT_ENDING, pending_delivery
 from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.project_repository import pull_branch
@@ -149,7 +149,7 @@ class PullDelivery:
     def _taken_in(self, filed: MissionFile, found: Feedback) -> PullStep | None:
         mission = filed.mission
         if found.stop:
-            reason = redact(printable(f"its pull request needs you: {found.stop}")).text[:MAX_REASON_CHARS]
+            reason = redact(printable(NEEDS_YOU + found.stop)).text[:MAX_REASON_CHARS]
             if mission.reason == reason or not self._recorded(filed, {"reason": reason}, f"Waits for you: {reason}"):
                 return None
             return PullStep(mission=mission.name, says=reason)

@@ -7,6 +7,8 @@ import pytest
 from missions.document import RESULT_MARK
 from missions.mission import Status
 from orchestrator.execution.workspace.start_point import earlier_work
+from orchestrator.workflow.inbox import read_inbox
+from orchestrator.workflow.mission_view import mission_views
 from tests.forge_stand_in.state import BOT
 from tests.orchestrator.workflow.forges.forge_scene import ForgeScene
 
@@ -84,6 +86,12 @@ def test_an_attempt_that_changed_nothing_about_it_ends_the_loop(scene: ForgeScen
     assert (mission.status, mission.pull_state, mission.feedback_rounds) == (Status.DONE, "open", 1)
     assert mission.reason == "its pull request needs you: the last attempt changed nothing about build, which is red"
     assert scene.step() is None
+    anna = scene.scene.peer("anna")
+    views = mission_views(anna.ledger(), anna.trust, anna.bus.now(), archived=False)
+    (item,) = read_inbox(anna.ledger(), views).items
+    assert (item.kind, item.name) == ("pull request", "m")
+    assert item.says == "the last attempt changed nothing about build, which is red"
+    assert item.step == f"merge or close {mission.pull_request}"
 
 
 def test_rounds_are_counted_and_end(scene: ForgeScene) -> None:
