@@ -22,7 +22,7 @@ from sync.errors import SyncError
 PULL_SECONDS, ISSUE_SECONDS = 60.0, 300.0
 """Seconds between two looks at one pull request, and at one project's issues."""
 TOLD_SECONDS = 10.0
-"""Seconds at least between two comments below an issue."""
+"""Seconds between two looks at whether something has to be told below an issue."""
 RETRY = Backoff(first=30.0, limit=3600.0)
 Event = tuple[str, str, str]
 """A kind, a line, and the mission that it is about, for the shift's log."""
@@ -38,6 +38,8 @@ class ForgeTurn:
     clock: Callable[[], float]
     _next: dict[str, float] = field(default_factory=dict)
     """By what is looked at: when it is looked at again."""
+    _news: set[str] = field(default_factory=set)
+    """Projects where something has to be told below an issue."""
     _rests: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By project: until when its forge is left alone, and for how many seconds that was."""
 
@@ -58,7 +60,7 @@ class ForgeTurn:
         for project, part in list(self._projects(ledger)):
             asks = self._comes(f"issues {project}")
             self._next |= {f"issues {project}": self.clock() + ISSUE_SECONDS} if asks else {}
-            self._next[f"told {project}"] = self.clock() + TOLD_SECONDS
+            self._news.discard(project)
             yield from self._held(project, partial(self._issues, ledger, project, part, asks=asks))
 
     def _missions(self, ledger: LedgerSnapshot) -> Iterator[tuple[str, str, str]]:
@@ -72,9 +74,16 @@ class ForgeTurn:
             wanted = self.intake is not None and part.forge and (part.issue_label or part.issue_assignee)
             if not wanted or self.intake is None or not self._awake(project):
                 continue
-            told = self._comes(f"told {project}") and self.intake.has_news(project, ledger)
-            if told or self._comes(f"issues {project}"):
+            news = self._has_news(self.intake, project, ledger)
+            if news or self._comes(f"issues {project}"):
                 yield project, part
+
+    def _has_news(self, intake: IssueIntake, project: str, ledger: LedgerSnapshot) -> bool:
+        """Whether something has to be told below an issue; looked at now and then."""
+        if self._comes(f"told {project}"):
+            self._next[f"told {project}"] = self.clock() + TOLD_SECONDS
+            self._news |= {project} if intake.has_news(project, ledger) else set()
+        return project in self._news
 
     def _comes(self, what: str) -> bool:
         return self.clock() >= self._next.get(what, 0.0)

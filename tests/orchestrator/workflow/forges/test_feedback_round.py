@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from missions.document import RESULT_MARK
@@ -10,7 +12,9 @@ from orchestrator.execution.workspace.start_point import earlier_work
 from orchestrator.workflow.inbox import read_inbox
 from orchestrator.workflow.mission_view import mission_views
 from tests.forge_stand_in.state import BOT
-from tests.orchestrator.workflow.forges.forge_scene import ForgeScene
+from tests.ledgers import Keys
+from tests.orchestrator.workflow.approval.scene import AUTO
+from tests.orchestrator.workflow.forges.forge_scene import ForgeScene, forge_scene
 
 
 def red(scene: ForgeScene, says: str = "1 test failed") -> None:
@@ -124,6 +128,23 @@ def test_a_conflict_goes_back_and_is_resolved_from_the_newest_default_branch(sce
     assert scene.step() is None
     scene.server.state.merge(scene.pull.number)
     assert scene.scene.server.show("main:README.md") == "theirs and mine"
+
+
+def test_policy_may_let_each_round_pass(tmp_path: Path, keys: Keys) -> None:
+    """Opened, changed and merged without a person's word here: a rule of fleet.toml is one, too."""
+    with forge_scene(tmp_path, keys, more=AUTO) as scene:
+        scene.scene.hand_in({"docs/a.md": "one\n"})
+        scene.step()
+        assert scene.scene.mission().decided_by == "policy"
+        red(scene)
+        scene.step()
+        scene.scene.hand_in({"docs/a.md": "two\n"})
+        scene.step()
+        assert (scene.scene.mission().pull_state, scene.scene.mission().decided_by) == ("open", "policy")
+        merged = scene.server.state.merge(scene.pull.number)
+        scene.step()
+        mission = scene.scene.mission()
+        assert (mission.merged, mission.decided_by, mission.status) == (merged, "policy", Status.DONE)
 
 
 def test_secrets_in_what_comes_back_are_struck_out(scene: ForgeScene) -> None:

@@ -210,6 +210,20 @@ def test_nobody_but_who_may_decide_has_one_opened(scene: ForgeScene) -> None:
     assert scene.scene.mission().status is Status.REVIEW
 
 
+@pytest.mark.parametrize(
+    "branch", ["main", "approved/other", "shiftbook/other/1", "--upload-pack=touch x", "refs/pull/1/head"]
+)
+def test_a_branch_that_a_node_made_up_goes_nowhere(scene: ForgeScene, branch: str) -> None:
+    """The node that works says which branch it pushed; only one of this mission's attempts is believed."""
+    scene.scene.hand_in()
+    node = scene.scene.peer("n1")
+    node.push({"missions/m.md": scene.scene.text().replace("branch: shiftbook/m/1", f'branch: "{branch}"')})
+    scene.scene.door("anna", merges=False).approve("m")
+    scene.step()
+    assert (scene.scene.mission().status, scene.server.state.pulls) == (Status.REVIEW, [])
+    assert "approved/m" not in scene.scene.server.refs()
+
+
 def test_a_lack_of_rights_is_told_and_nothing_is_lost(scene: ForgeScene) -> None:
     """The mission stays approved, and is tried again."""
     scene.scene.hand_in()

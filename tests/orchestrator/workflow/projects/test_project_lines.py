@@ -33,6 +33,14 @@ cron = "0 3 * * *"
 """
 
 
+def test_a_number_is_written_as_one_and_nought_is_a_value() -> None:
+    """`forge_rounds = 0` is not the same as no line."""
+    text = '[projects.shop]\nurl = "x"\n'
+    changed = with_project(text, "shop", {"forge_rounds": 0})
+    assert changed == f"{text}forge_rounds = 0\n"
+    assert with_project(changed, "shop", {"forge_rounds": None}) == text
+
+
 def test_only_what_is_said_is_changed() -> None:
     """A value keeps its comment, a new key stands behind the table's last, one that is taken out takes its line."""
     made = with_project(TOML, "shop", {"test": 'pytest "a#b"', "setup": "uv sync", "tools": None})
