@@ -17,7 +17,7 @@ from missions.plain_data import read_json
 from missions.selection import NodeCapabilities
 from orchestrator import __version__
 from orchestrator.core.roles import Role
-from orchestrator.ledger.account_windows import CLOSED_FIELD, OPEN_FIELD, AccountWindow, parse_windows
+from orchestrator.ledger.accounts.account_windows import CLOSED_FIELD, OPEN_FIELD, AccountWindow, parse_windows
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync import files
 from sync.heartbeat import announced_stretch

@@ -15,7 +15,7 @@ from orchestrator.core.ports.usage import Spend
 from orchestrator.core.roles import Role
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.disk_usage import last_disk_usage
-from orchestrator.ledger.account_windows import OPEN_FIELD
+from orchestrator.ledger.accounts.account_windows import OPEN_FIELD
 from orchestrator.ledger.node_pages import PAGES_FOLDER, page_text, render_page
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader

@@ -11,7 +11,7 @@ from typing import Protocol
 from missions.mission import Mission
 from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.execution.budget import BudgetMeter
-from orchestrator.ledger.account_windows import ClosedAccount
+from orchestrator.ledger.accounts.account_windows import ClosedAccount
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import LedgerSnapshot
 

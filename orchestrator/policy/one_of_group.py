@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from missions.mission import Mission, Status
-from missions.side_by_side import attempt_names
+from missions.side_by_side.split import attempt_names
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 
 

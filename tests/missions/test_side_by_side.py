@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from missions import document
 from missions.declared.plain_values import WrongValues
 from missions.mission import MAX_ATTEMPTS_BESIDE, MAX_NAME_CHARS, Mission, Quarantined
-from missions.side_by_side import attempt_name, attempt_number, split_mission
+from missions.side_by_side.split import attempt_name, attempt_number, split_mission
 
 BODY = "Fix the log-in.\n"
 

@@ -1,4 +1,4 @@
-"""Which windows of an account does an answer of a model's API declare, in its status, headers and fields?
+"""Which signals of a quota are in an answer of a model's API: its status, headers and fields on an account's windows?
 
 The run's line sees every call of every program that has a key, so this needs no dialect of a program. Headers tell of
 windows with any answer; only one that turned the call away (429) says that one is used up.

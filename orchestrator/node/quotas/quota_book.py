@@ -18,7 +18,7 @@ from pathlib import Path
 from missions.mission import PAID_AGENTS
 from missions.plain_data import read_json
 from orchestrator.core.quota_window import MAX_AHEAD, QuotaWindow
-from orchestrator.ledger.account_windows import (
+from orchestrator.ledger.accounts.account_windows import (
     AccountWindow,
     ClosedAccount,
     believed_windows,

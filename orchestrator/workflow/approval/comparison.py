@@ -1,4 +1,4 @@
-"""How do several attempts at one thing look beside each other: what each changed, its tests, what it cost?"""
+"""A comparison of several attempts at one thing: what did each change, did its tests pass, what did it cost?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from missions.mission import Status
-from missions.side_by_side import attempt_number
+from missions.side_by_side.split import attempt_number
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust

@@ -1,4 +1,4 @@
-"""What follows for the others when one of several attempts is accepted, and which one does a rule choose?"""
+"""What follows for a group's other attempts when one is accepted, and which one does a rule choose?"""
 
 from __future__ import annotations
 

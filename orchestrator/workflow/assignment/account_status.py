@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from missions.mission import PAID_AGENTS
-from orchestrator.ledger.account_windows import AccountWindow, ClosedAccount, believed_windows, newest_windows
+from orchestrator.ledger.accounts.account_windows import AccountWindow, ClosedAccount, believed_windows, newest_windows
 from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
 

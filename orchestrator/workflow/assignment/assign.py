@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from missions.mission import AUTO, CODING_TASK, UPDATE_AGENT, Mission
 from missions.selection import NodeCapabilities, changes_project, ineligible_reason
 from orchestrator.core.model_competence import CODING_CURE
-from orchestrator.ledger.account_windows import ClosedAccount
+from orchestrator.ledger.accounts.account_windows import ClosedAccount
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.agent_choice import AgentChoice, choose_agent
 from orchestrator.workflow.assignment.agent_record import earlier_missions

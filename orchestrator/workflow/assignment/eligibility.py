@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from missions.mission import AUTO, Mission
 from missions.selection import NodeCapabilities, ineligible_reason
-from orchestrator.ledger.account_windows import ClosedAccount
+from orchestrator.ledger.accounts.account_windows import ClosedAccount
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.assign import NONE_CLOSED, ResolvedMission, resolve_mission, suitable_agents
 

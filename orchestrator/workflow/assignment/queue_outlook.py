@@ -14,7 +14,7 @@ from typing import Any
 
 from missions.mission import OPEN
 from orchestrator.core.quota_window import window_length
-from orchestrator.ledger.account_windows import AccountWindow
+from orchestrator.ledger.accounts.account_windows import AccountWindow
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.account_status import AccountStatus, account_statuses
 from orchestrator.workflow.assignment.unserved import UnservedMissions, accounts_for

@@ -11,7 +11,7 @@ from missions import document
 from missions.declared.plain_values import WrongValues
 from missions.errors import MissionError
 from missions.mission import UPDATE_TASK, Quarantined
-from missions.side_by_side import split_mission
+from missions.side_by_side.split import split_mission
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader

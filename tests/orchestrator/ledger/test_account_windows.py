@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.core.quota_window import MAX_AHEAD, QuotaWindow
-from orchestrator.ledger.account_windows import (
+from orchestrator.ledger.accounts.account_windows import (
     MAX_TOLD,
     AccountWindow,
     ClosedAccount,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from orchestrator.core.quota_window import QuotaWindow
-from orchestrator.ledger.account_windows import AccountWindow, render_windows
+from orchestrator.ledger.accounts.account_windows import AccountWindow, render_windows
 from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.account_status import account_statuses

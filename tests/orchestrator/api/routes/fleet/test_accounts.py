@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from orchestrator.core.quota_window import QuotaWindow
-from orchestrator.ledger.account_windows import AccountWindow, render_windows
+from orchestrator.ledger.accounts.account_windows import AccountWindow, render_windows
 from tests.orchestrator.api.conftest import ServedFleet
 
 

@@ -1,4 +1,4 @@
-"""What missions are made of one that asks for several attempts side by side, of which one result is accepted?
+"""Into which missions is one split that asks for several attempts side by side, of which one result is accepted?
 
 Each is a mission of its own, with its own file, claim and branch, so nothing about claims and results is different.
 They share a group, which is what the one was to be called, and its budget: together they may cost no more than it.

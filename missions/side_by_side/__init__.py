@@ -1,0 +1,1 @@
+"""What becomes of a mission that asks for several attempts side by side?"""
