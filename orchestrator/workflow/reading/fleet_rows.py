@@ -23,7 +23,7 @@ from orchestrator.workflow.spending.report import read_spending
 from orchestrator.workflow.spending.totals import rows_since, sum_totals
 from orchestrator.workflow.update_roll import current_rolls
 
-TROUBLE_KINDS = frozenset({"quarantined", "dead", "failed", "ledger", "node", "bus"})
+TROUBLE_KINDS = frozenset({"quarantined", "dead", "failed", "ledger", "node", "bus", "queue"})
 """What went wrong; the other kinds wait for a word."""
 
 
@@ -72,6 +72,7 @@ def now_page(
         *_ledger_trouble(fleet, look),
         *_silent_nodes(nodes),
         *bus_trouble,
+        *_standing_queues(ledger, fleet.now()),
         *read_inbox(ledger, views, questions).items,
         *(mission_item(view) for view in views if view.status == "failed"),
     )
@@ -103,6 +104,14 @@ def _ledger_trouble(fleet: Fleet, look: LedgerLook) -> Iterator[InboxItem]:
     for alarm in look.ledger.alarms:
         title, step = "A rule on the branch is not followed", "`shiftbook audit` says whose commit that is"
         yield InboxItem(kind="ledger", name="alarm", title=title, says=alarm, step=step)
+
+
+def _standing_queues(ledger: LedgerSnapshot, now: datetime) -> Iterator[InboxItem]:
+    """Missions that stand still, or will, because every account that could do them is used up."""
+    for outlook in queue_outlooks(ledger, now):
+        title = "The queue stands still" if outlook.begins <= now else "The queue will stand still"
+        step = "`shiftbook fleet accounts` shows the windows; a list of agents would let others go on"
+        yield InboxItem(kind="queue", name=outlook.missions[0], title=title, says=outlook.says, step=step)
 
 
 def _silent_nodes(nodes: Sequence[Presence]) -> Iterator[InboxItem]:

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.ledger.accounts.account_windows import AccountWindow, render_windows
+from orchestrator.ledger.transport import BEAT
+from sync.heartbeat import Beat
 from tests.orchestrator.api.conftest import ServedFleet
 
 
@@ -25,6 +27,13 @@ def test_accounts_and_their_windows(serve: Callable[..., ServedFleet]) -> None:
     assert (page["mode"], account["account"], account["nodes"]) == ("wait", "claude@vps", ["vps"])
     assert account["closed_until"] == (now + timedelta(hours=2)).isoformat()
     assert [each["kind"] for each in account["windows"]] == ["five_hour"]
+    vps = fleet.town.peer("vps").bus
+    beat = Beat(vps.remote, vps.store, f"{BEAT}vps")
+    beat.start()
+    assert beat.move()
+    fleet.push({"missions/late.md": "---\nagent: claude\n---\nDo it.\n"})
+    (item,) = (each for each in fleet.get("/api/v1/now")["trouble"] if each["kind"] == "queue")
+    assert (item["name"], item["title"]) == ("late", "The queue stands still")
     (row,) = (each for each in fleet.get("/api/v1/fleet") if each["name"] == "vps")
     assert row["accounts"] == [account]
 
