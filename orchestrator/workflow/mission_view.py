@@ -12,7 +12,7 @@ from missions.declared.plain_values import assembled
 from missions.errors import BadName
 from missions.fields import SHOWN_FIELDS
 from missions.lifecycle import event_of, next_status
-from missions.mission import CODING_TASK, Mission, Quarantined, Status, slug
+from missions.mission import AGENT_SEPARATOR, CODING_TASK, Mission, Quarantined, Status, slug
 from missions.selection import blocked_reason
 from orchestrator.ledger.node_pages import no_room_reason
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
@@ -176,7 +176,8 @@ def _has_file(ledger: LedgerSnapshot, name: str) -> bool:
 
 def file_view(mission: Mission, path: str, **told: Any) -> MissionView:
     """What the file alone says, and in some fields what is `told` of it."""
-    meant = {"body": "", "project": mission.about, "agent": mission.worker, "path": path}
+    agent = mission.worker if mission.chosen_agent else AGENT_SEPARATOR.join(mission.agent_order) or mission.worker
+    meant = {"body": "", "project": mission.about, "agent": agent, "path": path}
     return assembled(MissionView, vars(mission) | meant | told)
 
 

@@ -146,6 +146,8 @@ def test_a_mission_says_why_it_waits() -> None:
         "claude-0": "the five_hour window of team-max is used up until 2026-11-21 14:00 UTC",
         "any-0": "",
     }
+    views = mission_views(seen, ada.trust, NOON, archived=False)
+    assert {one.name: one.agent for one in views} == {"claude-0": "claude", "any-0": "claude, codex"}
     assert reasons(NOON + timedelta(hours=2)) == {"claude-0": "", "any-0": ""}
 
 
