@@ -153,8 +153,8 @@ def test_an_entry_is_the_agents_own(shop: Fleet) -> None:
     text = (shop.clone / "SESSION_LOG.md").read_text(encoding="utf-8")
     entry = parse_log(text).entries[-1]
     assert (entry.agent, entry.node, entry.model) == ("mcp-ada", "desk", "opus")
-    assert entry.section("Lessons") == "Tills lie."
-    assert "\n> Tills lie.\n" in text
+    assert entry.section("Lessons") == "> Tills lie."  # a quotation also once it is read
+    assert "\n> > Tills lie.\n" in text
     assert TOKEN not in shop.git("log", "-p", "main", folder=shop.bare)
     node = (shop.folder / "desk" / "keys" / "node.pub").read_text(encoding="utf-8").split()[1]
     (shop.folder / "node.signers").write_text(f'desk namespaces="git" ssh-ed25519 {node}\n', encoding="utf-8")
