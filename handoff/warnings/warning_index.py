@@ -88,6 +88,8 @@ def warnings_at(
     is in `said`, none of an entry that is not `wanted`."""
     _prepare(conn)
     found: list[SaidWarning] = []
+    if limit < 1:
+        return found
     told = set(said)
     words = action_words(action)
     newest_first = sorted(_subjects_at(conn, words), key=lambda one: one[0], reverse=True)

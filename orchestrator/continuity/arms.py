@@ -81,10 +81,10 @@ class ArmMaker:
 
     def filled(self, text: str) -> str:
         """The text after as many lines that say nothing as the budget has room for."""
-        room = self.budget - self.count(text)
-        lines = max(0, room // (self.count(FILLER + "\n") or 1))
-        over = self.count(f"{FILLER}\n" * lines + text) - self.budget
-        return f"{FILLER}\n" * max(0, lines - max(0, over)) + text
+        line = self.count(FILLER + "\n") or 1
+        lines = max(0, (self.budget - self.count(text)) // line)
+        over = max(0, self.count(f"{FILLER}\n" * lines + text) - self.budget)
+        return f"{FILLER}\n" * max(0, lines + (-over // line)) + text
 
     def _material(self, arm: Arm, request: str, actions: Iterable[str]) -> str:
         if arm is Arm.PLACEBO:

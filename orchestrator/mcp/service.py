@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from handoff.secrets.redact import redact
+from handoff.warnings.warning_index import MAX_WARNINGS
 from missions.document import RESULT_MARK
 from missions.errors import BadName
 from missions.frontmatter import Scalar
@@ -29,6 +30,9 @@ from orchestrator.workflow.mission_view import MissionView
 
 MAX_TEXT_CHARACTERS = 20_000
 """Characters of a diff or an output that are handed to an agent; the ledger has all of it."""
+
+MAX_WARNINGS_A_CLIENT = 20
+"""Lines that a client hears at its actions: who hears more listens to none."""
 
 CHANGING_STATES = frozenset({Status.QUEUED.value, Status.RUNNING.value, Status.FAILED.value})
 """States that change without anybody's doing."""
@@ -67,6 +71,8 @@ class McpService:
     wait: bool = True
     run_lines: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _warned: list[str] = field(default_factory=list)
+    """What was said at an action: nothing is said twice to one client."""
 
     def handoff(self, project: str | None, task: str, budget: int) -> str:
         """What a fresh instance is given, with what was left out. Raises NotFound for an unknown project."""
@@ -80,6 +86,18 @@ class McpService:
         """What earlier sessions said, best first, each match with its neighbours in the log."""
         with self._lock:
             return [_without_empty(asdict(one)) for one in self.logbook(self.fleet).search(query, limit=limit)]
+
+    def warnings(self, action: str, project: str | None) -> list[str]:
+        """What the journal warns of at a command or a path, each line with its entry, until a client has heard enough.
+
+        Raises NotFound for an unknown project.
+        """
+        with self._lock:
+            book, left = self.logbook(self.fleet), MAX_WARNINGS_A_CLIENT - len(self._warned)
+            of = self._project(project) or None
+            found = book.warnings(action, project=of, said=self._warned, limit=min(MAX_WARNINGS, left))
+            self._warned.extend(one.text for one in found)
+        return [one.line for one in found]
 
     def append(
         self, agent: str, sections: Mapping[str, str], *, project: str | None, title: str, mission: str, model: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,7 +25,8 @@ if TYPE_CHECKING:  # takes a second, which every worker would spend
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "ghp_" + "a1B2" * 9
 TOOLS = {
-    *("read_handoff", "search_log", "append_entry", "file_mission", "follow_mission", "list_missions", "list_memos"),
+    *("read_handoff", "check_action", "search_log", "append_entry", "file_mission", "follow_mission"),
+    *("list_missions", "list_memos"),
 }
 
 
@@ -104,7 +106,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_what_is_offered(shop: Fleet, mode: str) -> None:
-    """Clients of the old and of the new protocol find the seven tools, each with its sentence."""
+    """Clients of the old and of the new protocol find the eight tools, each with its sentence."""
 
     async def act(agent: Agent) -> None:
         tools = (await agent.client.list_tools()).tools
@@ -310,3 +312,20 @@ def test_an_agent_in_the_fleet_finds_the_handoff(shop: Fleet) -> None:
     assert shown["output"].strip() == "- Prices are integers."
     assert "AGENTS.md" not in shown["diff"]
     assert "+new" in shown["diff"]
+
+
+def test_a_warning_at_an_action_is_heard_once(shop: Fleet) -> None:
+    """What the fleet's own journal says of a command comes with its entry, the first time that a client asks."""
+    said = ("log", "add", "--project", "shop", "### Lessons\n\n- `make deploy` asks for a password on Fridays")
+    shop.shiftbook(*said, node="desk")
+
+    async def act(agent: Agent) -> None:
+        (line_,) = await agent("check_action", action="cd shop && make deploy -n", project="shop")
+        assert re.fullmatch(r"`make deploy` asks for a password on Fridays \[\S+, \d{4}-\d\d-\d\d\]", line_)
+        assert await agent("check_action", action="make deploy", project="shop") == []
+        await agent("append_entry", lessons="- `make install` must run as root")
+        assert await agent("check_action", action="make install", project="shop") == []  # an outsider warns nobody
+        assert "mill" in await agent.refused("check_action", action="make deploy", project="mill")
+
+    session(shop, act)
+    session(shop, act)  # another client has heard nothing yet

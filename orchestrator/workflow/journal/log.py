@@ -101,14 +101,16 @@ class Logbook:
             require_project(ledger, project)
         return self.recollection.search(ledger, query, projects=None if project is None else (project,), limit=limit)
 
-    def warnings(self, action: str, *, project: str | None = None, limit: int = MAX_WARNINGS) -> list[SaidWarning]:
-        """What would be said to somebody who is about to run that command, or to change that path: what all logs warn
-        of, or those of a project and of the fleet. Raises NotFound, WrongSetting."""
+    def warnings(
+        self, action: str, *, project: str | None = None, said: Sequence[str] = (), limit: int = MAX_WARNINGS
+    ) -> list[SaidWarning]:
+        """What is said to somebody who is about to run that command, or to change that path: what all logs warn of, or
+        those of a project and of the fleet, without the texts in `said`. Raises NotFound, WrongSetting."""
         ledger = self.ledger()
         if project:
             require_project(ledger, project)
         projects = None if project is None else ("", project)
-        return self.recollection.warnings(ledger, action, projects=projects, limit=limit)
+        return self.recollection.warnings(ledger, action, projects=projects, said=said, limit=limit)
 
     def newest(self, *, project: str | None = None, limit: int = 10) -> list[tuple[LogFile, Entry]]:
         """The last entries of all logs, or of one project's, the newest first. Raises NotFound."""

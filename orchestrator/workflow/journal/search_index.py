@@ -74,17 +74,23 @@ class SearchIndex:
         return [(one.entry_id, f"{one.when[:10]} · {one.heading}\n{one.text}".strip(" ·")) for one in found]
 
     def warnings(
-        self, ledger: LedgerSnapshot, action: str, *, projects: Sequence[str] | None = None, limit: int = MAX_WARNINGS
+        self,
+        ledger: LedgerSnapshot,
+        action: str,
+        *,
+        projects: Sequence[str] | None = None,
+        said: Sequence[str] = (),
+        limit: int = MAX_WARNINGS,
     ) -> list[SaidWarning]:
         """What the journals of these projects ("" is the fleet's own), or all, warn of at an action: a command line or
-        a path. Raises WrongSetting."""
+        a path. Nothing that is in `said`. Raises WrongSetting."""
         with self._current(ledger) as conn:
 
             def wanted(entry_id: str) -> bool:
                 found = conn.execute("SELECT project FROM place WHERE entry_id = ?", (entry_id,)).fetchall()
                 return projects is None or any(project in projects for (project,) in found)
 
-            return warnings_at(conn, action, limit=limit, wanted=wanted)
+            return warnings_at(conn, action, said=said, limit=limit, wanted=wanted)
 
     def refresh(self, ledger: LedgerSnapshot, stopped: Callable[[], bool] = lambda: False) -> int:
         """Takes in what the logs have and the index has not: the number of files. Raises WrongSetting.
