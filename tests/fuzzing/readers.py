@@ -45,6 +45,7 @@ from orchestrator.adapters.agents.opencode import OpenCode
 from orchestrator.api import routes
 from orchestrator.chat.tool_loop import parse_tool_call
 from orchestrator.core.errors import BrokenLedger, UnusableResult, WrongSetting
+from orchestrator.execution.egress.quota_signals import body_windows
 from orchestrator.execution.egress.request import RequestRefused, forwarded_headers, parse_request
 from orchestrator.execution.egress.usage_counter import UsageCounter
 from orchestrator.ledger import conflicts
@@ -236,6 +237,7 @@ role: LOCAL_WORKER
 version: 1.0.0
 agents: builtin, command
 capabilities: docker
+quota_closed: claude@n1/five_hour 100% until 2026-11-21T14:00:00Z seen 2026-11-21T12:00:00Z
 notifies: yes
 polls: yes
 load: 0.5
@@ -489,6 +491,7 @@ def _answer(data: bytes) -> None:
         for at in range(0, len(data), 4096):
             counter.feed(data[at : at + 4096])
         assert counter.usage().tokens_in >= 0
+    assert all(each.kind for each in body_windows(data, datetime(2026, 11, 21, tzinfo=UTC)))
 
 
 def _events(data: bytes) -> None:
