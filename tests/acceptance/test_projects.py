@@ -31,6 +31,12 @@ def test_a_work_tree_becomes_a_project(tmp_path: Path, bubblewrap: Bubblewrap) -
     assert "parcel is a project" in said
     assert "its tests do not run here yet: `make test` ended with exit code 2" in said
     assert f"approved branches are yours to merge: git -C {tree} merge shiftbook/MISSION/1" in said
+    assert "--update-instead" in said
+    other = repository(tmp_path / "code/other", files={"Makefile": "test:\n\ttrue\n"})
+    allowed = fleet.shiftbook("project", "add", str(other), "--yes", "--no-try", "--update-instead", node="desk")
+    assert "git refuses a merge" not in allowed
+    assert "on approval: approved branches are merged into main" in allowed
+    fleet.shiftbook("project", "remove", "other", "--yes", node="desk")
     changed = fleet.shiftbook("project", "add", str(tree), "--test", "true", "--on-approval", "merge", node="desk")
     assert changed.endswith("is the project parcel already; changed: test, on_approval\n")
     (added,) = json.loads(

@@ -131,13 +131,15 @@ def _change_known(fleet: Fleet, known: str, one: _Candidate, as_json: bool) -> N
 
 
 def _print_look(one: _Candidate) -> None:
-    from orchestrator.workflow.projects.inspection import remarks
+    from orchestrator.workflow.projects.inspection import UPDATE_INSTEAD, remarks
 
-    found = one.found
+    found, facts = one.found, one.facts
+    if facts and one.update_instead:
+        facts = replace(facts, deny=UPDATE_INSTEAD)  # what was just said is no longer worth knowing
     terminal.say(f"{found.name}: {found.url} · {found.branch}" + (f" · {one.facts.kind}" if one.facts else ""))
     for label, value in (("setup", found.setup), ("test", found.test), ("tools", ", ".join(found.tools))):
         terminal.say(f"  {label:<6} {value or '- (no file tells)'}", below=BELOW_LABEL)
-    for remark in remarks(one.facts) if one.facts else ():
+    for remark in remarks(facts) if facts else ():
         terminal.say(f"  note   {remark}", below=BELOW_LABEL)
 
 
