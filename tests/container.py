@@ -1,6 +1,7 @@
 """How do tests build the image where no registry of images is reached? On a base made of Debian's packages.
 
-`SHIFTBOOK_CONTAINER_ROOTFS` names a folder with such a base; without it debootstrap makes one.
+`SHIFTBOOK_CONTAINER_ROOTFS` names a folder with such a base; without it debootstrap makes one. What is built is kept,
+step by step, in the folder that `SHIFTBOOK_CONTAINER_STORE` names, for the next run; else it is gone with the tests.
 """
 
 from __future__ import annotations
@@ -48,15 +49,23 @@ class Builder:
         assert done.returncode == 0, f"buildah {' '.join(words)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout.strip()
 
-    def build(self) -> None:
-        """The base, then the image as the Containerfile says."""
+    def build(self, *, kept: bool = False) -> None:
+        """The base, then the image as the Containerfile says; with `kept` no step is done that was done before."""
+        if not (kept and self._has(BASE)):
+            self._make_base()
+        words = ("--format", "docker", "--network", "host", "--build-arg", f"BASE={BASE}")
+        ignored = ("--ignorefile", str(ROOT / ".dockerignore"), "-f", str(ROOT / "Containerfile"))
+        layers = ("--layers",) if kept else ()
+        self.run("bud", *words, *layers, *ignored, "-t", IMAGE, str(ROOT), seconds=BUILD_SECONDS)
+
+    def _has(self, image: str) -> bool:
+        return image in self.run("images", "--format", "{{.Name}}").split()
+
+    def _make_base(self) -> None:
         container = self.run("from", "scratch")
         self.run("add", "-q", container, str(self._base()), "/")
         self.run("commit", "-q", container, BASE)
         self.run("rm", container)
-        words = ("--format", "docker", "--network", "host", "--build-arg", f"BASE={BASE}")
-        ignored = ("--ignorefile", str(ROOT / ".dockerignore"), "-f", str(ROOT / "Containerfile"))
-        self.run("bud", *words, *ignored, "-t", IMAGE, str(ROOT), seconds=BUILD_SECONDS)
 
     def inside(self, script: str, *, env: Sequence[str] = ()) -> str:
         """Runs a shell script in a new container, as the image's user; returns what it printed."""

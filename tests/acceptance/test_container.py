@@ -11,6 +11,7 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -123,10 +124,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
     why = builder_missing()
     if why:
         pytest.skip(why)
-    builder = Builder(folder=tmp_path_factory.mktemp("image"))
-    builder.build()
+    kept = os.environ.get("SHIFTBOOK_CONTAINER_STORE", "")
+    builder = Builder(folder=Path(kept) if kept else tmp_path_factory.mktemp("image"))
+    builder.build(kept=bool(kept))
     yield builder
-    builder.run("rmi", "--all", "--force")
+    if not kept:
+        builder.run("rmi", "--all", "--force")
 
 
 @pytest.mark.nightly
