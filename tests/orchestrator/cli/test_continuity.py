@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from orchestrator.cli import cli
 from orchestrator.continuity.study_plan import write_plan
+from orchestrator.core.errors import WrongSetting
 from tests.orchestrator.continuity.readers import UsingReader
 from tests.orchestrator.continuity.studies import planned, run_study
 
@@ -27,6 +31,39 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
     monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "node"))
     monkeypatch.chdir(tmp_path)
     return lambda *words: CliRunner().invoke(cli, ["continuity", *words])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """A stand-in for a model's server: of each thing to choose it takes the first that is listed."""
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+    def do_GET(self) -> None:
+        self._send("application/json", json.dumps({"data": [{"id": "first", "context_length": 8192}]}))
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
+        said = json.dumps(dict(re.findall(r'^(\w+): one of "([^"]+)"', asked, re.MULTILINE)))
+        parts = ({"delta": {"content": said}}, {"delta": {}, "finish_reason": "stop"})
+        lines = [json.dumps({"model": "first", "choices": [part]}) for part in parts]
+        self._send("text/event-stream", "".join(f"data: {line}\n\n" for line in (*lines, "[DONE]")))
+
+    def _send(self, kind: str, text: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Such a server on loopback."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}/v1"
+        made.shutdown()
 
 
 @pytest.fixture
@@ -79,15 +116,50 @@ def test_wrong_use_is_one_line(typed: Type, words: tuple[str, ...], line: str) -
     assert not Path("new").exists()
 
 
+SMALL = ("--projects", "2", "--instances", "1", "--items", "questions", "--arm", "nothing", "--arm", "oracle")
+
+
+def test_a_study_of_any_backend(typed: Type, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planned, run and reported with the model of a server: the plan names it, and says what it would take."""
+    monkeypatch.setenv("SHIFTBOOK_OPENAI_URL", server)
+    monkeypatch.setenv("LLM_PROVIDER_OVERRIDE", "openai")
+    made = typed("plan", "study", *SMALL)
+    assert made.exit_code == 0, made.exception
+    assert "28 trials of openai/first" in made.stdout
+    assert "shiftbook continuity run study" in made.stderr
+    again = typed("plan", "study", *SMALL)
+    assert "never changed" in str(again.exception)
+    first = json.loads(typed("run", "study", "--json").stdout)
+    assert (first["made"], first["done"], first["planned"]) == (28, 28, 28)
+    rest = typed("run", "study")
+    assert "0 trials made, 28 of 28 are there; next: shiftbook continuity report study" in rest.stdout
+    assert "28 of 28 trials are made" in typed("report", "study").stdout
+    monkeypatch.setenv("SHIFTBOOK_OPENAI_URL", "http://127.0.0.1:9/v1")
+    gone = typed("run", "study")
+    assert isinstance(gone.exception, WrongSetting)
+    assert "SHIFTBOOK_MODEL" in str(gone.exception)
+
+
+def test_a_plan_says_what_its_power_would_take(typed: Type, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is run: a small study is told that it is one."""
+    monkeypatch.setenv("SHIFTBOOK_OPENAI_URL", server)
+    monkeypatch.setenv("LLM_PROVIDER_OVERRIDE", "openai")
+    arms = ("--arm", "nothing", "--arm", "handoff")
+    made = typed("plan", "study", "--projects", "2", *arms)
+    assert re.search(r"a power of 80% would take \d+ pairs", made.stderr)
+    told = json.loads(typed("plan", "other", "--projects", "2", *arms, "--json").stdout)
+    assert told["power"]["a handoff is better than nothing"] < 0.8
+    assert len(told["hypotheses"]) == 1
+    assert told["trials"] == 2 * 2 * 2 * 9
+
+
 @pytest.mark.model
 @pytest.mark.nightly
 def test_a_study_of_the_embedded_model(typed: Type, tmp_path: Path) -> None:
     """Planned, run, broken off, taken up again and reported, with the model that every machine has."""
-    small = ("--projects", "2", "--instances", "1", "--items", "questions", "--budget", "300")
-    planned_ = typed("plan", "study", *small, "--arm", "nothing", "--arm", "oracle")
+    planned_ = typed("plan", "study", *SMALL, "--budget", "300")
     assert planned_.exit_code == 0, planned_.exception
     assert "28 trials of xllamacpp/" in planned_.stdout
-    assert typed("plan", "study", *small).exit_code == 2  # a plan is never written over
     while (told := json.loads(typed("run", "study", "--minutes", "2", "--json").stdout))["done"] < 28:
         assert told["made"] > 0
     page = typed("report", "study").stdout
