@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from missions.plain_data import read_json
 from orchestrator.continuity.arms import Arm, ArmMaker, CountTokens
 from orchestrator.continuity.reader import Reader
@@ -23,6 +25,8 @@ from orchestrator.continuity.trial import TrialRecord, ask_question, attempt_tas
 from orchestrator.core.errors import WrongSetting
 
 ANSWERS_FILE = "answers.jsonl"
+LOCK_FILE = ".answers.lock"
+"""Held by whoever runs the study."""
 Progress = Callable[[int, int], None]
 """Takes how many trials are over, and of how many."""
 
@@ -40,9 +44,16 @@ class StudyRun:
 
     def go(self, progress: Progress = lambda done, of: None) -> int:
         """Makes the trials that are missing, and says how many those were. Raises what the reader raises, and
-        WrongSetting for another reader than the plan's, or answers to another plan."""
+        WrongSetting for another reader than the plan's, answers to another plan, or where somebody else runs it."""
         if self.reader.name != self.plan.reader:
             raise WrongSetting("DIR", f"the plan is for {self.plan.reader}, and {self.reader.name} would answer")
+        try:
+            with FileLock(self.folder / LOCK_FILE, timeout=0):
+                return self._make_missing(progress)
+        except Timeout:
+            raise WrongSetting("DIR", f"another process runs the study in {self.folder}") from None
+
+    def _make_missing(self, progress: Progress) -> int:
         known = {_ident(one) for one in read_answers(self.plan, self.folder, mend=True)}
         trials = self.plan.trials()
         makers = {number: self._maker(number) for number in range(len(self.plan.histories))}

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from orchestrator.continuity.reader import Choices
-from orchestrator.continuity.study_run import ANSWERS_FILE, read_answers, trial_seed
+from orchestrator.continuity.study_run import ANSWERS_FILE, LOCK_FILE, read_answers, trial_seed
 from orchestrator.continuity.trial import TrialRecord
 from orchestrator.core.errors import ModelUnavailable, WrongSetting
 from tests.orchestrator.continuity.readers import IgnoringReader, UsingReader
@@ -82,6 +83,14 @@ def test_another_reader_is_refused_before_it_is_asked(tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match="scripted/ignores would answer"):
         study(planned(UsingReader()), IgnoringReader(), tmp_path).go()
     assert not (tmp_path / ANSWERS_FILE).exists()
+
+
+def test_two_do_not_run_one_study_at_once(tmp_path: Path) -> None:
+    """Each trial is made once: the second is told, and can go on when the first is over."""
+    plan = planned(UsingReader(), projects=2)
+    with FileLock(tmp_path / LOCK_FILE), pytest.raises(WrongSetting, match="another process runs the study"):
+        study(plan, UsingReader(), tmp_path).go()
+    assert study(plan, UsingReader(), tmp_path).go() == len(plan.trials())
 
 
 @pytest.mark.parametrize("line", ["nonsense", "{}", '{"item": "x"}', "[1]"])
