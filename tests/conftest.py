@@ -98,6 +98,12 @@ def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def brief_gguf(gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That one, which ends an answer after a few words: it else goes on as far as it may."""
+    return short_model.cut(gguf, tmp_path_factory.mktemp("brief") / gguf.name, ends=short_model.SOON)
+
+
+@pytest.fixture(scope="session")
 def short(gguf: Path) -> Iterator[XLlamaCpp]:
     """That model, loaded once for all tests that use it, where it is no matter what it says."""
     model = XLlamaCpp(ModelFile(path=gguf), context_tokens=2048)

@@ -7,8 +7,9 @@ takes a tenth of the time. Tests of what the model that comes along does, and is
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +18,11 @@ ALIGNMENT = 32
 """Bytes at whose multiples a tensor begins; the file that is cut names no other."""
 WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of a number, by its kind in the format."""
-STRING, ARRAY = 8, 9
+NUMBER, STRING, ARRAY = 4, 8, 9
+END_KEYS = (b"tokenizer.ggml.eos_token_id", b"tokenizer.ggml.eot_token_id")
+WORDS_KEY = b"tokenizer.ggml.tokens"
+SOON = ("Ġand", "Âł")
+"""Words that it says before long: " and", or the space that it falls into; so they are written in the vocabulary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +34,21 @@ class Tensor:
     begin: int
 
 
-def cut(whole: Path, to: Path, layers: int = LAYERS) -> Path:
-    """Writes the model of `whole` with so many layers to `to`."""
+def cut(whole: Path, to: Path, layers: int = LAYERS, *, ends: Sequence[str] = ()) -> Path:
+    """Writes the model of `whole` with so many layers to `to`. It never ends an answer by itself, but at `ends`."""
     with whole.open("rb") as file:
         magic, version, tensors, values = struct.unpack("<4sIQQ", file.read(24))
         assert magic == b"GGUF"
-        kept_values = b"".join(_value(file, layers) for _ in range(values))
+        found = dict(_value(file) for _ in range(values))
+        found |= {key: _number(layers) for key in found if key.endswith(b".block_count")}
+        words = _words(found[WORDS_KEY]) if ends else []
+        found |= {key: _number(words.index(end.encode())) for key, end in zip(END_KEYS, ends, strict=False)}
+        kept_values = b"".join(struct.pack("<Q", len(key)) + key + data for key, data in found.items())
         table = [_tensor(file) for _ in range(tensors)]
         start = _aligned(file.tell())
         ends = dict(_spans(table, whole.stat().st_size - start))
         kept = [each for each in table if _stays(each.name, layers)]
-        head, place = struct.pack("<4sIQQ", magic, version, len(kept), values) + kept_values, 0
+        head, place = struct.pack("<4sIQQ", magic, version, len(kept), len(found)) + kept_values, 0
         for each in kept:
             head += each.row + struct.pack("<Q", place)
             place += _aligned(ends[each.name] - each.begin)
@@ -79,11 +88,21 @@ def _tensor(file: BinaryIO) -> Tensor:
     return Tensor(row=name + many + shape, name=name[8:].decode(), begin=struct.unpack("<Q", file.read(8))[0])
 
 
-def _value(file: BinaryIO, layers: int) -> bytes:
-    """A key with its value as they stand, but for the number of layers."""
+def _value(file: BinaryIO) -> tuple[bytes, bytes]:
+    """A key, and its kind and value as they stand."""
     key, kind = _text(file), file.read(4)
-    data = _data(file, struct.unpack("<I", kind)[0])
-    return key + kind + (struct.pack("<I", layers) if key.endswith(b".block_count") else data)
+    return key[8:], kind + _data(file, struct.unpack("<I", kind)[0])
+
+
+def _number(value: int) -> bytes:
+    return struct.pack("<II", NUMBER, value)
+
+
+def _words(vocabulary: bytes) -> list[bytes]:
+    """The words of the vocabulary, from its value."""
+    file = BytesIO(vocabulary)
+    _, _, count = struct.unpack("<IIQ", file.read(16))
+    return [_text(file)[8:] for _ in range(count)]
 
 
 def _data(file: BinaryIO, kind: int) -> bytes:

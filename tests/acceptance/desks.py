@@ -1,4 +1,4 @@
-"""A served node for tests of chats: one `shiftbook serve` process over a real ledger, with the embedded model."""
+"""A served node for tests of chats: one `shiftbook serve` process over a real ledger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ url = "{url}"
 grounded = "off"
 """
 """The toy's own words are wanted here: streams, caches and clients are looked at, and not what is said."""
-# As short as it may be: the toy reads seventy tokens a second of a core.
+# As short as it may be: the toy reads a hundred tokens a second of a core.
 CONTEXT = "# Shop\n\nA shop for books.\n\n" + "".join(
     f"- The service number {n} listens on port {8000 + n} and writes to table t{n % 7}.\n" for n in range(8)
 )

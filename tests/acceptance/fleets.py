@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -189,9 +190,20 @@ class Fleet:
         return before[2]
 
     def _stand(self) -> str:
-        """Every ref of the ledger but the beats; empty where it is not one of ours."""
-        refs = self.try_git("for-each-ref", folder=self.bare).stdout if self.bare.is_dir() else ""
-        return "\n".join(line for line in refs.splitlines() if "refs/shiftbook/beat/" not in line)
+        """Every ref of the ledger but the beats; empty where it is not one of ours, or moves just now.
+
+        Read as git keeps them: a process for each look would cost more than all that nodes do meanwhile.
+        """
+        refs: dict[str, str] = {}
+        with suppress(FileNotFoundError):
+            packed = (self.bare / "packed-refs").read_text(encoding="utf-8").splitlines()
+            refs |= {name: tip for tip, _, name in (line.partition(" ") for line in packed if line[:1] not in "#^")}
+        try:
+            loose = [path for path in (self.bare / "refs").rglob("*") if path.is_file() and path.suffix != ".lock"]
+            refs |= {path.relative_to(self.bare).as_posix(): path.read_text(encoding="utf-8").strip() for path in loose}
+        except FileNotFoundError:
+            return ""
+        return "\n".join(f"{tip} {name}" for name, tip in sorted(refs.items()) if "refs/shiftbook/beat/" not in name)
 
     def words(self) -> str:
         """Everything that the nodes have said, for a failing test's message."""

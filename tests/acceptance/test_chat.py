@@ -1,4 +1,4 @@
-"""Chats as processes: a served node with the embedded model, real clients, disconnects, restarts, a terminal."""
+"""Chats as processes: a served node with a model of its own, real clients, disconnects, restarts, a terminal."""
 
 from __future__ import annotations
 
@@ -32,26 +32,39 @@ WEATHER: Any = {
     "type": "function",
     "function": {
         "name": "weather",
-        "parameters": {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]},
+        "parameters": {
+            "type": "object",
+            "properties": {"town": {"type": "string", "enum": ["Ulm", "Bonn"]}},
+            "required": ["town"],
+        },
     },
 }
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, brief_gguf: Path) -> Iterator[Desk]:
     """A node that serves, for all tests that leave it as it is."""
-    made = desks.found(tmp_path_factory.mktemp("desk"))
+    made = desks.found(tmp_path_factory.mktemp("desk"), SHIFTBOOK_MODEL=str(brief_gguf))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory: pytest.TempPathFactory, gguf: Path) -> Iterator[Desk]:
+    """One whose answers have no end until somebody stops them."""
+    made = desks.found(tmp_path_factory.mktemp("talker"), SHIFTBOOK_MODEL=str(gguf))
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def sdk(desk: Desk) -> Iterator[openai.OpenAI]:
+def sdk(talker: Desk) -> Iterator[openai.OpenAI]:
     """OpenAI's own client."""
     import openai
 
-    with openai.OpenAI(base_url=f"{desk.url}/v1", api_key=desk.token, timeout=540, max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{talker.url}/v1", api_key=talker.token, timeout=540, max_retries=0) as client:
         yield client
 
 
@@ -72,9 +85,12 @@ def test_the_second_turn_comes_from_the_prompt_cache(desk: Desk) -> None:
     assert used["tokens_cached"] == one["usage"]["tokens_cached"] + two["usage"]["tokens_cached"]
 
 
-def test_a_conversation_goes_on_after_a_restart_from_what_was_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.nightly)], ids=["short", "embedded"])
+def test_a_conversation_goes_on_after_a_restart_from_what_was_read(
+    tmp_path: Path, brief_gguf: Path, whole: bool
+) -> None:
     """Another process, another device: the turns are there, and the prompt's state was saved and is taken up."""
-    desk = desks.found(tmp_path)
+    desk = desks.found(tmp_path, **({} if whole else {"SHIFTBOOK_MODEL": str(brief_gguf)}))
     desk.start()
     one = desk.chat("My cat is called Ada. Which port does the shop use?", project="shop", device_id="phone")
     desk.stop()
@@ -102,41 +118,41 @@ def check_calls(desk: Desk, calls: list[dict[str, Any]], journal: str) -> None:
         assert journal in (desk.fleet.clone / "SESSION_LOG.md").read_text(encoding="utf-8")
 
 
-def test_tools_are_constrained_and_what_was_done_is_in_the_log(desk: Desk) -> None:
+def test_tools_are_constrained_and_what_was_done_is_in_the_log(talker: Desk) -> None:
     """A small model's calls are well formed, and what the first one changed is in the log, although we hung up then."""
     asked, calls, kind = {**WRITES, "device_id": "tools"}, [], ""
-    with desk.client() as client, client.stream("POST", "/chat/stream", json=asked) as answer:
+    with talker.client() as client, client.stream("POST", "/chat/stream", json=asked) as answer:
         for line in answer.iter_lines():
             kind = line.removeprefix("event: ") if line.startswith("event: ") else kind
             told = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
             if kind == "tool" and told.get("state") in {"done", "failed"}:
                 calls.append(told)
                 break
-    stored = desk.stored("tools")
-    check_calls(desk, calls, stored["answer"].get("journal", ""))
+    stored = talker.stored("tools")
+    check_calls(talker, calls, stored["answer"].get("journal", ""))
 
 
 @pytest.mark.nightly
-def test_tools_are_constrained_in_a_whole_answer(desk: Desk) -> None:
+def test_tools_are_constrained_in_a_whole_answer(talker: Desk) -> None:
     """So is each of the calls that a small model makes until it has an answer, a dozen of them."""
-    told = desk.chat(**WRITES)  # type: ignore[arg-type]
-    check_calls(desk, told["tools"], told["journal"])
+    told = talker.chat(**WRITES)  # type: ignore[arg-type]
+    check_calls(talker, told["tools"], told["journal"])
 
 
 @pytest.mark.parametrize("words", [3, 1500], ids=["while it answers", "while it reads"])
-def test_who_hangs_up_ends_the_answer(desk: Desk, words: int) -> None:
+def test_who_hangs_up_ends_the_answer(talker: Desk, words: int) -> None:
     """What came is stored as cancelled, long before the answer would have been whole; the node answers others."""
     message = "Tell a very long story. " + "word " * words
     with (
-        desk.client() as client,
+        talker.client() as client,
         client.stream("POST", "/chat/stream", json={"message": message, "device_id": "gone"}) as answer,
     ):
         assert answer.status_code == 200
         lines = answer.iter_lines()
         wanted = "event: token" if words == 3 else "event: start"
         assert any(line == wanted for line in lines)
-    assert desk.stored("gone")["answer"]["finish"] == "cancelled"
-    with desk.client() as client:
+    assert talker.stored("gone")["answer"]["finish"] == "cancelled"
+    with talker.client() as client:
         asked = {"model": "xllamacpp", "messages": ask("Hello?"), "max_tokens": 4}
         answer = client.post("/v1/chat/completions", json=asked).raise_for_status().json()
     assert answer["choices"][0]["message"]["content"]
@@ -272,18 +288,18 @@ def test_the_command_asks_the_node_that_runs(desk: Desk) -> None:
         assert client.get(f"/chat/conversations/{told[0]['conversation_id']}").json()["device"] == "terminal"
 
 
-def test_ctrl_c_stops_the_answer_and_not_the_program(desk: Desk) -> None:
+def test_ctrl_c_stops_the_answer_and_not_the_program(talker: Desk) -> None:
     """In a real terminal: an interrupt while it answers, another message, then the end of input."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-m", "orchestrator", "chat"], desk.environment)
+        os.execve(sys.executable, [sys.executable, "-m", "orchestrator", "chat"], talker.environment)
     seen = Screen(terminal)
     try:
         seen.until("/help")
         os.write(terminal, b"Tell a very long story about a dog and a cat and a mouse.\n")
         seen.until("a mouse.")
-        with desk.client() as client:
-            desk.until("it answers", lambda: "shiftbook_streams 1.0" in client.get("/metrics").text)
+        with talker.client() as client:
+            talker.until("it answers", lambda: "shiftbook_streams 1.0" in client.get("/metrics").text)
         time.sleep(0.3)
         os.kill(pid, signal.SIGINT)
         seen.until("stopped")
