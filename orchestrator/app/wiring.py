@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from orchestrator.adapters.agents.log_review import ReviewAgent
@@ -221,29 +221,15 @@ def stores(settings: Settings) -> Stores:
     return found
 
 
-@contextmanager
-def outbox(settings: Settings) -> Iterator[Outgoing | None]:
-    """What this node has to tell people; None where no database was ever made. Nothing is made to look at it.
-
-    Raises as `stores` does, which opens what is no plain SQLite file.
-    """
-    from orchestrator.adapters.database.plain.outbox_file import is_unmade, open_outbox
+def outbox(settings: Settings) -> AbstractContextManager[Outgoing | None]:
+    """What this node has to tell people; None where no database was ever made, and none is made. Raises as `stores`."""
+    from orchestrator.adapters.database.plain.outbox_file import open_outbox
     from orchestrator.app.database_place import require_told
     from orchestrator.core.state_scope import DatabaseUser
 
     require_told(settings.home, settings.database_url)
-    if is_unmade(settings.store_url):
-        yield None
-        return
-    with open_outbox(settings.store_url, DatabaseUser(node=settings.node, role=settings.role)) as found:
-        if found is not None:
-            yield found
-            return
-    opened = stores(settings)
-    try:
-        yield opened.outgoing
-    finally:
-        opened.close()
+    user = DatabaseUser(node=settings.node, role=settings.role)
+    return open_outbox(settings.store_url, user, otherwise=lambda: stores(settings))
 
 
 def bring_up_database(settings: Settings) -> None:

@@ -96,7 +96,7 @@ def test_only_new_refs_of_the_ledger_go_this_way(remote: GitRemote, monkeypatch:
     made = claims(remote, BATCH_FROM + 1)
     moving, *rest = made
     remote.push([RefUpdate(ref=moving, expect=None, new=made[moving])])
-    monkeypatch.setattr("sync.git_remote.push_new_refs", lambda *_, **__: pytest.fail("went as new refs"))
+    monkeypatch.setattr("sync.refs.batch_push.push_new_refs", lambda *_, **__: pytest.fail("went as new refs"))
     newer = commit(remote.store, {"claim.json": b"newer"}, made[moving])
     updates = [RefUpdate(ref=moving, expect=made[moving], new=newer), *new({ref: made[ref] for ref in rest})]
     assert set(remote.push(updates).values()) == {ACCEPTED}

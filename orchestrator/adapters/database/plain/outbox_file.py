@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from orchestrator.adapters.database.plain.outgoing import SqlOutgoing
 from orchestrator.adapters.database.plain.ownership import admit
 from orchestrator.adapters.database.plain.sqlite_file import SqliteFile, file_of, is_up_to_date
 from orchestrator.core.ports.outbox import Outgoing
 from orchestrator.core.state_scope import DatabaseUser
+
+if TYPE_CHECKING:  # which names every port there is
+    from orchestrator.core.ports.stores import Stores
 
 
 def is_unmade(url: str) -> bool:
@@ -19,18 +23,20 @@ def is_unmade(url: str) -> bool:
 
 
 @contextmanager
-def open_outbox(url: str, user: DatabaseUser) -> Iterator[Outgoing | None]:
-    """The outbox in an SQLite file that can be used as it is; None where that is for `factory`.
+def open_outbox(url: str, user: DatabaseUser, *, otherwise: Callable[[], Stores]) -> Iterator[Outgoing | None]:
+    """The outbox of the database at `url`; None where nobody has made one yet. `otherwise` opens all stores of what is
+    no SQLite file that can be used as it is.
 
-    Raises StoreFailed, and GlobalStateRefused where the database is headquarters' and the user is not.
+    Raises as that does, and GlobalStateRefused where the database is headquarters' and the user is not.
     """
     path = file_of(url)
-    if path is None or not is_up_to_date(path):
+    if path is not None and is_up_to_date(path):
+        file = SqliteFile(path=path)
+        with closing(file):
+            admit(file, user)
+            yield SqlOutgoing(database=file)
+    elif is_unmade(url):
         yield None
-        return
-    file = SqliteFile(path=path)
-    try:
-        admit(file, user)
-        yield SqlOutgoing(database=file)
-    finally:
-        file.close()
+    else:
+        with closing(otherwise()) as stores:
+            yield stores.outgoing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,19 +60,21 @@ def test_a_file_that_is_not_up_to_date_is_for_all_stores(tmp_path: Path) -> None
     """What is no database of this version is left to whoever brings it up to date, or says what is wrong with it."""
     damaged = tmp_path / "shiftbook.db"
     damaged.write_bytes(b"this is no database at all, whatever it is called")
-    with open_outbox(f"sqlite:///{damaged}", WORKER) as found:
-        assert found is None
     with pytest.raises(WrongSetting, match="not an SQLite database"), wiring.outbox(Settings(home=tmp_path)):
         pass
     assert damaged.read_bytes().startswith(b"this is no database")
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "postgresql://h/d", "sqlite:////x/a.db?timeout=3"])
-def test_other_databases_are_for_all_stores(url: str) -> None:
-    """They are neither unmade nor opened here."""
+def test_other_databases_are_for_all_stores(url: str, settings: Settings) -> None:
+    """They are neither unmade nor opened here; all stores are closed when the look is over."""
     assert not is_unmade(url)
-    with open_outbox(url, WORKER) as found:
-        assert found is None
+    opened, ended = wiring.stores(settings), []
+    watched = replace(opened, close=lambda: ended.append(url) or opened.close())
+    with open_outbox(url, WORKER, otherwise=lambda: watched) as found:
+        assert found is watched.outgoing
+        assert ended == []
+    assert ended == [url]
 
 
 def test_headquarters_database_is_not_a_workers(settings: Settings) -> None:
