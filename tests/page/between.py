@@ -1,7 +1,7 @@
 """What may stand between a page and its node? A real nginx that holds events back, and hands out builds of the page.
 
-Its settings are those of a person who has everything compressed, and so held back until there is enough. Buffering
-alone passes chunks on as they come.
+Its settings are those of a person who has everything compressed, and so held back. Buffering alone passes chunks on
+as they come.
 """
 
 from __future__ import annotations
