@@ -1,4 +1,4 @@
-"""What does a node cost that has nothing to do, and headquarters beside it?
+"""What does an idle node cost, which has nothing to do, and headquarters beside it?
 
 Both mostly wait, so they wait through the same minute. What they cost is counted in processor time of their own
 processes, and headquarters' memory when the other has ended: what several share counts for all that share it.

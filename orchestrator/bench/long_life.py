@@ -12,9 +12,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from orchestrator.bench.headquarters import cpu_seconds
@@ -65,7 +66,7 @@ def searched(root: Path) -> Iterator[Measurement]:
     ground = BenchSetup(root)
     with _new_folder(root / "reader") as folder:
         environment = _environment(folder / "home", str(ground.bare))
-        _command(environment, "mission", "list")  # brings the ledger
+        _command(environment, "join", str(ground.bare), str(folder / "clone"))  # brings it as the same files
         yield _took("log search, the first time", _command(environment, "log", "search", FOUND), FIRST_SEARCH_SECONDS)
         for words, bar in READ.items():
             yield _took(words, _command(environment, *words.split()), bar)
@@ -90,9 +91,9 @@ def _thin_clones(ground: BenchSetup, url: str, server: int) -> Iterator[Measurem
     Git(ground.bare).run("config", "uploadpack.allowFilter", "true")
     for name, option in {"without texts": "--filter=blob:none", "without history": "--depth=1"}.items():
         with _new_folder(ground.root / "thin") as folder:
-            words = ["git", "clone", "--quiet", "--bare", "--single-branch", option, url, str(folder / "clone.git")]
+            words = ("clone", "--quiet", "--bare", "--single-branch", option, url, str(folder / "clone.git"))
             before = cpu_seconds(server)
-            cost = _timed(words, dict(os.environ))
+            cost = _timed(partial(_clone, folder, words))
             served = cpu_seconds(server) - before
             whole = CommandCost(cpu=cost.cpu + served, seconds=cost.seconds, code=cost.code)
             yield _took(
@@ -119,14 +120,24 @@ def _lasted(name: str, cost: CommandCost) -> Measurement:
 
 
 def _command(environment: dict[str, str], *words: str) -> CommandCost:
-    return _timed([sys.executable, "-P", "-m", "orchestrator", *words], environment)
+    def run() -> int:
+        asked = [sys.executable, "-P", "-m", "orchestrator", *words]
+        ended = subprocess.run(
+            asked, env=environment, stdout=subprocess.DEVNULL, timeout=COMMAND_TIMEOUT_SECONDS, check=False
+        )
+        return ended.returncode
+
+    return _timed(run)
 
 
-def _timed(words: Sequence[str], environment: dict[str, str]) -> CommandCost:
+def _clone(folder: Path, words: Sequence[str]) -> int:
+    return Git(folder).call(*words, timeout=COMMAND_TIMEOUT_SECONDS, codes=range(256))[0]
+
+
+def _timed(work: Callable[[], int]) -> CommandCost:
+    """What the processes cost that some work starts and waits for; it returns the exit code."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    code = subprocess.run(
-        words, env=environment, stdout=subprocess.DEVNULL, timeout=COMMAND_TIMEOUT_SECONDS, check=False
-    ).returncode
+    code = work()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return CommandCost(cpu=cpu, seconds=time.monotonic() - began, code=code)

@@ -1,4 +1,4 @@
-"""How soon does a node begin with a mission that a person has just pushed?"""
+"""How soon is a mission noticed, and begun with, that a person has just pushed?"""
 
 from __future__ import annotations
 

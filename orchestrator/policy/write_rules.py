@@ -155,8 +155,8 @@ def _check_stranger_change(who: Actor, change: PathChange, taken: IsTaken) -> st
 
 
 def _check_beat(who: Actor, move: PushedRef, node: str) -> str:
-    mine = not who.name or who.person or who.name == node
-    return "" if mine else f"{_describe_actor(who)} may not move the beat of {node}"
+    kind, mine = move.ref.split("/")[2], not who.name or who.person or who.name == node
+    return "" if mine else f"{_describe_actor(who)} may not move the {kind} of {node}"
 
 
 def _check_log(who: Actor, move: PushedRef, node: str) -> str:
@@ -267,12 +267,6 @@ def _check_result_branch(who: Actor, move: PushedRef, name: str) -> str:
     return f"{_describe_actor(who)} may not write here" if who.stranger else ""
 
 
-def _check_news(who: Actor, move: PushedRef, node: str) -> str:
-    """What moves along with a node's log is that node's, and a person's who clears it away."""
-    mine = who.name == node or who.person or not who.name
-    return "" if mine else f"{_describe_actor(who)} may not move the branch of {node}"
-
-
 def _check_signature(move: PushedRef, node: str) -> str:
     """Where signatures are kept, what a node says bears its own."""
     good = move.signer.name == node and "node" in move.signer.roles
@@ -289,7 +283,7 @@ _REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
     LIVE: _check_live,
     TURN: _check_turn,
     RESULT_BRANCHES: _check_result_branch,
-    RESULTS: _check_news,
+    RESULTS: _check_beat,
 }
 
 
@@ -391,8 +385,7 @@ def _check_journal(changes: Sequence[PathChange], read: ReadBlob) -> str:
     for of in dict.fromkeys(of for of, _ in logs):
         mine = [change for other, change in logs if other == of]
         before = _entries(read, (c.old for c in mine if c.old))
-        lost = before.keys() - _entries(read, (c.new for c in mine if c.new)).keys()
-        if lost:
+        if lost := before.keys() - _entries(read, (c.new for c in mine if c.new)).keys():
             return f"{mine[0].path}: the journal is only added to; entry {before[min(lost)]} would be changed or lost"
     return ""
 
