@@ -184,9 +184,10 @@ def test_of_very_many_missions_those_are_compared_for_which_a_node_weighs_most(m
     """However many wait, a round works out few orders; and eight nodes still keep out of each other's way."""
     monkeypatch.setattr(mission_turns, "MAX_COMPARED", 8)
     asked: list[str] = []
-    real = turn_order.places
+    real = turn_order.place_of
     monkeypatch.setattr(
-        "orchestrator.node.precedence.places", lambda subject, nodes: asked.append(subject) or real(subject, nodes)
+        "orchestrator.node.precedence.place_of",
+        lambda node, subject, nodes: asked.append(subject) or real(node, subject, nodes),
     )
     fleet = Fleet(town_of(120))
     looks = fleet.work(every=ANSWER)
