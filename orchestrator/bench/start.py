@@ -24,7 +24,7 @@ BARS = {
     "mission chat --help": 2.0,
     f"mission list, {MISSIONS:,} missions": 5.4,
     f"mission show job-5, {MISSIONS:,} missions": 5.4,
-    f"inbox, {MISSIONS:,} missions": 5.8,
+    f"inbox, {MISSIONS:,} missions": 6.2,
     f"fleet, {MISSIONS:,} missions": 6.0,
     f"memo list, {MISSIONS:,} missions": 6.5,
 }
