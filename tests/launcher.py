@@ -24,8 +24,11 @@ def main(address: str, words: list[str]) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.connect(address)
         socket.send_fds(door, [json.dumps(request).encode()], [theirs, 0, 1, 2])
+        os.close(theirs)  # else nobody would see that the server has died
         pid = int.from_bytes(os.read(answer, 4), "little")
-        for each in (theirs, 0, 1):
+        if not pid:
+            return 1  # the server has said why
+        for each in (0, 1):
             os.close(each)  # so that the other side sees the end when the program has ended
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda sent, _: os.kill(pid, sent))

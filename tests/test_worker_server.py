@@ -35,6 +35,7 @@ FILES = {
     "test_dies.py": "import os\ndef test_dies():\n    os._exit(3)\ndef test_after():\n    pass\n",
     "test_fails.py": "def test_fails():\n    wanted = {'a': 1}\n    assert wanted == {'a': 2}\n",
     "test_where.py": WHERE,
+    "starts_a_thread.py": "import threading, time\nthreading.Thread(target=time.sleep, args=[99], daemon=True).start()\n",
 }
 
 
@@ -102,3 +103,10 @@ def test_another_interpreter_is_left_to_xdist() -> None:
     """A worker whose interpreter was named is started by it."""
     done = run("--tx", f"2*popen//python={sys.executable}", "--dist", "load", "test_where.py")
     assert [each.pid == each.imported_by for each in told(done)] == [True] * 20, done.stdout + done.stderr
+
+
+def test_a_server_that_cannot_fork_ends_the_run_and_says_why() -> None:
+    """Nobody waits for workers that never come: a module of tests that starts a thread is found at once."""
+    done = run("-n", "1", "starts_a_thread.py")
+    assert done.returncode not in (0, 1)
+    assert "a thread does not survive a fork" in done.stderr

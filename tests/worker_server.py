@@ -31,6 +31,7 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
 
 def preload() -> None:
     """Imports all modules that hold tests, rewritten as pytest does; what fails there, the workers tell."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads, which no fork keeps
     os.chdir(sys.argv[3])
     cache = Path(sys.argv[2]).with_name("cache")  # what failed before is the run's to remember
     with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
