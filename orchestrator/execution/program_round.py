@@ -6,8 +6,9 @@ import os
 import re
 from collections import deque
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.dialogue import ProgramDialogue, dialogue
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, Program, RoundRequest
-from orchestrator.execution.turn import RoundResult
+from orchestrator.execution.turn import RoundResult, is_quota_reason
 from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 NEEDS_PERSON = frozenset({ErrorKind.LOGIN, ErrorKind.QUOTA, ErrorKind.BUDGET})
 """Trouble that trying again does not end."""
+MAX_KEPT_REST = timedelta(hours=1)
+"""For so long at most does an account rest because of what a program wrote down in its home."""
 MAX_LISTED_REFUSALS = 10
 """Most refusals of the network that a result names."""
 MAX_SHOWN_LINE_CHARS = 2000
@@ -234,8 +237,22 @@ def _round_result(
 def _windows(result: RoundResult, launch: Launch, line: EgressProxy | None) -> tuple[QuotaWindow, ...]:
     """What the round learned of its account's windows: from the program's files and events, and from the line, which
     saw the answers themselves."""
-    kept = launch.windows_after(result.told.session) if result.told.session else ()
+    kept = _kept_windows(launch, result.told.session)
+    if not is_quota_reason(result.parked):
+        kept = tuple(replace(each, exhausted=False) for each in kept)
     return latest_windows((*kept, *result.told.windows, *(line.windows if line else ())))
+
+
+def _kept_windows(launch: Launch, session: str) -> tuple[QuotaWindow, ...]:
+    """What lies in the run's home, which may be anybody's words: the project's code writes there, too. So it closes an
+    account only where the program itself was turned away, and for a short time. What cannot be read says nothing."""
+    if not session:
+        return ()
+    with suppress(OSError):
+        latest = datetime.now(UTC).replace(microsecond=0) + MAX_KEPT_REST
+        found = launch.windows_after(session)
+        return tuple(replace(w, resets_at=min(w.resets_at, latest)) if w.exhausted else w for w in found)
+    return ()
 
 
 def _parked_reason(ran: CommandResult, told: ParsedOutput, watch: RoundStopFlag, *, hung: bool) -> str:

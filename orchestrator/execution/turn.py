@@ -9,7 +9,7 @@ from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import Ending
-from orchestrator.execution.programs.port import ParsedOutput
+from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
 from orchestrator.execution.workspace.attempt_dir import AttemptDir
 
 
@@ -51,8 +51,9 @@ class RoundResult:
 
     @property
     def out_of_quota(self) -> bool:
-        """Whether it ended because a window of its account is declared used up. Its words alone never say so."""
-        return bool(self.fault) and any(each.exhausted for each in self.windows)
+        """Whether it ended because a window of its account is declared used up. Its words alone never say so, nor does
+        a window alone: another fault, a time that is over or a broken tree, is the work's own."""
+        return is_quota_reason(self.parked) and any(each.exhausted for each in self.windows)
 
     @property
     def did_nothing(self) -> bool:
@@ -60,6 +61,11 @@ class RoundResult:
         told = self.told
         failed = self.ending is Ending.EXIT and bool(self.fault) and not self.parked
         return failed and not (told.ended or told.usage.tokens_out)
+
+
+def is_quota_reason(parked: str) -> bool:
+    """Whether a round that waits for a person does so for an account's quota."""
+    return parked.partition(":")[0] == ErrorKind.QUOTA
 
 
 def describe_cut_off(ending: Ending, seconds: float, why: str) -> str:

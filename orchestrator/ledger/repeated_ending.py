@@ -12,6 +12,8 @@ from missions.document import RESULT_MARK
 from missions.lease import ClaimState
 
 UNCOUNTED_STATES = (ClaimState.PARKED.value, ClaimState.RELEASED.value)
+PUT_BACK_IN_WORK = "Put back in its work: "
+"""How the summary begins of an attempt that had done something when the window of its account was used up."""
 _HEAD = re.compile(rf"^### Attempt \d+ · (?:{'|'.join(UNCOUNTED_STATES)}) · \S+ · ", re.MULTILINE)
 _TIMES = re.compile(r"\n\n- ended like this (\d+) times in a row$")
 
@@ -31,6 +33,28 @@ def merge_repeated_ending(text: str, section: str) -> tuple[str, str]:
     return before + mark + results[
         : last.start()
     ].rstrip(), f"{section.rstrip()}\n\n- ended like this {count} times in a row"
+
+
+def is_quota_release(section: str) -> bool:
+    """Whether a section tells of work that was put back because the window of its account was used up."""
+    head, _, rest = section.partition("\n")
+    return f" · {ClaimState.RELEASED.value} · " in head and rest.lstrip("\n").startswith(PUT_BACK_IN_WORK)
+
+
+def quota_releases(text: str) -> int:
+    """How often in a row a mission was put back in its work for want of quota, on whatever node. What was put back
+    before it began is passed over; any other end begins the count anew."""
+    _, mark, results = text.partition(RESULT_MARK)
+    sections = re.split(r"^(?=### )", results, flags=re.MULTILINE)[1:] if mark else []
+    count = 0
+    for section in reversed(sections):
+        told = section.replace("\r\n", "\n").rstrip()
+        times = _TIMES.search(told)
+        if is_quota_release(told):
+            count += int(times[1]) if times else 1
+        elif f" · {ClaimState.RELEASED.value} · " not in told.partition("\n")[0]:
+            break
+    return count
 
 
 def _ending(section: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from handoff.answers.admission import AnswerSources
 from handoff.evidence_check import disagreement
 from handoff.secrets.redact import redact
+from missions import document
 from missions.divisions import Division, division_for
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.message import MessageState
@@ -30,6 +31,8 @@ from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLa
 from orchestrator.execution.workspace.inputs import attached_inputs
 from orchestrator.execution.workspace.start_point import earlier_work, starting_patch
 from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.repeated_ending import PUT_BACK_IN_WORK, quota_releases
+from orchestrator.ledger.result_record import decode_text
 from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.gates import BudgetGate, DiskGate, QuotaGate, SafetyGate
@@ -44,6 +47,10 @@ TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review", UPDATE_
 
 MAX_QUOTED_CHARS = 300
 """Characters of a message that a result quotes."""
+
+
+MAX_QUOTA_RELEASES = 3
+"""So often in a row may a mission that had done something meet a window that is used up; then a person looks at it."""
 
 
 class StopReason:
@@ -208,7 +215,13 @@ class Executor:
         shut = closed.get(mission.agent)
         if shut is None or (ledger.charter.quotas.mode == "park" and not self._has_another(mission, closed)):
             return outcome
-        return replace(outcome, summary=f"Put back: {shut.says}.", parked="", released=True)
+        worked = bool(outcome.usage.tokens_out or outcome.files)
+        times = _quota_releases(ledger, mission) + 1 if worked else 0
+        if times >= MAX_QUOTA_RELEASES:
+            why = f"quota: {shut.says}, and so it ended {times} times in a row: it may need more than one window gives"
+            return replace(outcome, parked=why)
+        how = PUT_BACK_IN_WORK if worked else "Put back: "
+        return replace(outcome, summary=f"{how}{shut.says}.", parked="", released=True)
 
     def _has_another(self, mission: Mission, closed: Collection[str]) -> bool:
         """Whether this node has another agent for a mission that leaves it a choice, with an account that is open."""
@@ -283,6 +296,12 @@ class Executor:
             inputs=attached_inputs(ledger, mission.attachments),
             place=node_briefing(ledger, mission, claim.node),
         )
+
+
+def _quota_releases(ledger: LedgerSnapshot, mission: Mission) -> int:
+    filed = ledger.open.get(mission.name)
+    data = ledger.store.get(filed.blob, document.MAX_FILE_BYTES) if filed is not None else None
+    return quota_releases(decode_text(data))
 
 
 def _division(ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> Division:

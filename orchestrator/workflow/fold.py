@@ -27,6 +27,7 @@ from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts, session_logs
 from orchestrator.ledger.file_versions import FileVersions, last_spelling
 from orchestrator.ledger.log_paths import parse_log_path
+from orchestrator.ledger.repeated_ending import is_quota_release
 from orchestrator.ledger.result_record import (
     ResultRecord,
     artifact_files,
@@ -382,7 +383,10 @@ def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim, record: R
         new = replace(new, status=Status.QUEUED)
     reason = new.reason if new.status is Status.REVIEW or (new.status is Status.PARKED and paused) else None
     parked = claim.state is ClaimState.PARKED and new.status in {Status.PARKED, Status.QUEUED}
-    kept = parked and not is_full_disk_reason(record.fields.get("reason"))
+    put_back = claim.state is ClaimState.RELEASED and new.status in {Status.PARKED, Status.QUEUED}
+    kept = (parked and not is_full_disk_reason(record.fields.get("reason"))) or (
+        put_back and is_quota_release(record.section)
+    )
     return replace(new, reason=reason, kept_on=claim.node if kept else None)
 
 

@@ -52,7 +52,7 @@ class AttemptDirs:
     def open(self, label: AttemptLabel) -> tuple[Path, bool]:
         """The folder for an attempt that begins now, and whether it goes on with what is in it. Raises OSError."""
         with self._lock:
-            left = self.left(label.mission, label.epoch - 1)
+            left = self._to_go_on(label)
             path = left or self.root / f"{label.mission}-{label.epoch}"
             self._busy.add(path)
         if left is None:
@@ -68,6 +68,18 @@ class AttemptDirs:
             if mine and label.state in RESUMABLE_STATES and (path / SESSION_FILE).is_file() and path not in self._busy:
                 return path
         return None
+
+    def _to_go_on(self, label: AttemptLabel) -> Path | None:
+        """The folder that an attempt goes on in: what the one before it left, or the newest that was left at the same
+        attempt, for those between, here or on other nodes, ended without counting as one."""
+        if path := self.left(label.mission, label.epoch - 1):
+            return path
+        found = [
+            (one.epoch, path)
+            for path, one in self.every()
+            if one.mission == label.mission and 0 < one.attempt == label.attempt and one.epoch < label.epoch
+        ]
+        return next((path for epoch, path in sorted(found, reverse=True) if self.left(label.mission, epoch)), None)
 
     def of(self, mission: str, epoch: int) -> Path:
         """Where an attempt works or has worked; the folder that it would have if it is not there."""

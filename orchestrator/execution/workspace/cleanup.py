@@ -70,6 +70,8 @@ def _open_mission_reason(label: AttemptLabel, ledger: LedgerSnapshot, *, session
     if filed is None and not broken:
         return ""  # finished, or deleted: accepted, or not wanted
     newer = filed is not None and filed.mission.epoch > label.epoch
+    if filed is not None and label.state == ClaimState.RELEASED.value:  # what came since may not count as an attempt
+        newer = newer and filed.mission.attempt >= label.attempt
     if label.unpushed:
         return "its changes are on no server, and nobody has accepted them yet"
     over = newer or (filed is not None and filed.mission.status in {Status.REVIEW, Status.DEAD})
