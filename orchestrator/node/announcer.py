@@ -104,9 +104,10 @@ class NodePagePublisher:
         closed = self.quotas()[0]
         if self.clock() < self._next and (not closed or closed == self._told):
             return False
-        self._told = closed
         self._next = self.clock() + self.pause
-        return self._write(ledger, f"{self.bus.name}: what it spent")
+        wrote = self._write(ledger, f"{self.bus.name}: what it spent")
+        self._told = closed  # where the push failed it is told in the next round
+        return wrote
 
     def _write(self, ledger: LedgerSnapshot, why: str) -> bool:
         there = page_text(ledger, self.bus.name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from missions.mission import REVIEW, UPDATE_TASK
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.file_versions import FileVersions
+from orchestrator.ledger.node_pages import PAGES_FOLDER
 from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.provenance import Provenance
@@ -86,6 +87,12 @@ class Trust:
         """Whether the very node that a claim names signed this commit, and is a node of the fleet by now."""
         principal = self.signer(ledger, commit)
         return principal is not None and "node" in principal.roles and principal.name == held.claim.node
+
+    def is_own_page(self, ledger: LedgerSnapshot, node: str) -> bool:
+        """Whether a node's page stands as that very node signed it, and it is a node of the fleet by now."""
+        commit = next(iter(ledger.store.history(ledger.tip, f"{PAGES_FOLDER}/{node}.md")), None)
+        principal = self.signer(ledger, commit) if commit is not None else None
+        return principal is not None and "node" in principal.roles and principal.name == node
 
     def authorize(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         """Whether this mission may run."""

@@ -34,6 +34,7 @@ from orchestrator.node.quotas.quota_book import QuotaBook
 from orchestrator.node.rounds.loop_progress import LoopProgress
 from orchestrator.node.scheduler import HeartbeatGaps, Resumable, Scheduler
 from orchestrator.node.usage_log import UsageLog
+from orchestrator.policy.authorization import Trust
 from orchestrator.policy.mission_safety import MissionSafety
 from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.heartbeat import Beat
@@ -64,7 +65,12 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
     folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
     cleanup, budget = build_cleanup(parts, folders, outbox), build_budget(parts)
     safety = MissionSafety(store=link.store, sandboxed=sandbox.name != "none")
-    quotas = QuotaBook(node=settings.node, now=wiring.now, path=settings.home / "quotas.json")
+    quotas = QuotaBook(
+        node=settings.node,
+        now=wiring.now,
+        path=settings.home / "quotas.json",
+        believes=Trust(link.store).is_own_page,  # threads of attempts ask, too: it has one of its own
+    )
     executor = build_executor(parts, agents, folders, budget=budget, safety=safety, disk=cleanup, quota=quotas)
     jobs = RunningJobs(slots=settings.slots, wake=parts.wake)
     heartbeat = build_heartbeat(parts, jobs)

@@ -52,7 +52,7 @@ def render_windows(windows: Iterable[AccountWindow], *, exhausted: bool) -> str:
     """The value of a page's field: those that are used up, or the others."""
     chosen = [each for each in windows if each.window.exhausted == exhausted]
     ordered = sorted(chosen, key=lambda each: (each.window.resets_at, each.account, each.window.kind))
-    return ", ".join(map(_render, ordered[:MAX_TOLD]))
+    return ", ".join(map(_render, ordered[-MAX_TOLD:]))  # of too many those that rest longest are told
 
 
 def _render(told: AccountWindow) -> str:
@@ -97,8 +97,11 @@ def believed_windows(
     )
 
 
-def newest_windows(windows: Iterable[AccountWindow]) -> tuple[AccountWindow, ...]:
-    """Of each account's windows of one kind the newest, by the maker's own time of its end; of one window the word that
-    it is used up. When nodes say that they heard of it decides only between words that are alike."""
-    ordered = sorted(windows, key=lambda each: (each.window.resets_at, each.window.exhausted, each.seen))
+def newest_windows(windows: Iterable[AccountWindow], now: datetime) -> tuple[AccountWindow, ...]:
+    """Of each account's windows of one kind the one that counts: that it is used up stands until its end, whatever
+    else is told, for makers' times differ by seconds from node to node; else the newest, by the maker's own time of
+    its end. When nodes say that they heard of it decides only between words that are alike."""
+    ordered = sorted(
+        windows, key=lambda each: (each.is_closed(now), each.window.resets_at, each.window.exhausted, each.seen)
+    )
     return tuple({(each.account, each.window.kind): each for each in ordered}.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,10 @@ from sync.backoff import Backoff
 
 REST = Backoff(first=60.0, limit=3600.0)
 """Seconds for which an account rests at least that turned work away: twice as long each time that it does so anew."""
+OTHERS_WORD_HOLDS = timedelta(seconds=REST.limit)
+"""For so long does another node's word close an account here; then this node asks itself, once, and knows."""
+CLEARLY_LATER = timedelta(minutes=5)
+"""By so much ends a window later than one that is used up if it is another: makers' times differ by seconds."""
 FORGIVEN_AFTER = timedelta(hours=2)
 """An account that worked for so long begins with the shortest rest again."""
 
@@ -45,11 +49,19 @@ class QuotaBook:
     node: str
     now: Callable[[], datetime]
     path: Path | None = None
+    believes: Callable[[LedgerSnapshot, str], bool] = lambda _ledger, _node: True
+    """Whether a node's page is that node's own word: anybody who may push can write one. Asked by one thread at a
+    time."""
     _windows: dict[tuple[str, str], AccountWindow] = field(default_factory=dict)
     _rests: dict[str, tuple[float, datetime]] = field(default_factory=dict)
     """By account: its last rest in seconds, and until when it was."""
     _pages: tuple[str, tuple[AccountWindow, ...]] = ("", ())
     """What pages told in a version of the branch."""
+    _heard: dict[tuple[str, AccountWindow], datetime] = field(default_factory=dict)
+    """When this node heard first of what others tell."""
+    _own: dict[str, tuple[AccountWindow, ...]] = field(default_factory=dict)
+    """Words of pages that were a node's own."""
+    _reading: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -62,8 +74,13 @@ class QuotaBook:
         account, now = rules.account(self.node, agent), self.now()
         with self._lock:
             for window in windows:
+                before = self._windows.get((account, window.kind))
+                if not window.exhausted and before is not None and _still_closed(before, window, now):
+                    continue  # an attempt that ended later tells what it heard before
                 kept = self._rested(account, window, now) if window.exhausted else window
-                self._windows[account, window.kind] = AccountWindow(account=account, window=kept, seen=now)
+                known = before is not None and kept.exhausted and before.window == kept
+                seen = before.seen if before is not None and known else now  # or each slot's end would be news
+                self._windows[account, window.kind] = AccountWindow(account=account, window=kept, seen=seen)
             self._forget(now)
             self._keep()
 
@@ -73,13 +90,13 @@ class QuotaBook:
         if rules.quotas.mode == "off":
             return {}
         now, spread = self.now(), rules.quotas.jitter_seconds
+        mine = {agent: rules.account(self.node, agent) for agent in sorted(PAID_AGENTS)}
         ends: dict[str, ClosedAccount] = {}
-        for told in self._known(ledger):
+        for told in self._known(ledger, set(mine.values()), now):
             until = told.window.resets_at + self._jitter(told, spread)
             if told.window.exhausted and now < until:
                 found = ClosedAccount(account=told.account, kind=told.window.kind, until=until)
                 ends[told.account] = max(ends.get(told.account, found), found, key=lambda each: each.until)
-        mine = {agent: rules.account(self.node, agent) for agent in sorted(PAID_AGENTS)}
         return {agent: ends[account] for agent, account in mine.items() if account in ends}
 
     def told(self) -> tuple[str, str]:
@@ -89,26 +106,47 @@ class QuotaBook:
             windows = tuple(self._windows.values())
         return render_windows(windows, exhausted=True), render_windows(windows, exhausted=False)
 
-    def _known(self, ledger: LedgerSnapshot) -> tuple[AccountWindow, ...]:
-        """Its own words, and of the others' pages those on accounts that it shares with them. A word of its own on a
-        window goes before theirs on the same one."""
-        others = self._of_pages(ledger) if ledger.charter.accounts else ()
+    def _known(self, ledger: LedgerSnapshot, mine: Collection[str], now: datetime) -> tuple[AccountWindow, ...]:
+        """Of its own accounts its own words, and those of others' pages on what it shares with them."""
+        with self._reading:
+            others = self._of_pages(ledger) if ledger.charter.accounts else ()
         with self._lock:
-            return newest_windows((*others, *self._windows.values()))
+            both = [each for each in (*others, *self._windows.values()) if each.account in mine]
+        return newest_windows(both, now)
 
     def _of_pages(self, ledger: LedgerSnapshot) -> tuple[AccountWindow, ...]:
-        """What the others' pages tell; read once for each version of the branch."""
+        """What the others' pages tell, as far as it counts here; read once for each version of the branch."""
         rules, version, found = ledger.charter, *self._pages
         if version != ledger.tree:
             past = self.now() - timedelta(seconds=rules.quotas.jitter_seconds)
-            found = tuple(
-                told
-                for name, page in announced_nodes(ledger).items()
-                if name != self.node
-                for told in believed_windows(page.windows, {rules.account(name, a) for a in PAID_AGENTS}, past)
-            )
+            mine = {rules.account(self.node, agent) for agent in PAID_AGENTS}
+            told: list[tuple[str, AccountWindow]] = []
+            for name, page in announced_nodes(ledger).items():
+                shared = mine & {rules.account(name, agent) for agent in PAID_AGENTS} if name != self.node else set()
+                windows = believed_windows(page.windows, shared, past)
+                told += [(name, each) for each in windows] if windows and self._is_own(ledger, name, windows) else []
+            found = self._hearsay(told)
             self._pages = (ledger.tree, found)
         return found
+
+    def _is_own(self, ledger: LedgerSnapshot, name: str, windows: tuple[AccountWindow, ...]) -> bool:
+        """Whether that node itself says so; what it has said already is not looked up again."""
+        if self._own.get(name) != windows:
+            if not self.believes(ledger, name):
+                return False
+            self._own[name] = windows
+        return True
+
+    def _hearsay(self, told: Sequence[tuple[str, AccountWindow]]) -> tuple[AccountWindow, ...]:
+        """What others tell, that an account is used up for no longer than a while from when it was heard first."""
+        now = self.now()
+        self._heard = {one: self._heard.get(one, now) for one in told}
+        return tuple(
+            replace(each, window=replace(each.window, resets_at=min(each.window.resets_at, first + OTHERS_WORD_HOLDS)))
+            if each.window.exhausted
+            else each
+            for (_, each), first in self._heard.items()
+        )
 
     def _rested(self, account: str, window: QuotaWindow, now: datetime) -> QuotaWindow:
         """A window that is used up, closed for as long as its account has to rest at least."""
@@ -149,3 +187,8 @@ class QuotaBook:
         closed, opened = (text if isinstance(text, str) else "" for text in texts)
         roof = self.now() + MAX_AHEAD
         return tuple(each for each in parse_windows(closed, opened) if each.window.resets_at <= roof)
+
+
+def _still_closed(before: AccountWindow, window: QuotaWindow, now: datetime) -> bool:
+    """Whether a window that is known to be used up is the one of which somebody says that it is open."""
+    return before.is_closed(now) and window.resets_at <= before.window.resets_at + CLEARLY_LATER

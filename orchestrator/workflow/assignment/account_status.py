@@ -66,7 +66,7 @@ def account_statuses(ledger: LedgerSnapshot, now: datetime) -> tuple[AccountStat
             nodes[account].add(name)
         told += believed_windows(page.windows, set(own.values()), now)
     windows = defaultdict[str, list[AccountWindow]](list)
-    for each in newest_windows(told):
+    for each in newest_windows(told, now):
         windows[each.account].append(each)
     return tuple(
         AccountStatus(

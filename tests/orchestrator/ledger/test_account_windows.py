@@ -89,12 +89,22 @@ def test_a_node_speaks_of_its_own_accounts_and_of_no_year() -> None:
 
 
 def test_of_one_window_the_word_that_it_is_used_up_counts_whoever_has_which_clock() -> None:
-    """A node whose clock is ahead says that it is open; a window that begins later is another one, and open."""
+    """A node whose clock is ahead, or whose maker's times end a second later, says that it is open: it is closed until
+    its own end; then a window that begins later is another one, and open."""
     ahead = told(used=97.0, exhausted=False, seen=NOW + timedelta(minutes=10))
-    assert newest_windows([told(), ahead]) == (told(),)
-    assert newest_windows([ahead, told()]) == (told(),)
+    later = told(hours=2.0 + 1 / 3600, used=97.0, exhausted=False)
+    for other in (ahead, later):
+        assert newest_windows([told(), other], NOW) == (told(),)
+        assert newest_windows([other, told()], NOW) == (told(),)
     after = told(hours=7.0, used=1.0, exhausted=False, seen=NOW - timedelta(minutes=10))
-    assert newest_windows([after, told()]) == (after,)
+    assert newest_windows([after, told()], NOW + timedelta(hours=2)) == (after,)
+
+
+def test_of_too_many_windows_those_are_told_that_rest_longest() -> None:
+    """One of a week is not crowded out by those that end within the hour."""
+    many = [told(kind=f"k{number}", hours=1.0 + number / 100) for number in range(MAX_TOLD + 4)]
+    week = told(kind="seven_day", hours=100.0)
+    assert week in parse_windows(render_windows([week, *many], exhausted=True), "")
 
 
 def test_a_closed_account_says_until_when() -> None:

@@ -16,6 +16,7 @@ from orchestrator.ledger.node_pages import MAX_PAGE_BYTES, announced_nodes, list
 from orchestrator.node.announcer import NodePagePublisher
 from orchestrator.workflow.spending import page_table, totals
 from orchestrator.workflow.spending.report import FleetSpending, read_spending
+from sync.errors import RemoteUnreachable
 from tests.ledgers import FLEET, Peer, Ticks, Town
 
 TODAY = date(2026, 11, 21)
@@ -84,6 +85,21 @@ def test_a_page_is_written_when_something_lasting_changed_and_not_often() -> Non
     assert commits(ada) == before + 3
     (here,) = announced_nodes(ada.ledger()).values()
     assert (here.notifies, here.load, here.role) == (True, "0.1", "LOCAL_WORKER")
+
+
+def test_a_window_that_is_used_up_is_told_until_it_arrived() -> None:
+    """At once, whatever the time; a line that broke is tried again in the next round, and then it is quiet."""
+    ada, ticks = Town().peer("ada"), Ticks()
+    told = "team-max/five_hour until 2026-11-21T17:00:00Z seen 2026-11-21T12:00:00Z"
+    board = replace(bulletin(ada, Books(), ticks), quotas=lambda: (told, ""))
+    ledger = ada.ledger()
+    ada.line.cut = True
+    with pytest.raises(RemoteUnreachable):
+        board.step(ledger)
+    ada.line.cut = False
+    assert board.step(ada.ledger())
+    assert told in ada.text("heartbeats/ada.md")
+    assert not board.step(ada.ledger())
 
 
 def test_where_devices_reach_a_node_is_a_lasting_thing() -> None:

@@ -11,8 +11,8 @@ import pytest
 from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.ledger.config.fleet_toml import FleetConfig, read
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.node.quotas.quota_book import FORGIVEN_AFTER, QuotaBook
-from tests.ledgers import FLEET, Clock, Peer, Town
+from orchestrator.node.quotas.quota_book import FORGIVEN_AFTER, OTHERS_WORD_HOLDS, QuotaBook
+from tests.ledgers import FLEET, Clock, Keys, Peer, Town
 
 SHARED = '[accounts.team-max]\nagents = ["claude"]\n'
 AT_ONCE = "[quotas]\njitter_seconds = 0\n"
@@ -91,13 +91,72 @@ def test_how_far_a_window_is_closes_nothing() -> None:
     assert "claude@desk/five_hour 100% until" in book.told()[1]
 
 
-def test_an_account_that_answers_again_is_open() -> None:
-    """Whoever bought more need not wait for the end of the window."""
+def test_a_word_that_comes_late_opens_nothing() -> None:
+    """An attempt that ended after another was turned away tells what it had heard before, to a second or two; a window
+    that ends clearly later is another one."""
     desk = Desk(AT_ONCE)
     book, window = desk.book(), closed_window(desk.clock)
     book.note(desk.rules, "claude", [window])
-    book.note(desk.rules, "claude", [QuotaWindow(kind="five_hour", resets_at=window.resets_at, used_percent=5.0)])
+    for seconds in (-2, 0, 2):
+        end = window.resets_at + timedelta(seconds=seconds)
+        book.note(desk.rules, "claude", [QuotaWindow(kind="five_hour", resets_at=end, used_percent=95.0)])
+        assert set(book.closed(desk.ledger)) == {"claude"}
+    later = window.resets_at + timedelta(hours=5)
+    book.note(desk.rules, "claude", [QuotaWindow(kind="five_hour", resets_at=later, used_percent=1.0)])
     assert book.closed(desk.ledger) == {}
+
+
+def test_a_window_that_is_met_again_is_no_news() -> None:
+    """Each slot that it turns away says the same: the page is written once for it."""
+    desk = Desk(AT_ONCE)
+    book, window = desk.book(), closed_window(desk.clock)
+    book.note(desk.rules, "claude", [window])
+    before = book.told()
+    desk.clock.forward(30)
+    book.note(desk.rules, "claude", [window])
+    assert book.told() == before
+
+
+def test_anothers_word_opens_nothing_that_this_node_met_itself() -> None:
+    """However late the window ends of which it says that it is open."""
+    desk = Desk(SHARED, AT_ONCE)
+    mine, vps = desk.book(), desk.book("vps")
+    mine.note(desk.rules, "claude", [closed_window(desk.clock)])
+    later = desk.clock() + timedelta(days=30)
+    vps.note(desk.rules, "claude", [QuotaWindow(kind="five_hour", resets_at=later, used_percent=0.0)])
+    desk.page(vps)
+    assert set(mine.closed(desk.ledger)) == {"claude"}
+
+
+def test_anothers_word_closes_for_an_hour_then_this_node_asks_itself() -> None:
+    """From when it was heard, whatever that node's clock says; a new word of it counts anew."""
+    desk = Desk(SHARED, AT_ONCE)
+    vps, mine = desk.book("vps"), desk.book()
+    vps.note(desk.rules, "claude", [closed_window(desk.clock, seconds=30 * 86_400)])
+    desk.page(vps)
+    assert set(mine.closed(desk.ledger)) == {"claude"}
+    desk.clock.forward(OTHERS_WORD_HOLDS.total_seconds() - 1)
+    assert set(mine.closed(desk.ledger)) == {"claude"}
+    desk.clock.forward(1)
+    assert mine.closed(desk.ledger) == {}
+    assert set(vps.closed(desk.ledger)) == {"claude"}
+
+
+def test_a_page_that_its_node_did_not_sign_says_nothing(tmp_path: Path) -> None:
+    """Whoever may push can write a page: a stranger, another node, or a node that is none of the fleet's any more."""
+    keys = Keys(folder=tmp_path)
+    signers = keys.signers(vps=["node"], desk=["node"], ada=["author"])
+    town = Town({"fleet.toml": fleet(SHARED, AT_ONCE), "allowed_signers": signers})
+    reader = town.peer("desk", key=keys["desk"])
+    book = QuotaBook(node="desk", now=town.clock, believes=reader.trust.is_own_page)
+    vps = QuotaBook(node="vps", now=town.clock)
+    vps.note(reader.ledger().charter, "claude", [closed_window(town.clock)])
+    page = f"---\nnode: vps\nquota_closed: {vps.told()[0]}\n---\n"
+    for number, who in enumerate(("eve", "ada", "desk")):
+        town.peer(who, key=keys[who]).push({"heartbeats/vps.md": page + f"\n{number}\n"})
+        assert book.closed(reader.ledger()) == {}, who
+    town.peer("vps", key=keys["vps"]).push({"heartbeats/vps.md": page})
+    assert set(book.closed(reader.ledger())) == {"claude"}
 
 
 def test_nodes_come_back_apart_each_at_the_same_time() -> None:

@@ -7,6 +7,7 @@ adapter, OpenAI's answers by a run's line.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -187,13 +188,14 @@ def get_through(found: Night, number: int) -> float:
 @pytest.mark.parametrize("number", [30, pytest.param(90, marks=pytest.mark.nightly)])
 def test_a_queue_gets_through_the_night(tmp_path: Path, number: int) -> None:
     """Two nodes, two vendors, windows that end and begin anew: all done, none lost, no attempt counted that met a
-    window, nothing sent to an account that had turned somebody away."""
+    window, nothing sent to an account by a node that it had turned away, or within an hour of another's word."""
     found = night(queue(number, "[claude, codex]"), tmp_path, many=12 if number == 90 else 7)
     hours = get_through(found, number)
     assert set(ends(found).values()) == {(Status.DONE, 1)}
     for vendor in (found.claude, found.codex):
         assert vendor.windows > 1, "no window ended in that night"
-        assert len(vendor.refused) == len(set(vendor.refused)), "an account was asked that was known to be used up"
+        asked = Counter(vendor.refused).values()
+        assert max(asked, default=0) <= len(found.nodes), "an account was asked that was known to be used up"
     assert hours < 24
     jobs = [job for node in found.nodes for agent in node.executor.agents.values() for job in agent.jobs]  # type: ignore[attr-defined]
     refused = len(found.claude.refused) + len(found.codex.refused)
