@@ -316,9 +316,10 @@ def _message_remark(spoken: SpokenMessage) -> str:
 
 
 def _claim_state(outcome: Outcome, stop: CancelToken) -> ClaimState:
-    if outcome.released and not stop.event.is_set():
+    stopped = stop.event.is_set()
+    if outcome.released and not stopped:
         return ClaimState.RELEASED
-    if outcome.cancelled and stop.event.is_set():
+    if (outcome.cancelled or outcome.released) and stopped:
         return {StopReason.CANCELLED: ClaimState.CANCELLED, StopReason.PAUSED: ClaimState.PARKED}.get(
             stop.reason, ClaimState.RELEASED
         )

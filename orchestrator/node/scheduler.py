@@ -32,6 +32,8 @@ from sync.remote import Oid
 MAX_EXTRA_RESUMES = 2
 """So often more than its attempts allow may a mission that a restart cut off go on in its folder: one whose work ends
 its node each time must not do so for ever."""
+MAX_TOLD_RESTING = 32
+"""Missions of which people are told in a round that they wait for an account."""
 MAX_OWN_CLAIMS = 1000
 """Claims of its own that a process remembers; more can never be open at once."""
 
@@ -168,7 +170,7 @@ class Scheduler:
                 claims.confirm(self.bus, [held], ledger)  # withdraws it
             elif filed is not None or (not self._over(ledger, held) and ledger.deleted(name)):
                 why, state = self._ends(filed, held.claim, begun=False)
-                if why or filed is None or self._may(ledger, filed, free - len(taken)):
+                if why or filed is None or self._may(ledger, filed, free - len(taken), own=True):
                     taken.append(self._taken(ledger, held, "", filed, why, state))
         return taken
 
@@ -239,7 +241,8 @@ class Scheduler:
         if filed is None and (self._over(ledger, held) or not ledger.deleted(name)):
             return []  # its file broke: it waits until the file is mended
         why, state = self._ends(filed, held.claim, begun=True)
-        if filed is not None and not why and not self._may(ledger, filed, free):
+        own = held.claim.node == self.bus.name
+        if filed is not None and not why and not self._may(ledger, filed, free, own=own):
             return []
         mine = claims.prepare_takeover(self.bus, held, blob=filed.blob if filed else held.claim.blob)
         self._asking(mine.oid)
@@ -291,8 +294,9 @@ class Scheduler:
         known = self.bus.sign is None or self.trust.is_signed_by_holder(ledger, held, held.oid)
         return not known and ledger.archived(held.claim.mission) is None
 
-    def _may(self, ledger: LedgerSnapshot, filed: MissionFile, free: int) -> bool:
-        return free > 0 and self.eligibility.fits(ledger, filed.mission) and self.trust.authorize(ledger, filed).trusted
+    def _may(self, ledger: LedgerSnapshot, filed: MissionFile, free: int, *, own: bool) -> bool:
+        fits = free > 0 and self.eligibility.fits(ledger, filed.mission, own=own)
+        return fits and self.trust.authorize(ledger, filed).trusted
 
     def _over(self, ledger: LedgerSnapshot, held: HeldClaim) -> bool:
         """Withdraws a claim on an archived mission, on which nobody works; returns whether it was one.
@@ -315,6 +319,7 @@ class Scheduler:
             known=needed,  # the words for an unknown one are for people; nobody reads them here
             now=self.bus.now(),
         )
+        ready = self._awake(ledger, ready)
         self._claim_turns.observe({mission_subject(m.name, m.epoch + 1) for m in ready}, self._now)
         chosen: list[MissionFile] = []
         if free <= 0:
@@ -325,6 +330,15 @@ class Scheduler:
             if len(chosen) == free:
                 break
         return chosen
+
+    def _awake(self, ledger: LedgerSnapshot, ready: list[Mission]) -> list[Mission]:
+        """Those that wait for no account: of the others there may be more than a node compares."""
+        closed = self.eligibility.closed(ledger)
+        rest = {m.name: self.eligibility.resting_reason(ledger.open[m.name].mission, closed) for m in ready}
+        resting = [name for name, why in rest.items() if why]
+        for name in resting[:MAX_TOLD_RESTING]:
+            self.tell("waits", f"{name}: {rest[name]}", once=True, mission=name)
+        return [mission for mission in ready if not rest[mission.name]]
 
     def _wanted(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
         """Whether this node would take a mission now that it may take; where not, people are told why."""
