@@ -193,7 +193,7 @@ class Judge:
         Only a result that changes a project takes a person's word. Of several attempts one counts.
         """
         mission = filed.mission
-        if mission.status is Status.DONE and (other := accepted_attempt(self.ledger, mission)):
+        if mission.status is Status.DONE and (other := accepted_attempt(self.ledger, mission, self.signer)):
             return {**BACK_TO_REVIEW, "reason": f"{other} was accepted, and {mission.group} has one result"}
         if mission.status is not Status.DONE or not mission.commit:
             return {}

@@ -41,6 +41,7 @@ from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile,
 from orchestrator.ledger.transport import CLAIM, Transport
 from orchestrator.policy import child_missions
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.one_of_group import others_called_off
 from orchestrator.policy.verdict import CLEARED_RESULT, VERDICT_ENDING, Judge, pending_delivery, with_ruling
 from orchestrator.workflow.refused_results import RefusedResults
 from sync.errors import ObjectMissing
@@ -279,6 +280,9 @@ class FoldPlan:
             self.files[filed.path] = data
             return Status(str(said["status"]))
         self.files |= {**archived_files(filed.mission.name, day, data), filed.path: None}
+        if filed.mission.status is Status.DONE:
+            others = others_called_off(self.ledger, filed.mission)
+            self.files |= {path: data for path, data in others.items() if path not in self.files}
         return filed.mission.status
 
     def _target(self, path: str | None, new: Mission, record: ResultRecord) -> str:

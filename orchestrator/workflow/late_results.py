@@ -20,7 +20,8 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotRe
 from orchestrator.ledger.transport import LATE, Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
-from orchestrator.workflow.approval.group_choice import others_called_off, require_first_of_group
+from orchestrator.policy.one_of_group import others_called_off
+from orchestrator.workflow.approval.group_choice import require_first_of_group
 from orchestrator.workflow.fold import FoldPlan
 from sync.errors import ObjectMissing
 from sync.publish import publish
@@ -97,7 +98,8 @@ class Adoption:
                 ledger, "author", "admin"
             )
             here = _mission_file(ledger, name)
-            require_first_of_group(ledger, here.mission)
+            signer = self.trust.judge(ledger, signed=self.bus.sign is not None).signer
+            require_first_of_group(ledger, here.mission, signer)
             late = self._chosen(ledger, here.mission, which)
             if late is None:
                 return []

@@ -55,7 +55,7 @@ class ComparedAttempt:
 
 def compare_attempts(ledger: LedgerSnapshot, trust: Trust, group: str) -> tuple[ComparedAttempt, ...]:
     """A group's attempts by their numbers. Raises NotFound where there is no such group."""
-    found = group_attempts(ledger, group)
+    found = {name: filed for name, filed in group_attempts(ledger, group).items() if _counts(ledger, trust, filed)}
     if not found:
         raise NotFound("no attempts of {!r}: file several with `shiftbook mission new --attempts 3`", group)
     judge = trust.judge(ledger, signed=True)
@@ -68,6 +68,11 @@ def attempts_json(ledger: LedgerSnapshot, trust: Trust, name: str) -> dict[str, 
     filed = ledger.open.get(name) or ledger.archived(name)
     group = (filed.mission.group if filed else None) or name
     return {"group": group, "attempts": [each.json() for each in compare_attempts(ledger, trust, group)]}
+
+
+def _counts(ledger: LedgerSnapshot, trust: Trust, filed: MissionFile) -> bool:
+    """Whether it is one that runs: anybody who may push can write a file that says it is of a group."""
+    return filed.mission.name not in ledger.open or trust.authorize(ledger, filed).trusted
 
 
 def _compared(ledger: LedgerSnapshot, judge: Judge, group: str, filed: MissionFile) -> ComparedAttempt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,12 +29,13 @@ from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile, 
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
+from orchestrator.policy.one_of_group import others_called_off
 from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_later
 from orchestrator.workflow.approval.diff_hunks import diff_digest
 from orchestrator.workflow.approval.explain import Explanation, explain
-from orchestrator.workflow.approval.group_choice import others_called_off, require_first_of_group
+from orchestrator.workflow.approval.group_choice import require_first_of_group
 from sync.errors import SyncError
 
 RESULT_MARK = document.RESULT_MARK
@@ -106,7 +108,7 @@ class Approval:
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
             _require_same_result(ledger, filed, commit, digest, blob)
             _require_deliverable(ledger, filed.mission, how)
-            require_first_of_group(ledger, filed.mission)
+            require_first_of_group(ledger, filed.mission, self._judge(ledger).signer)
             return {"status": "done", "decision": "approved", "on_approval": how or None}, f"### Approved by {me}"
 
         me = self._decide(name, "Approve", change, said, by, find=_undelivered if left else _mission_in_review)
@@ -225,25 +227,27 @@ class Approval:
         ledger = self.ledger()
         filed = ledger.open.get(name)
         how = pending_delivery(ledger.charter, filed.mission) if filed else ""
-        decided = replace(decided, cleared=self._cleared(ledger, name))
         if not how:
             told = filed or ledger.archived(name)
             part = ledger.charter.projects.get(told.mission.about or "") if told else None
-            return replace(decided, how="", note=merge_later(told.mission, part) if told else "")
+            note = merge_later(told.mission, part) if told else ""
+            return replace(decided, how="", note=note, cleared=self._cleared(told))
         if self.cache is None:
             return replace(decided, how=how)
         completion = self._delivery(self.cache)
         try:
-            return replace(decided, how=how, then=completion.finish(name))
+            then = completion.finish(name)
+            return replace(decided, how=how, then=then, cleared=then.cleared if then else ())
         except (OrchestratorError, SyncError) as error:
             return replace(decided, how=how, trouble=str(error))
 
-    def _cleared(self, ledger: LedgerSnapshot, name: str) -> tuple[str, ...]:
-        """The branches of a group's other attempts that are taken away, where this machine can."""
-        filed = ledger.open.get(name) or ledger.archived(name)
+    def _cleared(self, filed: MissionFile | None) -> tuple[str, ...]:
+        """The branches of a group's other attempts that are taken away where nothing is due, where this machine can."""
         if filed is None or self.cache is None:
             return ()
-        return self._delivery(self.cache).clear_others(filed.mission)
+        with suppress(OrchestratorError, SyncError):  # a branch harms nobody
+            return self._delivery(self.cache).clear_others(filed.mission)
+        return ()
 
     def deliver(self, name: str) -> DeliveryResult:
         """Pushes the branch of a result that waits, which its node could not push at the time.

@@ -49,6 +49,8 @@ class DeliveryResult:
     mission: str
     oid: str = ""
     refused: str = ""
+    cleared: tuple[str, ...] = ()
+    """Branches of other attempts that were taken away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +142,7 @@ class BranchDelivery:
             said, done = {}, DeliveryResult(mission=name, refused=str(error))
         landed = commit_change(self.bus, self.reader, lambda newest: self._draft(newest, filed, said, done))
         if landed and done.oid:
-            self.clear_others(filed.mission)
+            done = replace(done, cleared=self.clear_others(filed.mission))
         return done if landed else None
 
     def _judge(self, ledger: LedgerSnapshot) -> Judge:

@@ -12,6 +12,7 @@ from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.transport import CLAIM
+from orchestrator.policy.decision_evidence import FindSigner
 from orchestrator.policy.one_of_group import accepted_attempt, group_attempts
 from orchestrator.workflow.approval.comparison import ComparedAttempt, attempts_json, compare_attempts
 from orchestrator.workflow.approval.group_choice import best_attempt
@@ -170,7 +171,71 @@ def test_two_that_a_person_marks_done_by_hand_are_one(three: Scene) -> None:
     assert three.mission("fix-a1").merged == three.main()
     assert three.mission("fix-a2").status is Status.REVIEW
     assert (three.mission("fix-a2").reason or "").startswith("fix-a1 was accepted")
-    assert accepted_attempt(anna.ledger(), three.mission("fix-a2")) == "fix-a1"
+    assert accepted_attempt(anna.ledger(), three.mission("fix-a2"), signer(three)) == "fix-a1"
+
+
+def signer(scene: Scene) -> FindSigner | None:
+    """Who signed what, as anna finds it."""
+    anna = scene.peer("anna")
+    return anna.trust.judge(anna.ledger(), signed=True).signer
+
+
+def test_of_two_that_were_marked_done_one_after_the_other_the_first_counts(three: Scene) -> None:
+    """Whatever they are called, and in whichever order nodes come by."""
+    three.hand_in({"docs/a.md": "a\n"}, name="fix-a1")
+    three.hand_in({"docs/b.md": "b\n"}, name="fix-a2", node="n2")
+    anna = three.peer("anna")
+    for path in ("missions/fix-a2.md", "missions/fix-a1.md"):
+        anna.push({path: with_fields(anna.text(path), {"status": "done"})})
+    three.finish("fix-a1")
+    three.finish("fix-a2", by="n2")
+    assert three.mission("fix-a1").status is Status.REVIEW
+    assert three.mission("fix-a2").merged == three.main()
+
+
+@pytest.mark.parametrize("path", ["missions/fix-a4.md", "missions/archive/2026/11/21/fix-a4.md"])
+def test_a_stranger_closes_no_group(three: Scene, path: str) -> None:
+    """A file that says that it is one of the group, and done, also once a node has archived it: nobody who may decide
+    has said so. It is in nobody's comparison while it is open, and the rule does not wait for it."""
+    eve = three.peer("eve")
+    eve.push({"missions/fix-a5.md": MISSION.format(more="group: fix\n")})
+    eve.push({path: MISSION.format(more="group: fix\nstatus: done\n")})
+    three.peer("n1").fold()
+    three.hand_in({"docs/a.md": "a\n"}, name="fix-a1")
+    assert [row.name for row in rows(three) if row.works] == ["fix-a2", "fix-a3"]
+    three.door("anna").approve("fix-a1")
+    assert three.mission("fix-a1").merged == three.main()
+
+
+def test_a_person_who_marks_one_done_by_hand_calls_the_others_off(scenes: Callable[..., Scene]) -> None:
+    """With the fold that archives it, as an approval does."""
+    scene = scenes(missions=(), on_approval="nothing")
+    scene.peer("anna").push({"missions/fix.md": SPLIT})
+    door(scene).split("fix")
+    scene.hand_in({"docs/a.md": "a\n"}, name="fix-a1")
+    anna, path = scene.peer("anna"), "missions/fix-a1.md"
+    anna.push({path: with_fields(anna.text(path), {"status": "done"})})
+    scene.peer("n1").fold()
+    assert states(scene) == {"fix-a1": Status.DONE, "fix-a2": Status.CANCELLED, "fix-a3": Status.CANCELLED}
+
+
+def test_branches_stay_until_the_accepted_one_has_landed(three: Scene) -> None:
+    """A merge that is refused leaves the others' work where it was: one of them may be the one after all."""
+    three.hand_in({"docs/a.md": "a\n"}, name="fix-a1")
+    three.hand_in({"docs/b.md": "b\n"}, name="fix-a2", node="n2")
+    other = three.work({"docs/c.md": "c\n"})
+    git(three.clone, "push", "--quiet", "--force", "origin", f"{other}:refs/heads/shiftbook/fix-a2/1")
+    decided = three.door("anna").approve("fix-a2")
+    assert decided.then is not None
+    assert decided.then.refused
+    assert (decided.cleared, "shiftbook/fix-a1/1" in three.server.refs()) == ((), True)
+
+
+def test_branches_that_went_are_named(three: Scene) -> None:
+    """Once it has landed."""
+    three.hand_in({"docs/a.md": "a\n"}, name="fix-a1")
+    three.hand_in({"docs/b.md": "b\n"}, name="fix-a2", node="n2")
+    assert three.door("anna").approve("fix-a2").cleared == ("shiftbook/fix-a1/1",)
 
 
 def test_no_rule_lets_one_pass_unseen(scenes: Callable[..., Scene]) -> None:
@@ -240,6 +305,8 @@ def attempt(number: int, **facts: object) -> ComparedAttempt:
         ([attempt(2, cost_usd=0.5)], 2),
         ([attempt(2, added=3)], 2),
         ([attempt(2, status="parked", cost_usd=0.1)], 1),
+        ([attempt(2, cost_usd=None)], 1),
+        ([attempt(2, cost_usd=0.0, files=(), added=0)], 1),
         ([attempt(2)], 1),
     ],
 )
