@@ -22,6 +22,7 @@ from missions.mission import (
     MissionFields,
     Quarantined,
     slug,
+    too_few_attempts,
 )
 from missions.one_line import shorten
 
@@ -76,6 +77,8 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     if (agent == "review") != (fields.task == "review"):
         raise Malformed("“task: review” and “agent: review” go together: nothing else reviews the logs", None)
     _check_update(agent, fields)
+    if why := too_few_attempts(fields.attempts, fields.agents):
+        raise Malformed(why, None)
     if fields.agents or (fields.attempts or 1) > 1:
         why = f"it asks for several attempts side by side: `shiftbook mission split {name}` makes a mission of each"
         raise Malformed(why, None)

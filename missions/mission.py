@@ -137,6 +137,13 @@ def _attached(words: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(str(error)) from error
 
 
+def too_few_attempts(attempts: int | None, agents: tuple[str, ...]) -> str:
+    """Why not every agent of a list would get an attempt; empty if each does."""
+    if attempts is None or attempts >= len(agents):
+        return ""
+    return f"“attempts: {attempts}” is fewer than the {len(agents)} agents that are listed: each gets one at least"
+
+
 def _joined_agents(value: Any) -> Any:
     """A list of agents as one text; whatever else was written stays as it is."""
     found = list_items(value) if isinstance(value, list | tuple) else None
@@ -150,6 +157,8 @@ def _known_agents(value: str) -> str:
     if "," not in value:
         return str(_ONE_AGENT.made(value))
     found = [str(_ONE_AGENT.made(each.strip())) for each in value.split(",") if each.strip()]
+    if not found:
+        raise ValueError("names no agent: write one, or several with commas between")
     if bad := next((each for each in found if each not in LISTED_AGENTS), ""):
         raise ValueError(f"{bad} cannot stand in a list: there {', '.join(sorted(LISTED_AGENTS))} can")
     return AGENT_SEPARATOR.join(dict.fromkeys(found))

@@ -13,7 +13,7 @@ from missions import frontmatter
 from missions.errors import BadName
 from missions.fields import read_fields
 from missions.frontmatter import Scalar
-from missions.mission import MAX_ATTEMPTS_BESIDE, MAX_NAME_CHARS, slug
+from missions.mission import MAX_ATTEMPTS_BESIDE, MAX_NAME_CHARS, slug, too_few_attempts
 
 NUMBERED = re.compile(r"(?P<group>[a-z0-9-]+)-a(?P<number>[1-9])", re.ASCII)
 MAX_GROUP_CHARS = MAX_NAME_CHARS - len("-a9")
@@ -44,6 +44,8 @@ def split_mission(name: str, text: str, *, budget_usd: float | None = None) -> M
     """
     block = frontmatter.split(text.removeprefix(frontmatter.BYTE_ORDER_MARK))
     fields = read_fields(block.fields)
+    if why := too_few_attempts(fields.attempts, fields.agents):
+        raise frontmatter.Malformed(why, None)
     many = fields.attempts or len(fields.agents) or 1
     if many == 1 and not fields.agents:
         return {name: text}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from missions import document
 from missions.divisions import Division, division_for
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.message import MessageState
-from missions.mission import PAID_AGENTS, UPDATE_AGENT, Mission
+from missions.mission import AUTO, UPDATE_AGENT, Mission
 from missions.one_line import shorten
+from missions.selection import NodeCapabilities
 from orchestrator.core import tracing
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
 from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
@@ -30,6 +31,7 @@ from orchestrator.execution.message_box import MessageBox, SpokenMessage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.inputs import attached_inputs
 from orchestrator.execution.workspace.start_point import earlier_work, starting_patch
+from orchestrator.ledger.accounts.account_windows import ClosedAccount
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.repeated_ending import PUT_BACK_IN_WORK, quota_releases
 from orchestrator.ledger.result_record import decode_text
@@ -38,6 +40,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.gates import BudgetGate, DiskGate, QuotaGate, SafetyGate
 from orchestrator.node.handoff_context import HandoffContext
 from orchestrator.node.outbox import PendingResult
+from orchestrator.workflow.assignment.assign import suitable_agents
 from orchestrator.workflow.assignment.node_briefing import node_briefing
 from sync.errors import SyncError
 
@@ -94,6 +97,8 @@ class Executor:
     """None: nobody looks whether there is room."""
     quota: QuotaGate | None = None
     """None: nobody follows the windows of accounts."""
+    offer: NodeCapabilities | None = None
+    """What this node offers to do; None: all that its agents can."""
     _meters: dict[tuple[str, int], BudgetMeter] = field(default_factory=dict)
 
     def attempt(
@@ -223,10 +228,12 @@ class Executor:
         how = PUT_BACK_IN_WORK if worked else "Put back: "
         return replace(outcome, summary=f"{how}{shut.says}.", parked="", released=True)
 
-    def _has_another(self, mission: Mission, closed: Collection[str]) -> bool:
+    def _has_another(self, mission: Mission, closed: Mapping[str, ClosedAccount]) -> bool:
         """Whether this node has another agent for a mission that leaves it a choice, with an account that is open."""
-        choice = mission.agent_order or (sorted(PAID_AGENTS) if mission.chosen_agent else ())
-        return any(each in self.agents and each not in closed for each in choice if each != mission.agent)
+        if not (mission.agent_order or mission.chosen_agent):
+            return False
+        offer = self.offer or NodeCapabilities(node="", role="", agents=frozenset(self.agents))
+        return bool(suitable_agents(replace(mission, agent=AUTO), offer) - closed.keys() - {mission.agent})
 
     def _work(
         self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, box: MessageBox

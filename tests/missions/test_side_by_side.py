@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions import document
+from missions import document, frontmatter
 from missions.declared.plain_values import WrongValues
 from missions.mission import MAX_ATTEMPTS_BESIDE, MAX_NAME_CHARS, Mission, Quarantined
 from missions.side_by_side.split import attempt_name, attempt_number, split_mission
@@ -72,6 +72,8 @@ def test_together_they_cost_no_more_than_the_one(many: int, budget: float, defau
         "agents: [claude, clod]",
         "agents: [claude, command]",
         "agents: [claude, auto]",
+        "agent: ','",
+        "agent: ' , ,'",
         "group: Not A Name",
     ],
 )
@@ -82,6 +84,16 @@ def test_what_cannot_be_meant(line: str) -> None:
     found = document.read("fix.md", text(line).encode())
     assert isinstance(found, Quarantined)
     assert "\n" not in found.reason
+
+
+def test_no_agent_of_a_list_is_dropped() -> None:
+    """Fewer attempts than agents is said by mistake, in either place where it is read."""
+    source = text("attempts: 2", "agents: [claude, codex, gemini]")
+    with pytest.raises(frontmatter.Malformed, match="fewer than the 3 agents"):
+        split_mission("fix", source)
+    found = document.read("fix.md", source.encode())
+    assert isinstance(found, Quarantined)
+    assert "fewer than the 3 agents" in found.reason
 
 
 def test_a_pushed_file_that_asks_for_several_runs_nothing() -> None:

@@ -71,7 +71,9 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
         path=settings.home / "quotas.json",
         believes=Trust(link.store).is_own_page,  # threads of attempts ask, too: it has one of its own
     )
-    executor = build_executor(parts, agents, folders, budget=budget, safety=safety, disk=cleanup, quota=quotas)
+    executor = build_executor(
+        parts, agents, folders, budget=budget, safety=safety, disk=cleanup, quota=quotas, offer=offer
+    )
     jobs = RunningJobs(slots=settings.slots, wake=parts.wake)
     heartbeat = build_heartbeat(parts, jobs)
     return WorkParts(
@@ -149,6 +151,7 @@ def build_executor(
     safety: SafetyGate,
     disk: DiskGate,
     quota: QuotaGate,
+    offer: NodeCapabilities,
 ) -> Executor:
     """What does the work."""
     recall = wiring.search_index(parts.settings).lines
@@ -163,6 +166,7 @@ def build_executor(
         safety=safety,
         disk=disk,
         quota=quota,
+        offer=offer,
     )
 
 

@@ -167,11 +167,11 @@ class AgentJob:
     place: str = ""
     """As whom the agent speaks, what its node lets it use, and what it may ask other nodes for, in words."""
     comment: str = ""
+    """What the person wrote who rejected the attempt before; empty if nobody did."""
     feedback: str = ""
     """What came back from the pull request of the attempt before."""
     earlier: bytes = b""
     """What that attempt changed, as a diff: the workspace begins with it where it still fits."""
-    """What the person wrote who rejected the attempt before; empty if nobody did."""
     sources: AnswerSources | None = None
     """What an answer may rest on, with its places; None: `context` alone."""
     steering: Steering = field(default_factory=Unsteered)

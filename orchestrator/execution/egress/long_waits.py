@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from orchestrator.core.quota_window import QuotaWindow, latest_windows
-from orchestrator.execution.egress.quota_signals import body_windows, header_windows, wait_window
+from orchestrator.execution.egress.quota_signals import (
+    UNNAMED_KIND,
+    WAIT_KIND,
+    body_windows,
+    header_windows,
+    wait_window,
+)
 
 PATIENCE_SECONDS = 60.0
 """A longer wait is not the program's to sit out."""
@@ -69,9 +75,10 @@ class LongWaits:
     def answered(self, name: str, status: int, headers: Mapping[str, str], now: datetime) -> None:
         """Takes in an answer's head."""
         seconds = asked_wait(status, headers, now)
+        told = header_windows(status, headers, now)
         if status < 300:
-            self._reopen()
-        self._note(header_windows(status, headers, now))
+            self._reopen({each.kind for each in told})
+        self._note(told)
         if seconds > PATIENCE_SECONDS:
             if status == TOO_MANY and not any(each.exhausted for each in self._windows.values()):
                 self._note(filter(None, [wait_window(seconds, now)]))
@@ -93,9 +100,14 @@ class LongWaits:
     def _note(self, windows: Iterable[QuotaWindow]) -> None:
         self._windows = {each.kind: each for each in latest_windows((*self._windows.values(), *windows))}
 
-    def _reopen(self) -> None:
-        """A call was answered: no window is used up."""
-        self._windows = {kind: each for kind, each in self._windows.items() if not each.exhausted}
+    def _reopen(self, told: Collection[str]) -> None:
+        """A call was answered: none of the windows that it speaks of is used up, and where it speaks of none, none at
+        all. Another model's window may be."""
+        self._windows = {
+            kind: each
+            for kind, each in self._windows.items()
+            if not each.exhausted or (told and kind not in {*told, WAIT_KIND, UNNAMED_KIND})
+        }
 
     def reason(self) -> str:
         """Why the run is blocked; empty while it is not."""

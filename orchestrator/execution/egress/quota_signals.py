@@ -23,6 +23,9 @@ ANTHROPIC_WINDOWS = {"5h": "five_hour", "7d": "seven_day"}
 CODEX_WINDOWS = ("primary", "secondary")
 _SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s", re.ASCII)
 
+WAIT_KIND, UNNAMED_KIND = "retry_after", "unified"
+"""What windows are called of which a maker says only when to come back, or not which one it is."""
+
 
 def header_windows(status: int, headers: Mapping[str, str], now: datetime) -> tuple[QuotaWindow, ...]:
     """The windows that an answer's head declares."""
@@ -43,7 +46,7 @@ def body_windows(data: bytes, now: datetime) -> tuple[QuotaWindow, ...]:
 
 def wait_window(seconds: float, now: datetime) -> QuotaWindow | None:
     """What an answer says that asks in its head to come back so late."""
-    return read_window("retry_after", now.timestamp() + math.ceil(seconds), now, exhausted=True)
+    return read_window(WAIT_KIND, now.timestamp() + math.ceil(seconds), now, exhausted=True)
 
 
 def _anthropic(headers: Mapping[str, str], now: datetime, *, away: bool) -> Iterator[QuotaWindow]:
@@ -57,7 +60,7 @@ def _anthropic(headers: Mapping[str, str], now: datetime, *, away: bool) -> Iter
         if found is not None:
             yield found
     if away and headers.get(f"{ANTHROPIC}-status") == "rejected":
-        claim = headers.get(f"{ANTHROPIC}-representative-claim", "") or "unified"
+        claim = headers.get(f"{ANTHROPIC}-representative-claim", "") or UNNAMED_KIND
         resets = number_in(headers.get(f"{ANTHROPIC}-reset", ""))
         found = read_window(claim, resets or 0.0, now, used_percent=100.0, exhausted=True)
         if found is not None:

@@ -87,7 +87,7 @@ def accounts_of(statuses: tuple[AccountStatus, ...], node: str) -> list[Mapping[
 def _window_text(told: AccountWindow) -> str:
     window = told.window
     used = "" if window.used_percent is None else f" {window.used_percent:.0f} %"
-    return f"{window.kind}{used} until {window.resets_at:%H:%M} UTC"
+    return f"{window.kind}{used} until {window.resets_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _window_row(told: AccountWindow) -> dict[str, Any]:

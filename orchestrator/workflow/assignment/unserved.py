@@ -146,6 +146,10 @@ def _explain(mission: Mission, offers: tuple[NodeCapabilities, ...]) -> str:
         return _explain_place(mission, able)
     if mission.agent == AUTO and changes_project(mission) and any(offer.weak for offer in offers):
         return NO_CODING_AGENT
+    if mission.agent == AUTO and mission.agent_order:
+        line = INSTALL_LINES.get(mission.agent_order[0])
+        cure = f"install one there, such as {mission.agent_order[0]}: `{line}`" if line else "set one of them up there"
+        return f"no node of this fleet offers any of {', '.join(mission.agent_order)} ({_names(offers)}); {cure}"
     if mission.agent == AUTO:
         has = sorted(frozenset[str]().union(*(offer.agents for offer in offers)))
         install = f"install one there, such as claude: `{INSTALL_LINES['claude']}`"

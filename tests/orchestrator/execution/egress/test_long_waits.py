@@ -73,6 +73,27 @@ def test_a_short_wait_is_the_programs() -> None:
     assert waits.reason() == ""
 
 
+def test_an_answer_reopens_what_it_speaks_of() -> None:
+    """Another model's window stays closed; an answer that speaks of no window reopens all, as nothing else will."""
+    waits = LongWaits(clock=lambda: 0.0)
+
+    def head(kind: str, status: str) -> dict[str, str]:
+        end = str(int(NOW.timestamp()) + 7200)
+        said = {"status": status, "reset": end, "representative-claim": kind, "5h-utilization": "1.0", "5h-reset": end}
+        return {f"anthropic-ratelimit-unified-{key}": value for key, value in said.items()}
+
+    def closed() -> set[str]:
+        return {each.kind for each in waits.windows if each.exhausted}
+
+    for kind in ("seven_day_opus", "five_hour"):
+        waits.answered("anthropic", 429, head(kind, "rejected"), NOW)
+    assert closed() == {"five_hour", "seven_day_opus"}
+    waits.answered("anthropic", 200, head("five_hour", "allowed"), NOW)
+    assert closed() == {"seven_day_opus"}
+    waits.answered("anthropic", 200, {}, NOW)
+    assert closed() == set()
+
+
 def test_what_goes_better_since_takes_it_back() -> None:
     """A later answer, or a call that is still under way, says that the run is not blocked; another error does not."""
     now = [0.0]

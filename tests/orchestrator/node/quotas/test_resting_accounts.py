@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,6 +79,28 @@ def test_an_agent_that_was_found_is_kept_when_its_account_closes_at_once(tmp_pat
     book.note(ledger.charter, "claude", [window])
     assert not found.fits(ledger, mission)
     assert found.won(ledger, mission).mission.agent == "claude"
+
+
+@pytest.mark.parametrize(("capabilities", "state"), [("", "queued"), ("weak", "parked")])
+def test_another_agent_is_one_that_may_do_the_mission(tmp_path: Path, capabilities: str, state: str) -> None:
+    """Where a person is to be asked: an agent that is too weak for work on code is none to go on with."""
+    rules = RULES.replace("[quotas]", '[quotas]\nmode = "park"')
+    town = Town({"fleet.toml": rules, "missions/m.md": "---\nagent: auto\n---\nDo it.\n"})
+    desk = node(town, tmp_path, rests="")
+    names = frozenset({"claude", "codex"})
+    tasks = frozenset({"coding_task"}) if capabilities else frozenset({"general_task"})
+    offer = NodeCapabilities(node="desk", role="worker", agents=names, tasks=tasks)
+    held, ledger = desk.peer.hold("m"), desk.peer.ledger()
+    window = QuotaWindow(kind="five_hour", resets_at=town.clock() + timedelta(hours=5), exhausted=True)
+
+    def does(_job: AgentJob, _stop: Stop) -> Outcome:
+        return Outcome(ok=False, summary="No.", parked="quota: limit", windows=(window,), out_of_quota=True)
+
+    desk.executor.agents["claude"].does = does  # type: ignore[attr-defined]
+    mission = replace(ledger.open["m"].mission, agent="claude", chosen_agent="claude")
+    executor = replace(desk.executor, offer=offer)
+    found = executor.attempt(ledger, mission, held.claim, CancelToken(), ())
+    assert found.state.value == {"queued": "released"}.get(state, state)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_an_account_with_its_agents_its_nodes_and_its_windows() -> None:
     assert (second.account, second.agents, second.nodes) == ("team-max", ("claude",), ("desk", "vps"))
     assert second.says == "the five_hour window of team-max is used up until 2026-11-21 14:00 UTC"
     half = ledger({"desk": page("claude", told(used=62.0, exhausted=False))}, {})
-    assert account_statuses(half, NOON)[0].says == "team-max: five_hour 62 % until 14:00 UTC"
+    assert account_statuses(half, NOON)[0].says == "team-max: five_hour 62 % until 2026-11-21 14:00 UTC"
 
 
 def test_a_queue_stands_still_until_its_account_is_back() -> None:

@@ -56,6 +56,12 @@ def mission(**fields: object) -> Mission:
             {},
             "no node of this fleet offers claude (nas, vm: not installed, `npm install -g @anthropic-ai/claude-code`)",
         ),
+        (
+            {"agent": "auto", "agent_order": ("claude", "gemini")},
+            "no node of this fleet offers any of claude, gemini (nas, vm); install one there, such as claude:"
+            " `npm install -g @anthropic-ai/claude-code`",
+        ),
+        ({"agent": "auto", "agent_order": ("claude", "codex")}, ""),
         ({"agent": "codex"}, ""),
         ({"agent": "command", "run": "x"}, ""),
         ({"agent": "codex", "to": ("on-vm",)}, "no node that is up is meant by “to: on-vm” (nas could do it)"),
