@@ -20,6 +20,11 @@ MAX_GROUP_CHARS = MAX_NAME_CHARS - len("-a9")
 """So long may a group's name be: each attempt adds its number."""
 
 
+def group_name(name: str) -> str:
+    """What the group is called of attempts at a mission of this name. Raises BadName."""
+    return slug(name)[:MAX_GROUP_CHARS].strip("-")
+
+
 def attempt_name(group: str, number: int) -> str:
     """What the attempt with this number is called."""
     return f"{group}-a{number}"
@@ -49,7 +54,7 @@ def split_mission(name: str, text: str, *, budget_usd: float | None = None) -> M
     many = fields.attempts or len(fields.agents) or 1
     if many == 1 and not fields.agents:
         return {name: text}
-    group = slug(name)[:MAX_GROUP_CHARS].strip("-")
+    group = group_name(name)
     if not group:
         raise BadName(name)
     budget = fields.budget_usd if fields.budget_usd is not None else budget_usd

@@ -30,6 +30,8 @@ from orchestrator.telegram.decisions import ChatDecisions, is_approval
 from orchestrator.telegram.result_card import mission_card
 from orchestrator.workflow.fleet import NAME_WORDS, Fleet
 from orchestrator.workflow.inbox import InboxItem
+from orchestrator.workflow.mission_text import first_words
+from orchestrator.workflow.side_by_side.mission_split import filed_as
 from sync.errors import SyncError
 
 MAX_CARDS = 5
@@ -233,10 +235,11 @@ class TelegramDesk:
         fleet = replace(self.fleet(), cache=None)
         name = update_name(text, f"{self.network.name} {update.number}")
         try:
-            if name not in fleet.ledger().open and fleet.ledger().archived(name) is None:
-                fleet.new(text, {}, name=name, by=f"{update.person} over Telegram")
+            made = filed_as(fleet.ledger(), name)
+            if not made:
+                made = fleet.new(text, {}, name=name, by=f"{update.person} over Telegram")
                 self.moved()
-            yield from messages(f"{name} is filed", own=f"/show {name}")
+            yield from messages(f"{made} is filed", own=f"/show {made}")
         finally:
             fleet.bus.remote.close()
 
@@ -266,7 +269,8 @@ def update_name(text: str, update: str) -> str:
     """A mission's name that this very update alone gives: carried out twice, it files one mission."""
     digest = sha256(update.encode()).hexdigest()[:6]
     try:
-        head = slug(" ".join(text.split()[:NAME_WORDS]))[:60].strip("-")
+        said = first_words(text) if text.startswith("---") else text
+        head = slug(" ".join(said.split()[:NAME_WORDS]))[:60].strip("-")
     except BadName:
         head = "mission"
     return f"{head}-{digest}"

@@ -383,7 +383,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _free_name(ledger: LedgerSnapshot, wanted: str) -> str:
-    """The wanted name, or the first of wanted-2, wanted-3, … that nobody has."""
-    taken = {*ledger.open, *(b.name for b in ledger.quarantined)}
+    """The wanted name, or the first of wanted-2, wanted-3, … that nobody has, nor the attempts at another one."""
+    from orchestrator.workflow.side_by_side.mission_split import filed_as
+
     names = (wanted if n == 1 else f"{wanted}-{n}" for n in range(1, 10_000))
-    return next(name for name in names if name not in taken and ledger.archived(name) is None)
+    return next(name for name in names if not filed_as(ledger, name))

@@ -26,6 +26,7 @@ from missions.one_line import one_line
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.sync_ops import SyncOps
 from orchestrator.workflow.fleet import NAME_WORDS, Fleet
+from orchestrator.workflow.mission_text import first_words
 from sync.errors import SyncError
 
 MAX_SAID_CHARACTERS = 400
@@ -126,7 +127,8 @@ def _looked_at(digest: str) -> dict[str, str]:
 
 def _own_name(intent: Intent, order: Operation) -> str:
     """A name that this order alone gives, so that carrying it out twice files one mission."""
-    words = (intent.word("title") or intent.word("text")).split()[:NAME_WORDS]
+    text = intent.word("text")
+    words = (intent.word("title") or (first_words(text) if text.startswith("---") else text)).split()[:NAME_WORDS]
     return f"{' '.join(words)} {sha256(order.key.encode()).hexdigest()[:6]}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from missions import document, frontmatter
 from missions.frontmatter import Scalar
@@ -14,8 +15,12 @@ NOTHING: tuple[Scalar | Sequence[str], ...] = (None, "", (), [])
 
 def first_words(body: str) -> str:
     """What a mission is called after: its title or its first line, below a front matter if there is one."""
+    if not body.startswith("---"):
+        return body[:60]
+    with suppress(frontmatter.Malformed):  # what asks for several attempts is called as each of them is
+        body = frontmatter.write(body, dict.fromkeys(("attempts", "agents")))
     read = document.read("missions/unnamed.md", body.encode("utf-8", "surrogatepass"))
-    return read.title if isinstance(read, Mission) and body.startswith("---") else body[:60]
+    return read.title if isinstance(read, Mission) else body[:60]
 
 
 def mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:

@@ -11,7 +11,7 @@ from missions import document
 from missions.declared.plain_values import WrongValues
 from missions.errors import MissionError
 from missions.mission import UPDATE_TASK, Quarantined
-from missions.side_by_side.split import split_mission
+from missions.side_by_side.split import attempt_name, group_name, split_mission
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
@@ -56,6 +56,17 @@ def _encoded(files: Mapping[str, str]) -> dict[str, bytes | None]:
     return {f"{MISSIONS}/{name}.md": text.encode() for name, text in files.items()}
 
 
+def is_taken(ledger: LedgerSnapshot, name: str) -> bool:
+    """Whether a mission has this name: an open or a finished one, or a file that cannot be read."""
+    return name in ledger.open or ledger.archived(name) is not None or any(b.name == name for b in ledger.quarantined)
+
+
+def filed_as(ledger: LedgerSnapshot, name: str) -> str:
+    """As what a mission of this name was filed: itself, or its first attempt where it asked for several; empty where
+    it was not."""
+    return next((one for one in (name, attempt_name(group_name(name), 1)) if is_taken(ledger, one)), "")
+
+
 def _must_run(ledger: LedgerSnapshot, path: str, text: str) -> None:
     read = document.read(path, text.encode())
     if isinstance(read, Quarantined):
@@ -66,5 +77,5 @@ def _must_run(ledger: LedgerSnapshot, path: str, text: str) -> None:
     if read.project is not None and read.project not in ledger.charter.projects:
         known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
         raise WrongSetting("--project", "unknown project {!r}: fleet.toml has {}", read.project, known)
-    if read.name in ledger.open or ledger.archived(read.name) is not None:
+    if is_taken(ledger, read.name):
         raise WrongSetting("--name", "there is a mission {} already", read.name)

@@ -207,6 +207,23 @@ def test_a_mission_is_filed_once_however_often_the_update_comes(bot: Bot) -> Non
     assert bot.peer("n1").ledger().open[name].mission.body.strip() == "Fix the login\nwith tests"
 
 
+def test_several_attempts_are_filed_once_and_called_after_their_words(bot: Bot) -> None:
+    """An update that comes again finds the first of them."""
+    text = "---\nattempts: 2\n---\nFix the login"
+    number = bot.api.write(f"/new {text}")
+    (said,) = bot.hear()
+    name = update_name(text, f"{bot.network.name} {number}")
+    assert name.startswith("fix-the-login-")
+    assert said == f"{name}-a1 is filed\n\n/show {name}-a1"
+    bot.stores.marks.put(f"telegram offset {bot.network.name}", "0")
+    chat = {"id": 42, "type": "private"}
+    bot.api.updates = [
+        {"update_id": number, "message": {"message_id": 1, "date": 1, "chat": chat, "text": f"/new {text}"}}
+    ]
+    assert bot.hear() == [said]
+    assert sorted(bot.peer("n1").ledger().open) == [f"{name}-a1", f"{name}-a2"]
+
+
 @pytest.mark.parametrize("text", ["日本語だけ", "!!!", "../../etc/passwd", "---", "a" * 300])
 def test_any_words_make_a_name(text: str) -> None:
     """One that the ledger takes, and that no other update has."""

@@ -58,4 +58,6 @@ def test_an_option_counts_whatever_the_text_is(body: str, priority: int) -> None
 def test_it_is_called_after_its_title_or_its_first_line() -> None:
     """The title of its own front matter, too."""
     assert first_words(OWN) == "Old"
+    assert first_words("---\nattempts: 3\n---\nFix the login") == "Fix the login"
+    assert first_words("---\nagents: [claude, codex]\ntitle: Two\n---\nFix it") == "Two"
     assert first_words("Fix the door and then rest") == "Fix the door and then rest"

@@ -9,7 +9,7 @@ import pytest
 
 from missions.document import with_fields
 from missions.mission import Status
-from orchestrator.core.errors import AlreadyDone, NotFound, Refused
+from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.transport import CLAIM
 from orchestrator.policy.decision_evidence import FindSigner
@@ -92,6 +92,15 @@ def test_filing_asks_for_several_at_once(scenes: Callable[..., Scene]) -> None:
         "say-a1": ("claude", 2.0),
         "say-a2": ("codex", 2.0),
     }
+
+
+def test_the_same_words_again_are_another_group(scenes: Callable[..., Scene]) -> None:
+    """A name that attempts have is taken, as one that a mission has; a name that a person gave is refused."""
+    scene = scenes(missions=())
+    words = "---\nattempts: 2\n---\nFix the login"
+    assert [door(scene).new(words, {}) for _ in range(2)] == ["fix-the-login-a1", "fix-the-login-2-a1"]
+    with pytest.raises(WrongSetting, match="fix-the-login-a1 already"):
+        door(scene).new(words, {}, name="fix-the-login")
 
 
 def test_they_are_seen_beside_each_other(three: Scene) -> None:
