@@ -27,8 +27,8 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 
 
 DAILY = ("claude", "codex")
-"""The others: `make nightly`. `make test` starts every one of them, too (`test_programs.test_stopped`), and reads what
-each says (`test_reading.py`)."""
+"""The others: `make nightly`, which starts every one of them. `make test` starts these two, here and in
+`test_programs.py`, and reads what each of all says (`test_reading.py`)."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in DAILY else pytest.mark.nightly) for n in HANDS])
