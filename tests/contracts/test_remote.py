@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,17 @@ from sync.objects import edit_tree, write_commit
 from sync.remote import ObjectStore, Oid, PushVerdict, RefUpdate
 from tests.orchestrator.repositories import git
 from tests.servers import free_port, git_daemon, shiftbook_serve, smart_http
+from tests.templates import Template
 
 MAIN, A, B, C = "refs/heads/main", "refs/shiftbook/claim/a", "refs/shiftbook/claim/b", "refs/shiftbook/claim/c"
 ACCEPTED, STALE, UNCHANGED = PushVerdict.ACCEPTED, PushVerdict.STALE, PushVerdict.UNCHANGED
 
 GIT = ("file", "daemon", "http", "own")
-DAILY = ["file", "own", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("daemon", "http"))]
-"""In `make test` the whole contract holds for files and our own server; races and atomic pushes on every wire."""
+NIGHTLY = [pytest.param(kind, marks=pytest.mark.nightly) for kind in ("daemon", "http", "own")]
+DAILY = ["file", *NIGHTLY]
+"""In `make test` the whole contract holds for files; races, atomic pushes and every verdict on every wire, and what a
+server refuses or leaves open on our own, too."""
+OURS = ["file", "own", *NIGHTLY[:-1]]
 EVERY_WIRE = pytest.mark.parametrize("place", ["memory", *GIT], indirect=True)
 COUNTER = itertools.count()
 
@@ -42,7 +48,9 @@ class Place:
         return self.views[-1]
 
     def ready(self) -> MemoryRemote | GitRemote:
-        """One more machine; the branch is there."""
+        """One more machine; the branch is there, of an older day where there is a repository."""
+        if self.bare is not None and not self.views:
+            _founded().copy(self.bare)
         view = self.view()
         try:
             view.fetch()
@@ -99,7 +107,7 @@ class Own:
     def anew(self) -> Own:
         """An empty repository behind the same gate; what an earlier test still pushes goes on into the old one."""
         self.bare.rename(self.bare.with_name(f"old{next(COUNTER)}.git"))
-        git(self.bare.parent, "init", "--quiet", "--bare", "--initial-branch=main", self.bare.name)
+        _empty().copy(self.bare)
         hook = self.bare / "hooks" / "pre-receive"
         hook.write_text(self.gate)
         hook.chmod(0o755)
@@ -129,6 +137,29 @@ def _place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
         view.close()
 
 
+@cache
+def _empty() -> Template:
+    return Template.of(_make_empty)
+
+
+@cache
+def _founded() -> Template:
+    return Template.of(_make_founded)
+
+
+def _make_founded(folder: Path) -> None:
+    _empty().copy(folder)
+    view = GitRemote(str(folder), folder.with_name(f"{folder.name}-view"))
+    view.push([new(MAIN, commit(view.store, "root"))])
+    view.close()
+    shutil.rmtree(folder.with_name(f"{folder.name}-view"))
+
+
+def _make_empty(folder: Path) -> None:
+    git(folder, "init", "--quiet", "--bare", "--initial-branch=main")
+    git(folder, "config", "http.receivepack", "true")
+
+
 def _own(request: pytest.FixtureRequest) -> tuple[Path, str]:
     found: Own = request.getfixturevalue("own").anew()
     return found.bare, found.url
@@ -137,8 +168,7 @@ def _own(request: pytest.FixtureRequest) -> tuple[Path, str]:
 def _shelved(kind: str, request: pytest.FixtureRequest) -> tuple[Path, str]:
     shelf: Path = request.getfixturevalue("shelf")
     name = f"r{next(COUNTER)}.git"
-    git(shelf, "init", "--quiet", "--bare", "--initial-branch=main", name)
-    git(shelf / name, "config", "http.receivepack", "true")
+    _empty().copy(shelf / name)
     return shelf / name, str(shelf / name) if kind == "file" else f"{request.getfixturevalue(kind)}/{name}"
 
 
@@ -148,7 +178,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     yield from _place(request.param, request, tmp_path)
 
 
-@pytest.fixture(params=DAILY)
+@pytest.fixture(params=OURS)
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """The same on adapters with a server that may refuse or die."""
     yield from _place(request.param, request, tmp_path)
@@ -184,6 +214,47 @@ def test_a_repository_without_the_branch_says_so(place: Place) -> None:
     """Before there is a ledger, fetch raises BranchMissing."""
     with pytest.raises(BranchMissing):
         place.view().fetch()
+
+
+@EVERY_WIRE
+def test_two_machines_meet_every_verdict(place: Place) -> None:
+    """From the first push on: what each single test below promises, in one life of a ledger, on every wire."""
+    one, two = place.view(), place.view()
+    with pytest.raises(BranchMissing):
+        one.fetch()
+    assert one.heads() == one.push([]) == {}
+    root, first, second, third = (commit(one.store, text) for text in ("root", "first", "second", "third"))
+    assert [commit(two.store, text) for text in ("first", "second", "third")] == [first, second, third]
+    assert one.push([new(MAIN, root)]) == {MAIN: ACCEPTED}
+    before = two.fetch()
+    assert one.push([new(A, first), new(B, first)]) == {A: ACCEPTED, B: ACCEPTED}
+    assert (two.seen(), two.heads(A[:-1])) == (before, {MAIN: root, A: first, B: first})
+    assert two.push([new(A, second), new(B, first), new(C, second)]) == {A: STALE, B: UNCHANGED, C: ACCEPTED}
+    blob = one.store.put("blob", b"beat")
+    assert one.push([RefUpdate(ref=A, expect=first, new=blob)]) == {A: ACCEPTED}  # no descent is asked for
+    assert two.push([RefUpdate(ref=A, expect=first, new=second)]) == {A: STALE}
+    both = [RefUpdate(ref=A, expect=first, new=None), RefUpdate(ref=B, expect=first, new=second)]
+    assert two.push(both, atomic=True) == {A: STALE, B: STALE}
+    refs = one.fetch()
+    assert (refs[A], refs[B], refs[C]) == (blob, first, second)
+    assert one.push([RefUpdate(ref=A, expect=blob, new=None)]) == {A: ACCEPTED}
+    gone, moved = RefUpdate(ref=A, expect=blob, new=None), RefUpdate(ref=A, expect=blob, new=third)
+    assert two.push([gone, RefUpdate(ref=B, expect=first, new=third)]) == {A: STALE, B: ACCEPTED}
+    assert two.push([moved]) == {A: STALE}
+    refs = two.fetch()
+    assert (A in refs, refs[B], refs[C], two.seen()) == (False, third, second, refs)
+    good, bad = commit(one.store, "good", root), commit(two.store, "bad", root)
+    fold = [RefUpdate(ref=MAIN, expect=root, new=good), RefUpdate(ref=C, expect=second, new=None)]
+    assert one.push(fold, atomic=True) == {MAIN: ACCEPTED, C: ACCEPTED}
+    late = [RefUpdate(ref=MAIN, expect=root, new=bad), RefUpdate(ref=B, expect=third, new=None)]
+    assert two.push(late, atomic=True) == {MAIN: STALE, B: STALE}
+    assert one.fetch()[MAIN] == two.fetch()[MAIN] == good
+    assert two.push([RefUpdate(ref=MAIN, expect=good, new=bad)]) == {MAIN: ACCEPTED}
+    for _ in range(2):
+        with pytest.raises(HistoryRewritten):
+            one.fetch()
+    assert two.push([RefUpdate(ref=MAIN, expect=bad, new=good)]) == {MAIN: ACCEPTED}
+    assert one.fetch()[MAIN] == good
 
 
 @EVERY_WIRE
