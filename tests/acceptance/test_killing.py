@@ -23,7 +23,7 @@ def _start(fleet: Fleet, node: str) -> None:
 
 @pytest.mark.timeout(2 * LONG)
 @pytest.mark.parametrize(
-    ("missions", "kills"), [(12, 5), pytest.param(60, 30, marks=pytest.mark.nightly)], ids=["few", "many"]
+    ("missions", "kills"), [(6, 3), pytest.param(60, 30, marks=pytest.mark.nightly)], ids=["few", "many"]
 )
 def test_missions_survive_three_nodes_that_are_killed_again_and_again(fleet: Fleet, missions: int, kills: int) -> None:
     """Every mission has exactly one accepted result, none is lost, and the shared repository is sound.
