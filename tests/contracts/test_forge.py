@@ -157,6 +157,43 @@ def test_one_of_an_earlier_mission_with_this_name_is_another(world: World) -> No
     assert world.forge.pull_request(wanted).number != old.number
 
 
+@pytest.mark.parametrize("fork", [2, 0])
+def test_a_forks_pull_request_is_never_taken_for_ours(world: World, fork: int) -> None:
+    """Anybody may call a branch as ours is called, and even have our commit on it; it is neither taken nor edited."""
+    wanted, server = world.branch(), world.stand_in
+    theirs = server.state.open_fork(wanted.head, "main", "b" * 40, fork=fork)
+    same = server.state.open_fork(wanted.head, "main", wanted.commit, fork=fork)
+    made = world.forge.pull_request(wanted)
+    assert made.number not in {theirs.number, same.number}
+    assert made.commit == wanted.commit
+    assert {(each.title, each.body) for each in (theirs, same)} == {("theirs", "their words")}
+    assert world.forge.read(theirs.number).foreign
+    assert not world.forge.read(made.number).foreign
+    same.state = "closed"
+    assert world.forge.pull_request(wanted).number == made.number
+
+
+def test_one_that_shows_another_commit_is_not_edited(world: World) -> None:
+    """Somebody pushed there meanwhile, or the forge has not seen our push yet."""
+    wanted, server = world.branch(), world.stand_in
+    number = world.forge.pull_request(wanted).number
+    later = PullWanted(**vars(wanted) | {"commit": "c" * 40, "title": "Other"})
+    for each in (later, PullWanted(**vars(later) | {"number": number})):
+        with pytest.raises(ForgeFailed, match=f"{number} shows {wanted.commit[:10]}, not cccccccccc"):
+            world.forge.pull_request(each)
+    assert server.state.pull(number).title == "A title"
+
+
+def test_one_whose_number_is_known_is_changed_whatever_its_base_is(world: World) -> None:
+    """The project's branch was renamed since: there is no second one."""
+    wanted, server = world.branch(), world.stand_in
+    number = world.forge.pull_request(wanted).number
+    git(world.clone, "push", "--quiet", "origin", "origin/main:refs/heads/next")
+    later = PullWanted(**vars(wanted) | {"base": "next", "title": "Another title", "number": number})
+    assert world.forge.pull_request(later).number == number
+    assert (server.state.pull(number).title, len(server.state.pulls)) == ("Another title", 1)
+
+
 def test_it_is_read_as_it_stands(world: World) -> None:
     """Open, then merged by a person, with the commit that brought it in."""
     wanted, server = world.branch(), world.stand_in

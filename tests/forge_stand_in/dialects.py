@@ -57,7 +57,8 @@ class Dialect:
         for branch in (head, base):
             if not self.state.tip(branch):
                 raise missing(branch)
-        same = (each for each in map(self.state.refresh, self.state.pulls) if (each.head, each.base) == (head, base))
+        ours = (each for each in map(self.state.refresh, self.state.pulls) if each.fork is None)
+        same = (each for each in ours if (each.head, each.base) == (head, base))
         if any(each.state == "open" for each in same):
             raise twice
 
@@ -147,15 +148,21 @@ class GitHubDialect(Dialect):
             "title": pull.title,
             "body": pull.body,
             "draft": False,
-            "head": {"ref": pull.head, "sha": pull.commit},
-            "base": {"ref": pull.base, "sha": self.state.tip(pull.base)},
+            "head": {"ref": pull.head, "sha": pull.commit, "repo": self.place_of(pull)},
+            "base": {"ref": pull.base, "sha": self.state.tip(pull.base), "repo": {"id": 7}},
             "merged_at": "2026-11-21T13:00:00Z" if pull.merged_as else None,
             "merge_commit_sha": pull.merged_as or None,
         }
         if whole:
             told |= {"merged": bool(pull.merged_as), "mergeable": None}
-            told |= {"mergeable": not self.state.conflicts(pull)} if pull.state == "open" else {}
+            known = pull.state == "open" and not self.state.checking
+            told |= {"mergeable": not self.state.conflicts(pull)} if known else {}
         return told
+
+    def place_of(self, pull: Pull) -> dict[str, Any] | None:
+        """The repository of its branch; null where that is gone."""
+        number = 7 if pull.fork is None else pull.fork
+        return {"id": number} if number else None
 
     def open(self, body: Any) -> dict[str, Any]:
         """Opens one."""
@@ -268,7 +275,7 @@ class ForgejoDialect(GitHubDialect):
     def pull(self, pull: Pull, *, whole: bool = False) -> dict[str, Any]:
         """With `merged` and `mergeable` in lists, too; a branch that is gone has another name."""
         told = super().pull(pull, whole=True)
-        told["mergeable"] = not self.state.conflicts(pull) if pull.state == "open" else False
+        told["mergeable"] = pull.state == "open" and not self.state.checking and not self.state.conflicts(pull)
         if pull.deleted:
             told["head"]["ref"] = f"refs/pull/{pull.number}/head"
         return told
@@ -352,11 +359,13 @@ class GitLabDialect(Dialect):
             "description": pull.body,
             "source_branch": pull.head,
             "target_branch": pull.base,
+            "source_project_id": (7 if pull.fork is None else pull.fork) or None,
+            "target_project_id": 7,
             "sha": pull.commit,
             "merge_commit_sha": pull.merged_as or None,
             "squash_commit_sha": None,
-            "has_conflicts": conflicts,
-            "detailed_merge_status": "conflict" if conflicts else "mergeable",
+            "has_conflicts": conflicts and not self.state.checking,
+            "detailed_merge_status": "checking" if self.state.checking else "conflict" if conflicts else "mergeable",
         }
 
     def open(self, body: Any) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Pull:
     commit: str = ""
     state: str = "open"
     merged_as: str = ""
+    fork: int | None = None
+    """The number of the repository that its branch is in, 0 for one that is gone; None: this one."""
     deleted: bool = False
     """Whether its branch is gone."""
     talk: list[dict[str, Any]] = field(default_factory=list)
@@ -65,6 +67,8 @@ class ForgeState:
     checks: list[dict[str, Any]] = field(default_factory=list)
     lacks: set[str] = field(default_factory=set)
     """What the token may not do: write, checks."""
+    checking: bool = False
+    """Whether it still finds out what conflicts."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _idents: Iterator[int] = field(default_factory=lambda: itertools.count(101))
@@ -84,7 +88,7 @@ class ForgeState:
 
     def refresh(self, pull: Pull) -> Pull:
         """The same with its branch as it is: whoever pushes moves it, and whoever deletes it ends it."""
-        if pull.state == "open":
+        if pull.state == "open" and pull.fork is None:
             tip = self.tip(pull.head)
             pull.commit, pull.deleted = tip or pull.commit, not tip
             pull.state = "open" if tip else "closed"
@@ -106,6 +110,12 @@ class ForgeState:
         """Opens one; the numbers are the issues', too."""
         made = Pull(number=next(self._numbers), head=head, base=base, title=title, body=body, commit=self.tip(head))
         self.pulls.append(made)
+        return made
+
+    def open_fork(self, head: str, base: str, commit: str, *, fork: int = 2) -> Pull:
+        """A stranger opens one from a branch of a fork."""
+        made = self.open_pull(head, base, "theirs", "their words")
+        made.commit, made.fork = commit, fork
         return made
 
     def open_issue(self, title: str, body: str, **more: Any) -> Issue:

@@ -65,6 +65,12 @@ def flag(data: Mapping[str, Any], name: str) -> bool | None:
     return found if isinstance(found, bool) else None
 
 
+def is_foreign(head: Any, base: Any) -> bool:
+    """Whether two repositories are not the same one; one that is gone, or has no number, is none of ours."""
+    there, here = (each.get("id") if isinstance(each, dict) else None for each in (head, base))
+    return there is None or there != here
+
+
 def commit(data: Mapping[str, Any], name: str) -> str:
     """A commit's name; empty where there is none. Raises ForgeFailed for what is none."""
     found = line(data, name)

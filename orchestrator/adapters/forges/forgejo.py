@@ -9,8 +9,18 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
-from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
-from orchestrator.adapters.forges.once import differs, made_once, own_pull
+from orchestrator.adapters.forges.forge_reading import (
+    commit,
+    flag,
+    is_foreign,
+    line,
+    number,
+    part,
+    rows,
+    text,
+    web_address,
+)
+from orchestrator.adapters.forges.once import differs, made_once, own_pull, settled
 from orchestrator.core.ports.forge import (
     CheckState,
     ForgeCheck,
@@ -56,14 +66,20 @@ class Forgejo:
     def pull_request(self, wanted: PullWanted) -> PullRequest:
         """Opens it, or finds it."""
         body = {"title": wanted.title, "body": wanted.body, "head": wanted.head, "base": wanted.base}
-        there = made_once(
-            lambda: own_pull(wanted, self._pulls()),
-            lambda: self._pull(self.http.write("POST", f"{self._place}/pulls", body).data),
-        )
+        there = settled(self._known(wanted, body), wanted)
         if not differs(there, wanted):
             return there
         said = {"title": wanted.title, "body": wanted.body}
         return self._pull(self.http.write("PATCH", f"{self._place}/pulls/{there.number}", said).data)
+
+    def _known(self, wanted: PullWanted, body: Mapping[str, Any]) -> PullRequest:
+        """The one whose number is known, else the one that is found, else a new one."""
+        if wanted.number is not None:
+            return self._pull(self.http.get(f"{self._place}/pulls/{wanted.number}").data)
+        return made_once(
+            lambda: own_pull(wanted, self._pulls()),
+            lambda: self._pull(self.http.write("POST", f"{self._place}/pulls", body).data),
+        )
 
     def _pulls(self) -> Iterator[PullRequest]:
         """Those that are open, then those that ended last: there is no way to ask for one branch on every server."""
@@ -87,6 +103,7 @@ class Forgejo:
             body=text(found, "body"),
             merged_as=commit(found, "merge_commit_sha") if merged else "",
             conflicts=None if mergeable is None else not mergeable,
+            foreign=is_foreign(part(found, "head").get("repo"), part(found, "base").get("repo")),
         )
 
     def read(self, number: int) -> PullRequest:

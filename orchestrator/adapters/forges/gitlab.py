@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
 from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
-from orchestrator.adapters.forges.once import differs, made_once, own_pull
+from orchestrator.adapters.forges.once import differs, made_once, own_pull, settled
 from orchestrator.core.ports.forge import (
     CheckState,
     ForgeCheck,
@@ -63,13 +63,19 @@ class GitLab:
         """Opens it, or finds it."""
         said = {"title": wanted.title, "description": wanted.body}
         body = {"source_branch": wanted.head, "target_branch": wanted.base, **said}
-        there = made_once(
-            lambda: own_pull(wanted, self._pulls(wanted)),
-            lambda: self._pull(self.http.write("POST", f"{self._place}/merge_requests", body).data),
-        )
+        there = settled(self._known(wanted, body), wanted)
         if not differs(there, wanted):
             return there
         return self._pull(self.http.write("PUT", f"{self._place}/merge_requests/{there.number}", said).data)
+
+    def _known(self, wanted: PullWanted, body: Mapping[str, Any]) -> PullRequest:
+        """The one whose number is known, else the one that is found, else a new one."""
+        if wanted.number is not None:
+            return self._pull(self.http.get(f"{self._place}/merge_requests/{wanted.number}").data)
+        return made_once(
+            lambda: own_pull(wanted, self._pulls(wanted)),
+            lambda: self._pull(self.http.write("POST", f"{self._place}/merge_requests", body).data),
+        )
 
     def _pulls(self, wanted: PullWanted) -> Iterator[PullRequest]:
         asked: Params = {"source_branch": wanted.head, "target_branch": wanted.base, "state": "all", "per_page": PAGE}
@@ -91,6 +97,8 @@ class GitLab:
             body=text(found, "description"),
             merged_as=merged_as if state == "merged" else "",
             conflicts=flag(found, "has_conflicts") if known else None,
+            foreign=found.get("source_project_id") is None
+            or found.get("source_project_id") != found.get("target_project_id"),
         )
 
     def read(self, number: int) -> PullRequest:

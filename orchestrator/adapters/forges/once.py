@@ -34,12 +34,20 @@ def made_once(find: Callable[[], Made | None], make: Callable[[], Made]) -> Made
 def own_pull(wanted: PullWanted, candidates: Iterable[PullRequest]) -> PullRequest | None:
     """The pull request that is meant: one that is open from this branch, else one that ended with this very commit.
 
-    A branch's name alone is not enough for one that is over: an earlier mission may have had the same name.
+    A branch's name alone is not enough: a fork may have one of this name, and an earlier mission had, if it is over.
     """
-    found = [each for each in candidates if each.base == wanted.base]
+    found = [each for each in candidates if each.base == wanted.base and not each.foreign]
     still = [each for each in found if each.state == "open" and each.head == wanted.head]
     over = [each for each in found if each.state != "open" and each.commit == wanted.commit]
     return next(iter([*sorted(still, key=lambda each: each.number), *over]), None)
+
+
+def settled(there: PullRequest, wanted: PullWanted) -> PullRequest:
+    """The same, if it is over or shows the commit that is wanted. Raises ForgeFailed: it is not edited then."""
+    if there.state == "open" and (there.foreign or there.commit != wanted.commit):
+        shown = "a branch of another repository" if there.foreign else there.commit[:10] or "no commit"
+        raise ForgeFailed(f"its pull request {there.number} shows {shown}, not {wanted.commit[:10]}")
+    return there
 
 
 def differs(there: PullRequest, wanted: PullWanted) -> bool:

@@ -45,13 +45,17 @@ class ForgeRepository:
 
 @dataclass(frozen=True, kw_only=True)
 class PullWanted:
-    """A pull request as it shall stand. `head` is a branch of the same repository, at `commit`."""
+    """A pull request as it shall stand. `head` is a branch of the same repository, at `commit`.
+
+    `number` is known of one that stands there since an earlier attempt, which keeps the base that it has.
+    """
 
     head: str
     base: str
     commit: str
     title: str
     body: str
+    number: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,8 @@ class ForgeCheck:
 @dataclass(frozen=True, kw_only=True)
 class PullRequest:
     """A pull request as it stands. `conflicts` is None where the forge has not found out; `merged_as` is the commit
-    that brought it in. Without `checks_known` the token may not read what CI says; no checks are never green ones."""
+    that brought it in; `foreign`: its branch is in another repository. Without `checks_known` the token may not read
+    what CI says; no checks are never green ones."""
 
     number: int
     url: str
@@ -79,6 +84,7 @@ class PullRequest:
     body: str = ""
     merged_as: str = ""
     conflicts: bool | None = None
+    foreign: bool = False
     checks: tuple[ForgeCheck, ...] = ()
     checks_known: bool = True
 
@@ -140,7 +146,8 @@ class Forge(Protocol):
     def pull_request(self, wanted: PullWanted) -> PullRequest:
         """Opens it, or finds the one that is there for this branch and commit, and has title and body as wanted.
 
-        After a lost answer it is looked up before it is asked for again: there is never a second one.
+        After a lost answer it is looked up before it is asked for again: there is never a second one. One that is
+        open and shows another commit is left as it is: that fails.
         """
 
     def read(self, number: int) -> PullRequest:
