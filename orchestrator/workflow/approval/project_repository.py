@@ -229,16 +229,21 @@ class ProjectRepository:
             if self._brings(there, order.commit):
                 return there
             if there != was:
-                raise Refused(
-                    f"somebody else has pushed {there[:10]} to {branch}, which is left alone: merge it where it is, or"
-                    f" delete that branch and approve {order.mission} again"
-                )
+                words = f"somebody else has pushed {there[:10]} to {branch}, which is left alone"
+                raise Refused(f"{words}: {_undo(order, was)}")
         made = self._on_top(order, there) if there else order.commit
         why = self._push(made, branch, expect=there or "")
         if why:
             words = push_refusal(why, url=self.project.url, target=branch, branch=order.branch, mission=order.mission)
             raise Refused(f"the project's server does not take {branch}: {words}")
         return made
+
+    def conflicts(self, branch: str, commit: str) -> bool | None:
+        """Whether a branch cannot be joined with the default branch; None where it is not that commit any more."""
+        if self.server.tip(self.folder, branch) != commit:
+            return None
+        self.fetch(branch, PULL_REF)
+        return self._call("merge-tree", "--write-tree", "--name-only", "--no-messages", DEFAULT_REF, commit)[0] == 1
 
     def _brings(self, there: str, commit: str) -> bool:
         """Whether a commit is this one, or a child of it with the same files."""
@@ -291,6 +296,14 @@ class ProjectRepository:
 
     def _text(self, *args: str) -> str:
         return self._run(*args).decode("utf-8", "replace").strip()
+
+
+def _undo(order: DeliveryOrder, was: str) -> str:
+    """What a person can do who finds something else on the branch. Deleting it would close its pull request."""
+    again = f"`shiftbook mission approve {order.mission}`"
+    if not was:
+        return f"rename or delete that branch, then {again}"
+    return f"merge the pull request as it is, or move the branch back to {was[:10]}, then {again}"
 
 
 def _clean_git_output(text: str) -> str:

@@ -8,7 +8,7 @@ ends the mission; what is red, in conflict, or said by whom fleet.toml names que
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from handoff.secrets.redact import redact
@@ -23,7 +23,7 @@ from orchestrator.core.ports.forge import Forge, PullRequest, PullWanted
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
-from orchestrator.policy.forge_feedback import NEEDS_YOU, Feedback, feedback_on, with_marks
+from orchestrator.policy.forge_feedback import NEEDS_YOU, Feedback, conflict_mark, feedback_on, with_marks
 from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, VERDICT_ENDING, pending_delivery
 from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.project_repository import pull_branch
@@ -53,9 +53,9 @@ class PullDelivery:
     """By mission and commit: since when something is red while other checks run."""
 
     def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
-        """Approved missions whose pull request has to be opened or looked at."""
+        """Missions whose pull request has to be opened or looked at, but for those that run."""
         found = (filed for filed in ledger.open.values() if filed.mission.name not in ledger.claims)
-        return [filed for filed in found if pending_delivery(ledger.charter, filed.mission) == "pull_request"]
+        return [filed for filed in found if _is_due(ledger, filed.mission)]
 
     def step(self, name: str) -> PullStep | None:
         """Does what is due for one mission; None where nothing is.
@@ -70,14 +70,35 @@ class PullDelivery:
         if forge is None:
             return None
         try:
-            pull = forge.read(pull_number(filed.mission)) if filed.mission.pull_request else None
-            if pull is not None and pull.state != "open":
-                return self._ended(filed, pull)
-            if pull is not None and filed.mission.pull_state == "open":
-                return self._watch(ledger, filed, forge, pull)
-            return self._publish(ledger, filed, forge)
+            if is_changing(filed.mission):
+                return self._changing(filed, forge)
+            said = self.delivery.decided_by(ledger, filed)
+            return self._carry_on(ledger, filed, forge, str(said["decided_by"]))
         except Refused as error:
             return self._back_to_review(filed, str(error))
+
+    def _changing(self, filed: MissionFile, forge: Forge) -> PullStep | None:
+        """Ends a mission that is to be attempted again for a pull request that is over. Raises Refused.
+
+        A result that waits in review is a person's to judge: they are told.
+        """
+        pull = own_of(filed.mission, forge.read(pull_number(filed.mission)))
+        if pull.state == "open":
+            return None
+        return self._missed(filed, pull) if filed.mission.status is Status.REVIEW else self._ended(filed, pull)
+
+    def _carry_on(self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge, by: str) -> PullStep | None:
+        """What is due for an approved mission. Raises Refused for what a person must look at again."""
+        mission = filed.mission
+        if not mission.pull_request:
+            return self._publish(ledger, filed, forge, by)
+        pull = own_of(mission, forge.read(pull_number(mission)))
+        if pull.state == "open":
+            watches = mission.pull_state == "open"
+            return self._watch(ledger, filed, forge, pull, by) if watches else self._publish(ledger, filed, forge, by)
+        if mission.pull_state == "changing":
+            return self._missed(filed, pull)
+        return self._ended(filed, pull)
 
     def ledger(self) -> LedgerSnapshot:
         """The ledger as it is now. Raises what its remote raises."""
@@ -85,11 +106,10 @@ class PullDelivery:
 
     # -- opening, and bringing a later attempt ---------------------------------------------------------------------
 
-    def _publish(self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge) -> PullStep | None:
+    def _publish(self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge, by: str) -> PullStep | None:
         mission = filed.mission
-        said = self.delivery.decided_by(ledger, filed)
-        head = self._pushed(ledger, filed, str(said["decided_by"]))
-        pull = forge.pull_request(self._wanted(ledger, filed, head, str(said["decided_by"])))
+        head = self._pushed(ledger, filed, by)
+        pull = forge.pull_request(self._wanted(ledger, filed, head, by))
         facts: dict[str, Scalar] = {"pull_request": pull.url, "pull_head": head, "pull_state": "open", "reason": None}
         opened = "opened" if mission.pull_request is None else "has the newest attempt"
         words = f"Pull request {opened}: {pull.url}"
@@ -117,14 +137,22 @@ class PullDelivery:
             commit=head,
             title=redact(pull_title(mission)).text,
             body=redact(pull_body(mission, evidence)).text,
+            number=pull_number(mission) if mission.pull_request else None,
         )
 
     # -- watching --------------------------------------------------------------------------------------------------
 
-    def _watch(self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge, pull: PullRequest) -> PullStep | None:
+    def _watch(
+        self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge, pull: PullRequest, by: str
+    ) -> PullStep | None:
         mission = filed.mission
+        if pull.commit != mission.pull_head:
+            words = f"somebody has pushed {pull.commit[:10]} to {pull.head}, so that nothing more is brought there"
+            return self._taken_in(filed, Feedback(stop=words))
         part = ledger.charter.projects[str(mission.about)]
         comments = forge.comments(pull.number) if part.forge_people else ()
+        if pull.conflicts and conflict_mark(pull) not in (mission.feedback_seen or ""):
+            pull = replace(pull, conflicts=self._conflicts(ledger, filed, pull, by))
         found = feedback_on(
             pull,
             comments,
@@ -135,7 +163,21 @@ class PullDelivery:
             pushed=mission.pull_head or "",
             whole=self._has_waited(mission, pull),
         )
-        return self._taken_in(filed, found) if found is not None else None
+        if found is not None:
+            return self._taken_in(filed, found)
+        if (mission.reason or "").startswith(NEEDS_YOU):
+            self._recorded(filed, {"reason": None}, "Needs you no longer")
+        return None
+
+    def _conflicts(self, ledger: LedgerSnapshot, filed: MissionFile, pull: PullRequest, by: str) -> bool | None:
+        """Whether git finds the conflict, too: a forge says the same of what it has not looked into yet, or failed to.
+
+        None where it cannot be told from here.
+        """
+        if pull.base != ledger.charter.projects[str(filed.mission.about)].branch:
+            return None
+        with self.delivery.opened(ledger, filed, by) as (repository, _):
+            return repository.conflicts(pull.head, pull.commit)
 
     def _has_waited(self, mission: Mission, pull: PullRequest) -> bool:
         """Whether red checks were given time for the others to end."""
@@ -171,19 +213,28 @@ class PullDelivery:
 
     # -- the ledger's side -----------------------------------------------------------------------------------------
 
+    def _missed(self, filed: MissionFile, pull: PullRequest) -> PullStep | None:
+        """It ended before a later result that was approved came to it, which is not lost: a person decides again."""
+        name, how = filed.mission.name, "merged" if pull.state == "merged" else "closed"
+        why = (
+            f"its pull request {printable(pull.url)} was {how} without this attempt: `shiftbook mission approve {name}`"
+            f" opens another one with it, `shiftbook mission cancel {name}` leaves it at that"
+        )
+        return self._back_to_review(filed, why, pull_request=None, pull_state=None)
+
     def _ended(self, filed: MissionFile, pull: PullRequest) -> PullStep | None:
         fields: dict[str, Scalar] = {"pull_state": pull.state, "reason": None}
         words = "Pull request closed without a merge"
         if pull.state == "merged":
-            fields |= {"merged": pull.merged_as or pull.commit}
+            fields |= {"status": Status.DONE.value, "merged": pull.merged_as or pull.commit}
             words = f"Pull request merged as `{pull.merged_as or pull.commit}`"
         else:
             fields |= {"status": Status.CANCELLED.value, "reason": "its pull request was closed without a merge"}
         done = self._recorded(filed, fields, words, archive=True)
         return PullStep(mission=filed.mission.name, says=words.replace("`", "")) if done else None
 
-    def _back_to_review(self, filed: MissionFile, why: str) -> PullStep | None:
-        fields = {**CLEARED_DECISION, "status": Status.REVIEW.value, "reason": why[:MAX_REASON_CHARS]}
+    def _back_to_review(self, filed: MissionFile, why: str, **more: Scalar) -> PullStep | None:
+        fields = {**CLEARED_DECISION, **more, "status": Status.REVIEW.value, "reason": why[:MAX_REASON_CHARS]}
         done = self._recorded(filed, fields, f"Back in review: {printable(why)}")
         return PullStep(mission=filed.mission.name, says=f"back in review: {why}") if done else None
 
@@ -215,12 +266,34 @@ class PullDelivery:
             return {}
 
 
+def is_changing(mission: Mission) -> bool:
+    """Whether it is attempted once more for its pull request, and nobody has approved what came of that."""
+    return mission.status is not Status.DONE and mission.pull_state == "changing" and mission.pull_request is not None
+
+
+def _is_due(ledger: LedgerSnapshot, mission: Mission) -> bool:
+    known = mission.about in ledger.charter.projects
+    return (known and is_changing(mission)) or pending_delivery(ledger.charter, mission) == "pull_request"
+
+
 def pull_number(mission: Mission) -> int:
     """The number of a mission's pull request, from its address. Raises Refused for what is none."""
     word = (mission.pull_request or "").rstrip("/").rpartition("/")[2]
     if not word.isascii() or not word.isdigit() or len(word) > 12:
         raise Refused("{} has no address of a pull request: {!r}", mission.name, mission.pull_request)
     return int(word)
+
+
+def own_of(mission: Mission, pull: PullRequest) -> PullRequest:
+    """The same, if it is the mission's: a node that writes another one's address ends nothing. Raises Refused.
+
+    One that is over may have lost its branch's name: Forgejo has its own ref in place of a branch that is gone.
+    """
+    over = pull.state != "open" and pull.head == f"refs/pull/{pull.number}/head"
+    ours = pull.head == pull_branch(mission.name) or pull.commit == mission.pull_head or over
+    if pull.foreign or not ours:
+        raise Refused("{} is no pull request of {}: its branch is {}", pull.url, mission.name, pull.head)
+    return pull
 
 
 def quoted(text: str) -> str:

@@ -13,6 +13,7 @@ from orchestrator.workflow.inbox import read_inbox
 from orchestrator.workflow.mission_view import mission_views
 from tests.forge_stand_in.state import BOT
 from tests.ledgers import Keys
+from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import AUTO
 from tests.orchestrator.workflow.forges.forge_scene import ForgeScene, forge_scene
 
@@ -156,12 +157,83 @@ def test_secrets_in_what_comes_back_are_struck_out(scene: ForgeScene) -> None:
     assert "[redacted:" in str(scene.scene.mission().feedback)
 
 
-def test_one_that_was_merged_while_it_is_changed_ends_the_mission(scene: ForgeScene) -> None:
-    """A person did not wait: the later attempt opens no second pull request."""
+def changing(scene: ForgeScene) -> None:
+    """A pull request is open, and its mission is queued again for it."""
     scene.opened({"docs/a.md": "one\n"})
     scene.server.state.say(scene.pull, "anna", "say two")
     scene.step()
-    merged = scene.server.state.merge(scene.pull.number)
+    assert scene.scene.mission().status is Status.QUEUED
+
+
+@pytest.mark.parametrize("ends", ["merged", "closed"])
+def test_an_approved_attempt_that_came_too_late_is_not_lost(scene: ForgeScene, ends: str) -> None:
+    """A person did not wait: whoever approved it decides again, and then it gets a pull request of its own."""
+    changing(scene)
+    number = scene.pull.number
     scene.again({"docs/a.md": "two\n"})
+    scene.server.state.merge(number) if ends == "merged" else scene.server.state.close(number)
     scene.step()
-    assert (scene.scene.mission().merged, len(scene.server.state.pulls)) == (merged, 1)
+    mission = scene.scene.mission()
+    assert mission.status is Status.REVIEW
+    assert f"was {ends} without this attempt: `shiftbook mission approve m` opens another one" in str(mission.reason)
+    scene.scene.door("anna", merges=False).approve("m")
+    scene.step()
+    second = scene.server.state.pull(number + 1)
+    assert scene.scene.server.show(f"{second.commit}:docs/a.md") == "two"
+    assert scene.scene.mission().pull_request == f"{scene.server.project}/pull/{second.number}"
+
+
+@pytest.mark.parametrize(("ends", "status"), [("merged", Status.DONE), ("closed", Status.CANCELLED)])
+def test_no_attempt_begins_for_a_pull_request_that_is_over(scene: ForgeScene, ends: str, status: Status) -> None:
+    """The mission that waited for its next attempt has ended."""
+    changing(scene)
+    assert scene.step() is None
+    scene.server.state.merge(scene.pull.number) if ends == "merged" else scene.server.state.close(scene.pull.number)
+    scene.step()
+    mission = scene.scene.mission()
+    assert (mission.status, mission.pull_state) == (status, ends)
+    assert "m" not in scene.scene.peer("anna").ledger().open
+
+
+def test_a_result_in_review_whose_pull_request_is_over_says_so(scene: ForgeScene) -> None:
+    """It stays a person's to judge."""
+    changing(scene)
+    scene.scene.hand_in({"docs/a.md": "two\n"})
+    scene.server.state.merge(scene.pull.number)
+    scene.step()
+    mission = scene.scene.mission()
+    assert (mission.status, mission.pull_request) == (Status.REVIEW, None)
+    assert "was merged without this attempt" in str(mission.reason)
+    assert scene.step() is None
+
+
+def test_a_forge_that_still_looks_is_not_believed_about_a_conflict(scene: ForgeScene) -> None:
+    """`mergeable: false` is what Forgejo says of what it checks just now, and of a draft: git is asked."""
+    scene.opened({"docs/a.md": "one\n"})
+    scene.server.state.checking = True
+    assert scene.step() is None
+    assert scene.scene.mission().status is Status.DONE
+    scene.scene.server.push({"docs/a.md": "theirs\n"})
+    scene.step()
+    assert str(scene.scene.mission().feedback).startswith("It conflicts with main as it is now.")
+
+
+def test_a_branch_that_somebody_else_pushed_to_starts_no_round(scene: ForgeScene) -> None:
+    """Its next attempt could not be brought there: a person is told once, until it is as it was."""
+    pull = scene.opened({"docs/a.md": "one\n"})
+    ours = pull.commit
+    repository = scene.server.state.repository
+    tree = git(repository, "rev-parse", f"{ours}^{{tree}}")
+    theirs = git(repository, "commit-tree", tree, "-p", ours, "-m", "a person's own")
+    git(repository, "update-ref", "refs/heads/approved/m", theirs)
+    red(scene)
+    scene.server.state.say(scene.pull, "anna", "say two")
+    assert scene.step() is not None
+    mission = scene.scene.mission()
+    assert (mission.status, mission.feedback_rounds) == (Status.DONE, 0)
+    assert f"needs you: somebody has pushed {theirs[:10]} to approved/m" in str(mission.reason)
+    assert scene.step() is None
+    scene.server.state.pull(pull.number).talk.clear()
+    git(repository, "update-ref", "refs/heads/approved/m", ours)
+    assert scene.step() is None
+    assert scene.scene.mission().reason is None

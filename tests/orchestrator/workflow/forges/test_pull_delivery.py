@@ -173,7 +173,42 @@ def test_what_somebody_else_pushed_there_is_left_alone(scene: ForgeScene) -> Non
     mission = scene.scene.mission()
     assert mission.status is Status.REVIEW
     assert f"somebody else has pushed {theirs[:10]} to approved/m" in str(mission.reason)
+    assert f"merge the pull request as it is, or move the branch back to {str(mission.pull_head)[:10]}" in str(
+        mission.reason
+    )
     assert scene.pull.commit == theirs
+
+
+def test_anothers_pull_request_ends_nothing(scene: ForgeScene) -> None:
+    """A node may write any address into the mission: one of another branch, or of a fork, is refused."""
+    scene.opened()
+    state = scene.server.state
+    state.open_fork("approved/m", "main", "b" * 40).state = "merged"
+    other = state.open_pull("feature", "main", "theirs", "")
+    other.commit, other.state = "d" * 40, "closed"
+    for foreign in state.pulls[1:]:
+        node = scene.scene.peer("n1")
+        text = scene.scene.text().replace("pull/1\n", f"pull/{foreign.number}\n").replace("pull/2\n", "pull/3\n")
+        node.push({"missions/m.md": text})
+        scene.step()
+        assert scene.scene.mission().status is Status.REVIEW
+        assert "is no pull request of m" in str(scene.scene.mission().reason)
+        scene.scene.door("anna", merges=False).approve("m")
+
+
+def test_a_later_attempt_comes_to_the_same_one_although_the_branch_was_renamed(scene: ForgeScene) -> None:
+    """fleet.toml names another default branch by now; there is no second pull request."""
+    pull = scene.opened({"docs/a.md": "one\n"})
+    scene.server.state.say(pull, "anna", "say two")
+    scene.step()
+    scene.again({"docs/a.md": "two\n"})
+    git(scene.server.state.repository, "update-ref", "refs/heads/next", scene.server.state.tip("main"))
+    anna = scene.scene.peer("anna")
+    anna.push(
+        {"fleet.toml": scene.scene.text_of_fleet().replace("[projects.shop]\n", '[projects.shop]\nbranch = "next"\n')}
+    )
+    scene.step()
+    assert (scene.scene.mission().pull_state, scene.pull.number) == ("open", pull.number)
 
 
 def test_a_branch_of_an_earlier_mission_of_that_name_is_not_taken(scene: ForgeScene) -> None:
