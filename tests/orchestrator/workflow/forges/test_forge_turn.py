@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.core.ports.forge import Forge
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.forges.forge_turn import PULL_SECONDS, ForgeTurn
+from orchestrator.workflow.forges.forge_turn import (
+    ASKS_PER_HOUR,
+    ASKS_PER_LOOK,
+    HURRY_SECONDS,
+    PULL_SECONDS,
+    ForgeTurn,
+    look_seconds,
+)
 from tests.forge_stand_in.state import Refusal
 from tests.orchestrator.workflow.forges.forge_scene import ForgeScene
 
@@ -44,7 +53,48 @@ def test_a_pull_request_is_opened_at_once_and_then_looked_at_now_and_then(scene:
     assert len(scene.server.asked) == asked
     scene.server.state.merge(scene.pull.number)
     turn.hurry()
+    assert look(turn, scene) == []
+    scene.ticks.at += HURRY_SECONDS
     assert [each[0] for each in look(turn, scene)] == ["pull request"]
+
+
+def test_a_storm_of_webhooks_spends_no_more_than_the_floor(scene: ForgeScene) -> None:
+    """Whoever rings each second has it look once in ten."""
+    approved(scene)
+    turn = turn_of(scene)
+    look(turn, scene)
+    reads = []
+    for _ in range(int(3 * HURRY_SECONDS)):
+        before = len(scene.server.asked)
+        turn.hurry()
+        look(turn, scene)
+        reads.append(len(scene.server.asked) > before)
+        scene.ticks.at += 1
+    assert sum(reads) <= 3
+
+
+@pytest.mark.parametrize(("pulls", "seconds"), [(0, 60), (11, 60), (14, 75.6), (100, 540)])
+def test_many_pull_requests_are_looked_at_less_often(pulls: int, seconds: float) -> None:
+    """All looks of an hour stay within what a forge allows."""
+    assert look_seconds(pulls) == pytest.approx(seconds)
+    for least in (HURRY_SECONDS, PULL_SECONDS):
+        assert pulls * ASKS_PER_LOOK * 3600 / look_seconds(pulls, least=least) <= ASKS_PER_HOUR + 1
+
+
+def test_a_limit_ends_the_turn_that_met_it(scene: ForgeScene) -> None:
+    """What else is on that host is not asked, and no success of another thing wipes it out."""
+    scene.scene.file("other")
+    for name in ("m", "other"):
+        scene.scene.hand_in(name=name)
+        scene.scene.door("anna", merges=False).approve(name)
+    turn = turn_of(scene)
+    scene.server.answers.append(("GET ", Refusal(429, {}, {"Retry-After": "200"})))
+    assert [each[0] for each in look(turn, scene)] == ["forge"]
+    assert len(scene.server.asked) == 1
+    scene.ticks.at += 199
+    assert not turn.is_due(scene.scene.peer("n1").ledger())
+    scene.ticks.at += 1
+    assert [each[0] for each in look(turn, scene)] == ["pull request", "pull request"]
 
 
 def test_a_limit_of_rate_is_kept(scene: ForgeScene) -> None:
