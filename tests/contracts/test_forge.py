@@ -298,6 +298,27 @@ def test_issues_are_those_with_the_label_and_no_pull_requests(world: World) -> N
     assert (again.issues is None) == bool(page.etag)
 
 
+def test_a_label_that_nobody_made_finds_nothing(world: World) -> None:
+    """Forgejo leaves out a label that the repository does not have, and shows every issue."""
+    world.stand_in.state.open_issue("Other", "", labels=("else",))
+    assert world.forge.issues(IssueSearch(label="shiftbook")).issues == ()
+    assert world.forge.issues(IssueSearch(assignee=BOT)).issues == ()
+
+
+def test_what_was_written_by_an_account_that_is_gone_is_read(world: World) -> None:
+    """Forges have null in its place: it is nobody's word, and stands in nobody's way."""
+    server = world.stand_in
+    number = world.forge.pull_request(world.branch()).number
+    server.state.say(server.state.pull(number), "", "long ago")
+    assert [(each.author, each.body) for each in world.forge.comments(number)] == [("", "long ago")]
+    issue = server.state.open_issue("Old", "", author="", labels=("shiftbook",))
+    (found,) = world.forge.issues(IssueSearch(label="shiftbook")).issues or ()
+    assert (found.number, found.author) == (issue.number, "")
+    server.state.say(issue, "", f"{MARKER}\nwho was this")
+    world.forge.say(issue.number, MARKER, "words")
+    assert [each["body"] for each in issue.talk if each["author"] == BOT] == [f"{MARKER}\nwords"]
+
+
 def test_issues_are_found_by_who_they_are_assigned_to(world: World) -> None:
     """For those who give the bot its work like a colleague."""
     server = world.stand_in

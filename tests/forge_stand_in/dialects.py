@@ -186,9 +186,9 @@ class GitHubDialect(Dialect):
         """Says something else."""
         return self.pull(self.update(self.state.pull(int(number)), body.get("title"), body.get("body")), whole=True)
 
-    def who(self, name: str, *, bot: bool = False) -> dict[str, Any]:
-        """An account."""
-        return {"login": name, "type": "Bot" if bot else "User"}
+    def who(self, name: str, *, bot: bool = False) -> dict[str, Any] | None:
+        """An account; null for one that is gone."""
+        return {"login": name, "type": "Bot" if bot else "User"} if name else None
 
     def said(self, one: Mapping[str, Any]) -> dict[str, Any]:
         """A comment."""
@@ -231,6 +231,7 @@ class GitHubDialect(Dialect):
             "body": issue.body or None,
             "user": self.who(issue.author, bot=issue.author.endswith("[bot]")),
             "labels": [{"name": label} for label in issue.labels],
+            "assignees": [self.who(issue.assignee)] if issue.assignee else None,
             "state": issue.state,
             "updated_at": issue.updated,
         }
@@ -302,7 +303,9 @@ class ForgejoDialect(GitHubDialect):
         return self.talk(number, "line")
 
     def issues(self, asked: Asked) -> list[dict[str, Any]]:
-        """By another word for who it is assigned to."""
+        """By another word for who it is assigned to. A label that the repository does not have is left out."""
+        known = {label for each in self.state.listed for label in each.labels}
+        asked = asked if asked.get("labels", "") in known else {**asked, "labels": ""}
         return super().issues({**asked, "assignee": asked.get("assigned_by", "")})
 
     def statuses(self, sha: str) -> list[dict[str, Any]]:
@@ -388,7 +391,7 @@ class GitLabDialect(Dialect):
         place = {"new_path": one["path"], "new_line": one["line"]} if one["kind"] == "line" else None
         return {
             "id": one["id"],
-            "author": {"username": "project_7_bot_0a1b" if one["bot"] else one["author"]},
+            "author": (one["author"] and {"username": "project_7_bot_0a1b" if one["bot"] else one["author"]}) or None,
             "body": one["body"],
             "system": one["kind"] == "system",
             "created_at": one["created"],
@@ -413,7 +416,12 @@ class GitLabDialect(Dialect):
                 "web_url": f"{self.url}/{OWNER}/{NAME}/-/issues/{each.number}",
                 "title": each.title,
                 "description": each.body or None,
-                "author": {"username": "project_7_bot_0a1b" if each.author.endswith("[bot]") else each.author},
+                "author": (
+                    each.author and {"username": "project_7_bot_0a1b" if each.author.endswith("[bot]") else each.author}
+                )
+                or None,
+                "labels": list(each.labels),
+                "assignees": [{"username": each.assignee}] if each.assignee else [],
                 "updated_at": each.updated,
             }
             for each in self.wanted_issues(asked.get("labels", ""), asked.get("assignee_username", ""))

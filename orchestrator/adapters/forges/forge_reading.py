@@ -44,6 +44,11 @@ def number(data: Mapping[str, Any], name: str) -> int:
     return found
 
 
+def ident(data: Mapping[str, Any]) -> int:
+    """The number by which the forge knows a thing. Raises ForgeFailed."""
+    return number(data, "id")
+
+
 def line(data: Mapping[str, Any], name: str) -> str:
     """Words in one line; empty where there are none. Raises ForgeFailed."""
     return printable(text(data, name))[:MAX_LINE_CHARS]
@@ -63,6 +68,19 @@ def flag(data: Mapping[str, Any], name: str) -> bool | None:
     """Yes or no; None where it does not say."""
     found = data.get(name)
     return found if isinstance(found, bool) else None
+
+
+def person(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An account; nothing for one that is gone, in whose place forges write null."""
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def names(data: Mapping[str, Any], name: str, field: str) -> tuple[str, ...]:
+    """The names in a list of things, or of names; what is neither is left out."""
+    found = data.get(name)
+    told = [each.get(field) if isinstance(each, dict) else each for each in found] if isinstance(found, list) else []
+    return tuple(each for each in told[:MAX_ROWS] if isinstance(each, str))
 
 
 def is_foreign(head: Any, base: Any) -> bool:

@@ -12,10 +12,13 @@ from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
 from orchestrator.adapters.forges.forge_reading import (
     commit,
     flag,
+    ident,
     is_foreign,
     line,
+    names,
     number,
     part,
+    person,
     rows,
     text,
     web_address,
@@ -134,7 +137,7 @@ class Forgejo:
             if text(review, "body").strip():
                 talk.append(_comment(review, "review"))
             if review.get("comments_count"):
-                talk += map(_comment, rows(self.http.get(f"{reviews}/{review['id']}/comments").data))
+                talk += map(_comment, rows(self.http.get(f"{reviews}/{ident(review)}/comments").data))
         return tuple(sorted(talk, key=lambda each: each.updated))
 
     def _pages(self, route: str, asked: Params) -> Iterator[Mapping[str, Any]]:
@@ -152,8 +155,8 @@ class Forgejo:
         answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
         if answer.status == 304:
             return IssuePage(issues=None, etag=etag)
-        found = tuple(_issue(each) for each in rows(answer.data) if not each.get("pull_request"))
-        return IssuePage(issues=found, etag=answer.etag)
+        found = (_issue(each) for each in rows(answer.data) if not each.get("pull_request"))
+        return IssuePage(issues=tuple(filter(search.fits, found)), etag=answer.etag)
 
     def say(self, number: int, marker: str, text: str) -> None:
         """One comment, made once and then edited."""
@@ -164,11 +167,11 @@ class Forgejo:
 
         there = made_once(own, lambda: part(self.http.write("POST", route, {"body": body}).data))
         if (there.get("body") or "").split() != body.split():
-            self.http.write("PATCH", f"{self._place}/issues/comments/{there['id']}", {"body": body})
+            self.http.write("PATCH", f"{self._place}/issues/comments/{ident(there)}", {"body": body})
 
     def _is_mine(self, each: Mapping[str, Any], marker: str) -> bool:
         """Whether a comment is ours: a marker alone anybody can write."""
-        return line(part(each, "user"), "login") == self._user and text(each, "body").startswith(marker)
+        return line(person(each, "user"), "login") == self._user and text(each, "body").startswith(marker)
 
     @cached_property
     def _user(self) -> str:
@@ -191,11 +194,11 @@ def _check(data: Mapping[str, Any]) -> ForgeCheck:
 
 def _comment(data: Mapping[str, Any], kind: str = "comment") -> ForgeComment:
     """Comments on lines share one space of numbers with the others; reviews have their own."""
-    who = data.get("user") if isinstance(data.get("user"), dict) else {}  # null for one who is gone
+    who = person(data, "user")
     at = data.get("position")
     return ForgeComment(
         ident=f"{kind}-{number(data, 'id')}",
-        author=line(who or {}, "login"),
+        author=line(who, "login"),
         body=text(data, "body"),
         updated=line(data, "updated_at") or line(data, "submitted_at"),
         path=line(data, "path"),
@@ -204,12 +207,14 @@ def _comment(data: Mapping[str, Any], kind: str = "comment") -> ForgeComment:
 
 
 def _issue(data: Mapping[str, Any]) -> ForgeIssue:
-    who = data.get("user") if isinstance(data.get("user"), dict) else {}
+    who = person(data, "user")
     return ForgeIssue(
         number=number(data, "number"),
         title=line(data, "title"),
         body=text(data, "body"),
-        author=line(who or {}, "login"),
+        author=line(who, "login"),
         url=web_address(data, "html_url"),
         updated=line(data, "updated_at"),
+        labels=names(data, "labels", "name"),
+        assignees=names(data, "assignees", "login"),
     )

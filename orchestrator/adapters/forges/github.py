@@ -12,10 +12,13 @@ from orchestrator.adapters.forges.forge_http import ForgeHttp
 from orchestrator.adapters.forges.forge_reading import (
     commit,
     flag,
+    ident,
     is_foreign,
     line,
+    names,
     number,
     part,
+    person,
     rows,
     text,
     web_address,
@@ -149,8 +152,8 @@ class GitHub:
         answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
         if answer.status == 304:
             return IssuePage(issues=None, etag=etag)
-        found = tuple(_issue(each) for each in rows(answer.data) if "pull_request" not in each)
-        return IssuePage(issues=found, etag=answer.etag)
+        found = (_issue(each) for each in rows(answer.data) if "pull_request" not in each)
+        return IssuePage(issues=tuple(filter(search.fits, found)), etag=answer.etag)
 
     def say(self, number: int, marker: str, text: str) -> None:
         """One comment, made once and then edited."""
@@ -163,13 +166,13 @@ class GitHub:
             own, lambda: part(self.http.write("POST", f"{self._place}/issues/{number}/comments", {"body": body}).data)
         )
         if (there.get("body") or "").split() != body.split():
-            self.http.write("PATCH", f"{self._place}/issues/comments/{there['id']}", {"body": body})
+            self.http.write("PATCH", f"{self._place}/issues/comments/{ident(there)}", {"body": body})
 
     def _is_mine(self, marker: str) -> Any:
         """Whether a comment is ours: a marker alone anybody can write."""
 
         def mine(each: Mapping[str, Any]) -> bool:
-            who = part(each, "user")
+            who = person(each, "user")
             ours = line(who, "login") == self._user if self._user else line(who, "type") == "Bot"
             return ours and text(each, "body").startswith(marker)
 
@@ -218,27 +221,29 @@ def _status(data: Mapping[str, Any]) -> ForgeCheck:
 
 
 def _comment(kind: str, data: Mapping[str, Any]) -> ForgeComment:
-    who = data.get("user") if isinstance(data.get("user"), dict) else {}  # null for one who is gone
+    who = person(data, "user")
     at = data.get("line")
     return ForgeComment(
         ident=f"{kind}-{number(data, 'id')}",
-        author=line(who or {}, "login"),
+        author=line(who, "login"),
         body=text(data, "body"),
         updated=line(data, "updated_at") or line(data, "submitted_at"),
-        bot=line(who or {}, "type") == "Bot",
+        bot=line(who, "type") == "Bot",
         path=line(data, "path"),
         line=at if isinstance(at, int) else None,
     )
 
 
 def _issue(data: Mapping[str, Any]) -> ForgeIssue:
-    who = data.get("user") if isinstance(data.get("user"), dict) else {}
+    who = person(data, "user")
     return ForgeIssue(
         number=number(data, "number"),
         title=line(data, "title"),
         body=text(data, "body"),
-        author=line(who or {}, "login"),
+        author=line(who, "login"),
         url=web_address(data, "html_url"),
         updated=line(data, "updated_at"),
-        bot=line(who or {}, "type") == "Bot",
+        labels=names(data, "labels", "name"),
+        assignees=names(data, "assignees", "login"),
+        bot=line(who, "type") == "Bot",
     )

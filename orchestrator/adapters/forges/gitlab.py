@@ -10,7 +10,19 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
-from orchestrator.adapters.forges.forge_reading import commit, flag, line, number, part, rows, text, web_address
+from orchestrator.adapters.forges.forge_reading import (
+    commit,
+    flag,
+    ident,
+    line,
+    names,
+    number,
+    part,
+    person,
+    rows,
+    text,
+    web_address,
+)
 from orchestrator.adapters.forges.once import differs, made_once, own_pull, settled
 from orchestrator.core.ports.forge import (
     CheckState,
@@ -140,7 +152,7 @@ class GitLab:
         answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
         if answer.status == 304:
             return IssuePage(issues=None, etag=etag)
-        return IssuePage(issues=tuple(map(_issue, rows(answer.data))), etag=answer.etag)
+        return IssuePage(issues=tuple(filter(search.fits, map(_issue, rows(answer.data)))), etag=answer.etag)
 
     def say(self, number: int, marker: str, text: str) -> None:
         """One note, made once and then edited."""
@@ -152,11 +164,11 @@ class GitLab:
 
         there = made_once(own, lambda: part(self.http.write("POST", route, {"body": body}).data))
         if (there.get("body") or "").split() != body.split():
-            self.http.write("PUT", f"{route}/{there['id']}", {"body": body})
+            self.http.write("PUT", f"{route}/{ident(there)}", {"body": body})
 
     def _is_mine(self, each: Mapping[str, Any], marker: str) -> bool:
         """Whether a note is ours: a marker alone anybody can write."""
-        return line(part(each, "author"), "username") == self._user and text(each, "body").startswith(marker)
+        return line(person(each, "author"), "username") == self._user and text(each, "body").startswith(marker)
 
     @cached_property
     def _user(self) -> str:
@@ -183,7 +195,7 @@ def _check(data: Mapping[str, Any]) -> ForgeCheck:
 
 
 def _comment(data: Mapping[str, Any]) -> ForgeComment:
-    who, place = part(data, "author"), data.get("position")
+    who, place = person(data, "author"), data.get("position")
     place = place if isinstance(place, dict) else {}
     at, name = place.get("new_line"), line(who, "username")
     return ForgeComment(
@@ -198,7 +210,7 @@ def _comment(data: Mapping[str, Any]) -> ForgeComment:
 
 
 def _issue(data: Mapping[str, Any]) -> ForgeIssue:
-    name = line(part(data, "author"), "username")
+    name = line(person(data, "author"), "username")
     return ForgeIssue(
         number=number(data, "iid"),
         title=line(data, "title"),
@@ -206,5 +218,7 @@ def _issue(data: Mapping[str, Any]) -> ForgeIssue:
         author=name,
         url=web_address(data, "web_url"),
         updated=line(data, "updated_at"),
+        labels=names(data, "labels", "name"),
+        assignees=names(data, "assignees", "username"),
         bot=_BOT.fullmatch(name) is not None,
     )

@@ -105,7 +105,7 @@ class ForgeComment:
 
 @dataclass(frozen=True, kw_only=True)
 class ForgeIssue:
-    """An issue that is open."""
+    """An issue that is open. `author` is empty where the account is gone."""
 
     number: int
     title: str
@@ -114,6 +114,8 @@ class ForgeIssue:
     url: str
     updated: str
     bot: bool = False
+    labels: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,11 @@ class IssueSearch:
 
     label: str = ""
     assignee: str = ""
+
+    def fits(self, issue: ForgeIssue) -> bool:
+        """Whether an issue is one of them: a server that does not know a label may show every issue."""
+        pairs = ((self.label, issue.labels), (self.assignee, issue.assignees))
+        return all(not word or word.casefold() in {each.casefold() for each in known} for word, known in pairs)
 
 
 @dataclass(frozen=True, kw_only=True)

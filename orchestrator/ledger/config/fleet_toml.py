@@ -199,6 +199,8 @@ class ProjectPart(DeclaredTable):
 
     def check(self) -> None:
         """Where its forge is can be told, if it has one."""
+        if "," in self.issue_label:
+            raise ValueError("issue_label is one label: forges take a comma for two")
         if self.forge:
             from orchestrator.ledger.config.forge_place import repository_on_forge
 

@@ -85,6 +85,7 @@ def test_a_project_says_which_forge_it_is_on() -> None:
     [
         ('on_approval = "pull_request"', "say which forge it is on"),
         ('issue_label = "x"', "say which forge it is on"),
+        ('forge = "github"\nissue_label = "a,b"', "issue_label is one label"),
         ('forge = "gitea"', "forge"),
         ('forge = "github"\nforge_url = "/srv"', "write the address of the project's page"),
         ('forge = "github"\nforge_rounds = 21', "forge_rounds"),
