@@ -72,6 +72,8 @@ class MissionRequest:
     """The files that it comes with."""
     trailer: str = ""
     """A line for the commit's message."""
+    edited: bool = False
+    """Whether the same key may come with other words, which are then not looked at."""
 
     @property
     def digest(self) -> str:
@@ -101,7 +103,7 @@ class MissionFiling:
         mark = f"{PREFIX}{request.key_digest}"
         with self.locks(request.key_digest):
             noted = read_json(self.marks.get(mark) or "{}")
-            if noted and noted["digest"] != request.digest:
+            if noted and noted["digest"] != request.digest and not request.edited:
                 raise WrongSetting("Idempotency-Key", "this key was used for another mission: take a new one")
             name = noted.get("name") or (self._filed_since(noted["tip"], request) if noted else "")
             when = self.fleet().now()
@@ -141,13 +143,18 @@ class MissionFiling:
         return ""
 
 
-def supplier_filing(supplier: str, fleet: Callable[[], Fleet], marks: Cursors | None) -> Callable[[str, str, str], str]:
-    """What files the missions of one supplier's events: text, name, and the key under which each is filed once."""
+def supplier_filing(
+    supplier: str, fleet: Callable[[], Fleet], marks: Cursors | None, *, edited: bool = False
+) -> Callable[[str, str, str], str]:
+    """What files the missions of one supplier's events: text, name, and the key under which each is filed once.
+
+    `edited`: what comes under a key may be worded anew, and stays one mission.
+    """
     filing = MissionFiling(fleet=fleet, marks=marks, locks=RequestLocks())
 
     def file(text: str, name: str, key: str) -> str:
-        asked = MissionRequest(text=text, name=name, by=f"supplier {supplier}", key=key, caller=f"signal {supplier}")
-        return filing.file(asked)
+        who = {"by": f"supplier {supplier}", "caller": f"signal {supplier}"}
+        return filing.file(MissionRequest(text=text, name=name, key=key, edited=edited, **who))
 
     return file
 

@@ -81,7 +81,7 @@ def issue_intake(settings: Settings, marks: Cursors) -> IssueIntake:
             opened.append(wiring.fleet(settings))
         return opened[0]
 
-    file = supplier_filing("forge", fleet, marks)
+    file = supplier_filing("forge", fleet, marks, edited=True)
 
     def file_and_close(text: str, name: str, key: str) -> str:
         try:

@@ -15,7 +15,7 @@ from orchestrator.core.ports.forge import Forge, ForgeFailed
 from orchestrator.ledger.config.fleet_toml import ProjectPart
 from orchestrator.ledger.config.forge_place import repository_on_forge, token_host
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
-from orchestrator.workflow.forges.issue_intake import IssueIntake
+from orchestrator.workflow.forges.issue_intake import IssueIntake, Taken
 from orchestrator.workflow.forges.pull_delivery import PullDelivery, is_changing
 from sync.backoff import Backoff
 from sync.errors import SyncError
@@ -133,9 +133,11 @@ class ForgeTurn:
         forge = self.forge(ledger, project)
         if forge is None or self.intake is None:
             return
-        for name in self.intake.take(project, part, forge) if asks else ():
+        taken = self.intake.take(project, part, forge, self.pulls.ledger()) if asks else Taken()
+        for name in taken.filed:
             yield "filed", f"{name}: an issue of {project}", name
-        self.intake.tell(project, self.pulls.ledger(), forge)
+        for words in (*taken.failed, *self.intake.tell(project, self.pulls.ledger(), forge)):
+            yield "forge", f"{project}: {words}", ""
 
 
 def look_seconds(pulls: int, *, least: float = PULL_SECONDS) -> float:

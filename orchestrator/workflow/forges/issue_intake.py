@@ -10,24 +10,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handoff.secrets.redact import redact
 from missions.frontmatter import print_scalar
-from missions.mission import CODING_TASK, Mission, Status
+from missions.mission import CODING_TASK, Mission, Status, slug
 from missions.one_line import one_line, printable, shorten
 from missions.plain_data import read_json
-from orchestrator.core.ports.forge import Forge, ForgeIssue, IssueSearch
+from orchestrator.core.errors import OrchestratorError, Refused
+from orchestrator.core.ports.forge import Forge, ForgeFailed, ForgeIssue, IssueSearch
 from orchestrator.core.ports.stores import Cursors
 from orchestrator.ledger.config.fleet_toml import ProjectPart
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.forges.pull_words import plain
+from sync.errors import SyncError
 
 FileMission = Callable[[str, str, str], str]
 """Files a mission: its text, its name, and the key under which it is filed once. Returns the name."""
 MAX_BODY_CHARS, MAX_TITLE_CHARS, MAX_PER_TURN = 16_000, 120, 10
 MAX_KNOWN, MAX_TOLD = 2000, 200
 """Issues that are remembered; of those that came last it is told how they stand."""
+NEVER = frozenset({301, 403, 404, 410, 422})
+"""Answers of a forge where nobody may write: the issue was moved, locked or deleted, or the token lacks a right."""
 FENCE = "~~~~"
 """Around the data: JSON begins no line with it."""
 PREFIX = "forge issues "
@@ -51,6 +55,8 @@ class IssueMark:
     """What this machine keeps of a project's issues: the list's ETag, and what was said below which issue."""
 
     etag: str = ""
+    asked: str = ""
+    """What the list was asked for, shortened: an ETag of another question says nothing."""
     told: tuple[tuple[int, str, str], ...] = ()
     """An issue's number, its mission, and the words that stand below it."""
 
@@ -60,13 +66,22 @@ class IssueMark:
         try:
             found = read_json(text or "{}")
             told = tuple((int(number), str(name), str(words)) for number, name, words in found.get("told", ()))
-            return cls(etag=str(found.get("etag", "")), told=told)
+            return cls(etag=str(found.get("etag", "")), asked=str(found.get("asked", "")), told=told)
         except (ValueError, TypeError, AttributeError):
             return cls()
 
     def print(self) -> str:
         """As it is kept."""
-        return json.dumps({"etag": self.etag, "told": [list(each) for each in self.told[-MAX_KNOWN:]]})
+        told = [list(each) for each in self.told[-MAX_KNOWN:]]
+        return json.dumps({"etag": self.etag, "asked": self.asked, "told": told})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What became of the issues that are new: missions, and in words those that none could be made of."""
+
+    filed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,49 +91,82 @@ class IssueIntake:
     marks: Cursors
     file: FileMission
 
-    def take(self, project: str, part: ProjectPart, forge: Forge) -> list[str]:
-        """Files what is new; returns the missions. Raises ForgeFailed, and what filing raises: it stays new."""
+    def take(self, project: str, part: ProjectPart, forge: Forge, ledger: LedgerSnapshot) -> Taken:
+        """Files what is new, each by itself. Raises ForgeFailed, and what the ledger's remote raises: it stays new."""
         search = IssueSearch(label=part.issue_label, assignee=part.issue_assignee)
         if not search.label and not search.assignee:
-            return []
-        mark = self._mark(project)
-        page = forge.issues(search, etag=mark.etag)
+            return Taken()
+        mark, asked = self._mark(project), _asked(part)
+        page = forge.issues(search, etag=mark.etag if mark.asked == asked else "")
         known = {number for number, _, _ in mark.told}
         wanted = [each for each in page.issues or () if is_asked(each, part) and each.number not in known]
-        filed = []
-        for issue in sorted(wanted, key=lambda each: each.number)[:MAX_PER_TURN]:
-            key = hashlib.sha256(f"{part.forge_url or part.url}\0{issue.number}".encode()).hexdigest()
-            name = self.file(issue_mission(project, issue), f"issue-{project[:40]}-{issue.number}", key)
-            filed.append(name)
-            mark = IssueMark(etag=mark.etag, told=(*mark.told, (issue.number, name, "")))
+        filed, failed = list[str](), list[str]()
+        for issue in sorted(wanted, key=lambda each: each.number):
+            if len(filed) == MAX_PER_TURN:
+                break
+            try:
+                filed.append(name := self._filed(project, part, issue, ledger))
+            except SyncError:
+                raise
+            except OrchestratorError as error:
+                failed.append(f"issue {issue.number} becomes no mission: {error}")
+                continue
+            mark = replace(mark, told=(*mark.told, (issue.number, name, "")))
             self._keep(project, mark)
-        if (
-            page.issues is not None and len(wanted) <= MAX_PER_TURN
-        ):  # else the rest is in an answer that is not asked again
-            self._keep(project, IssueMark(etag=page.etag, told=mark.told))
-        return filed
+        if page.issues is not None:  # what is left is in an answer that has to come again
+            etag = page.etag if len(filed) == len(wanted) else ""
+            self._keep(project, replace(mark, etag=etag, asked=asked))
+        return Taken(filed=tuple(filed), failed=tuple(failed))
+
+    def _filed(self, project: str, part: ProjectPart, issue: ForgeIssue, ledger: LedgerSnapshot) -> str:
+        """The issue's mission: one that is on the ledger, whatever this machine remembers, else a new one."""
+        key = hashlib.sha256(f"{part.forge_url or part.url}\0{issue.number}".encode()).hexdigest()
+        name = slug(f"issue-{project[:40]}-{issue.number}")
+        for each in (name, f"{name}-{key[:6]}"):
+            there = ledger.open.get(each) or ledger.archived(each)
+            if there is None:
+                return self.file(issue_mission(project, issue), each, key)
+            if WARNING.format(number=issue.number, project=project) in there.mission.body.splitlines():
+                return each
+        raise Refused("the names {} and {}-{} are other missions'", name, name, key[:6])
 
     def has_news(self, project: str, ledger: LedgerSnapshot) -> bool:
         """Whether something stands otherwise than it was told below an issue; asks no forge."""
         told = self._mark(project).told[-MAX_TOLD:]
         return any(words and words != said for _, name, said in told if (words := issue_words(ledger, name)))
 
-    def tell(self, project: str, ledger: LedgerSnapshot, forge: Forge) -> None:
-        """Says below each issue how its mission stands, if that has changed. Raises ForgeFailed."""
-        mark = self._mark(project)
+    def tell(self, project: str, ledger: LedgerSnapshot, forge: Forge) -> list[str]:
+        """Says below each issue how its mission stands, if that has changed; returns where it may not, in words.
+
+        Raises ForgeFailed for what may go better later.
+        """
+        mark, failed = self._mark(project), list[str]()
         for place, (number, name, said) in list(enumerate(mark.told))[-MAX_TOLD:]:
             words = issue_words(ledger, name)
-            if words and words != said:
+            if not words or words == said:
+                continue
+            try:
                 forge.say(number, issue_marker(name), redact(words).text)
-                told = (*mark.told[:place], (number, name, words), *mark.told[place + 1 :])
-                mark = IssueMark(etag=mark.etag, told=told)
-                self._keep(project, mark)
+            except ForgeFailed as error:
+                if error.status not in NEVER or error.seconds is not None:
+                    raise
+                failed.append(f"nothing is told below issue {number}: {error}")
+            told = (*mark.told[:place], (number, name, words), *mark.told[place + 1 :])
+            mark = replace(mark, told=told)
+            self._keep(project, mark)
+        return failed
 
     def _mark(self, project: str) -> IssueMark:
         return IssueMark.read(self.marks.get(PREFIX + project))
 
     def _keep(self, project: str, mark: IssueMark) -> None:
         self.marks.put(PREFIX + project, mark.print())
+
+
+def _asked(part: ProjectPart) -> str:
+    """What is asked of the forge, and whose issues count, shortened."""
+    words = [part.forge, part.forge_url or part.url, part.issue_label, part.issue_assignee, *sorted(part.forge_people)]
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
 
 
 def is_asked(issue: ForgeIssue, part: ProjectPart) -> bool:

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from missions.archive_path import archived_files
 from missions.document import read
 from missions.mission import Mission, Status
-from orchestrator.core.ports.forge import Forge, ForgeFailed
+from orchestrator.adapters.forges.forge_http import ForgeHttp
+from orchestrator.adapters.forges.github import GitHub, github_headers
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.forge import Forge, ForgeFailed, ForgeRepository
 from orchestrator.ledger.config.fleet_toml import ProjectPart
-from orchestrator.workflow.forges.issue_intake import IssueIntake, IssueMark
+from orchestrator.workflow.forges.issue_intake import IssueIntake, IssueMark, Taken
 from tests.buses import Marks
-from tests.forge_stand_in.state import BOT, Issue, Refusal
+from tests.forge_stand_in.server import APIS
+from tests.forge_stand_in.state import BOT, NAME, OWNER, TOKEN, Issue, Refusal
 from tests.ledgers import Keys
 from tests.orchestrator.workflow.forges.forge_scene import ForgeScene, forge_scene
 
@@ -23,9 +28,12 @@ class Desk:
 
     def __init__(self, scene: ForgeScene) -> None:
         self.scene, self.marks, self.filed = scene, Marks(), dict[str, str]()
+        self.refuses = set[str]()
 
     def file(self, text: str, name: str, key: str) -> str:
         """A mission, once for each key."""
+        if name in self.refuses:
+            raise WrongSetting("text", "it is not taken")
         if key not in self.filed:
             self.scene.scene.peer("anna").push({f"missions/{name}.md": text})
             self.filed[key] = name
@@ -48,11 +56,15 @@ class Desk:
 
     def take(self) -> list[str]:
         """One turn's first half."""
-        return self.intake.take("shop", self.part, self.forge)
+        return [*self.taken().filed]
 
-    def tell(self) -> None:
+    def taken(self) -> Taken:
+        """The same, with what failed."""
+        return self.intake.take("shop", self.part, self.forge, self.scene.scene.peer("anna").ledger())
+
+    def tell(self) -> list[str]:
         """Its second."""
-        self.intake.tell("shop", self.scene.scene.peer("anna").ledger(), self.forge)
+        return self.intake.tell("shop", self.scene.scene.peer("anna").ledger(), self.forge)
 
 
 @pytest.fixture
@@ -156,6 +168,76 @@ def test_a_forge_that_fails_loses_nothing(desk: Desk) -> None:
     assert name in said(found)[0]
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_machine_that_knows_nothing_finds_the_missions_on_the_ledger(desk: Desk, archived: bool) -> None:
+    """Another node took over, or the database was lost: what was edited since stays the one mission that it is."""
+    found, fresh = issue(desk), issue(desk, title="Another")
+    desk.refuses = {f"issue-shop-{fresh.number}"}
+    (name,) = desk.take()
+    if archived:
+        text = desk.scene.scene.text(name).replace("---\n", "---\nstatus: cancelled\n", 1)
+        files = archived_files(name, "2026/11/21", text.encode())
+        moved = {at: data.decode() for at, data in files.items() if data}
+        desk.scene.scene.peer("anna").push({f"missions/{name}.md": None, **moved})
+    found.body = "edited"
+    desk.marks, desk.filed, desk.refuses = Marks(), {}, set()
+    assert desk.take() == [name, f"issue-shop-{fresh.number}"]
+    assert list(desk.filed.values()) == [f"issue-shop-{fresh.number}"]
+
+
+def test_a_name_that_a_person_took_is_left_to_them(desk: Desk) -> None:
+    """The issue's mission has another one, and keeps it."""
+    found = issue(desk)
+    desk.scene.scene.file(f"issue-shop-{found.number}")
+    (name,) = desk.take()
+    assert name.startswith(f"issue-shop-{found.number}-")
+    desk.marks, desk.filed = Marks(), {}
+    assert desk.take() == [name]
+    assert desk.filed == {}
+
+
+def test_an_issue_that_becomes_none_holds_up_no_other(desk: Desk) -> None:
+    """It is told, and tried again at the next turn."""
+    bad, good = issue(desk, title="bad"), issue(desk, title="good")
+    desk.refuses.add(f"issue-shop-{bad.number}")
+    taken = desk.taken()
+    assert taken.filed == (f"issue-shop-{good.number}",)
+    assert taken.failed == (f"issue {bad.number} becomes no mission: text: it is not taken",)
+    desk.refuses.clear()
+    assert desk.take() == [f"issue-shop-{bad.number}"]
+
+
+@pytest.mark.parametrize("status", [301, 403, 404, 410])
+def test_an_issue_that_nobody_may_write_below_silences_no_other(desk: Desk, status: int) -> None:
+    """It was moved, locked or deleted: told once, and not asked again for the same words."""
+    locked, other = issue(desk, title="locked"), issue(desk, title="other")
+    desk.take()
+    refusal = Refusal(status, {"message": "locked"}, {"Location": "/elsewhere"} if status == 301 else {})
+    desk.scene.server.answers.append((f"POST /repos/me/shop/issues/{locked.number}/comments", refusal))
+    (told,) = desk.tell()
+    assert told.startswith(f"nothing is told below issue {locked.number}: ")
+    assert (said(locked), len(said(other))) == ([], 1)
+    assert desk.tell() == []
+    assert said(locked) == []
+
+
+def test_another_question_is_not_answered_by_the_last_ones_etag(desk: Desk) -> None:
+    """fleet.toml names one more person: their issue, which was there before, is looked at on a forge with ETags."""
+    found, server = issue(desk, author="carl"), desk.scene.server
+    place = ForgeRepository(kind="github", api=server.url + APIS["github"], owner=OWNER, name=NAME)
+    github = GitHub(http=ForgeHttp(api=place.api, auth=github_headers(TOKEN)), repository=place)
+
+    def take() -> tuple[str, ...]:
+        return desk.intake.take("shop", desk.part, github, desk.scene.scene.peer("anna").ledger()).filed
+
+    assert (take(), take()) == ((), ())
+    assert server.seen[-1]["If-None-Match"]
+    text = desk.scene.scene.text_of_fleet().replace('"rev"]', '"rev", "Carl"]')
+    desk.scene.scene.peer("anna").push({"fleet.toml": text})
+    assert take() == (f"issue-shop-{found.number}",)
+    assert "If-None-Match" not in server.seen[-1]
+
+
 def test_many_issues_come_in_turns(desk: Desk) -> None:
     """Ten at most, the oldest first, and none is left out."""
     numbers = [issue(desk, title=f"broken {place}").number for place in range(13)]
@@ -174,5 +256,5 @@ def test_a_mark_that_cannot_be_read_is_none(text: str) -> None:
 
 def test_a_mark_comes_back_as_it_was_kept() -> None:
     """With what was told below which issue."""
-    mark = IssueMark(etag='W/"x"', told=((1, "a", "words"), (2, "b", "")))
+    mark = IssueMark(etag='W/"x"', asked="abc", told=((1, "a", "words"), (2, "b", "")))
     assert IssueMark.read(mark.print()) == mark
