@@ -15,11 +15,12 @@ from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
+    from orchestrator.continuity.study_plan import StudyPlan
     from orchestrator.core.ports.model import Model
 
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 ENOUGH_POWER = 0.8
-"""The chance of finding what a study is made to find, below which its plan says how many pairs that would take."""
+"""The chance of finding what a study is made to find, below which its plan says how many projects that would take."""
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
@@ -37,6 +38,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON
 @click.option("--arm", "arms", multiple=True, help="Only this arm; may be repeated.")
 @click.option("--difference", default=0.2, show_default=True, help="The difference that it is made to find.")
 @click.option("--discordance", default=0.4, show_default=True, help="The share of pairs that will differ.")
+@click.option("--spread", default=0.15, show_default=True, help="How far projects differ in it (standard deviation).")
 @click.option("--seed", default=20261130, show_default=True, type=int, help="What projects and order are drawn by.")
 @AS_JSON
 def plan(folder: Path, arms: tuple[str, ...], as_json: bool, **sizes: int | float | str) -> None:
@@ -46,7 +48,7 @@ def plan(folder: Path, arms: tuple[str, ...], as_json: bool, **sizes: int | floa
     """
     from orchestrator.continuity.arms import Arm
     from orchestrator.continuity.reader import ModelReader
-    from orchestrator.continuity.study_plan import StudyPlan, pairs_needed, with_power, write_plan
+    from orchestrator.continuity.study_plan import StudyPlan, with_power, write_plan
 
     unknown = [arm for arm in arms if arm not in set(Arm)]
     if unknown:
@@ -70,12 +72,9 @@ def plan(folder: Path, arms: tuple[str, ...], as_json: bool, **sizes: int | floa
         return
     click.echo(f"wrote {path}: {len(made.trials()):,} trials of {made.reader}, sha256 {made.digest}")
     for one in made.hypotheses:
-        click.echo(f"{made.power[one.name]:.0%} power · {made.pairs(one)} pairs · {one.name}")
+        click.echo(f"{made.power[one.name]:.0%} power · {made.projects} projects, {made.pairs(one)} pairs · {one.name}")
     if made.hypotheses and min(made.power.values()) < ENOUGH_POWER:
-        needed = pairs_needed(made, ENOUGH_POWER)
-        click.echo(
-            f"a power of {ENOUGH_POWER:.0%} would take {needed} pairs: more --projects, or more --instances", err=True
-        )
+        click.echo(_more_projects(made), err=True)
     click.echo(f"commit it, then: shiftbook continuity run {folder}", err=True)
 
 
@@ -165,6 +164,16 @@ def show(folder: Path, as_json: bool) -> None:
             f"{one.first} − {one.second}: {one.name} ({made.pairs(one)} pairs, {made.power[one.name]:.0%} power)"
         )
     click.echo(f"next: shiftbook continuity {'report' if done == of else 'run'} {folder}", err=True)
+
+
+def _more_projects(made: StudyPlan) -> str:
+    from orchestrator.continuity.study_plan import projects_needed
+
+    try:
+        needed = f"about {projects_needed(made, ENOUGH_POWER):,} projects"
+    except WrongSetting as error:
+        return f"a power of {ENOUGH_POWER:.0%} is out of reach: {error}"
+    return f"a power of {ENOUGH_POWER:.0%} would take {needed}: more --projects (instances add none)"
 
 
 def _model() -> Model:

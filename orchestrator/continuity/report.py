@@ -71,10 +71,26 @@ def _answered(plan: StudyPlan, verdicts: StudyVerdicts) -> Iterator[str]:
             "The check of the study itself failed: not even the facts that decide helped this reader by more than "
             "chance. So where nothing was found, that says nothing about handoffs.\n"
         )
-    heads = ("planned", "difference", "95 % over pairs", "95 % over projects", "pairs that differ", "p", "corrected")
+    heads = (
+        "planned",
+        "difference",
+        "95 % over pairs",
+        "95 % over projects",
+        "pairs that differ",
+        "p over pairs",
+        "p over projects",
+        "corrected",
+    )
     yield f"| {' | '.join([*heads, 'power', 'holds'])} |"
     yield f"|{'---|' * (len(heads) + 2)}"
     yield from (_row(one, plan.power.get(one.name), plan.alpha, whole=verdicts.whole) for one in verdicts.hypotheses)
+    yield (
+        "\nWhat holds is decided by *p over projects* (exact, each project counts once), corrected by Holm. The "
+        "interval over projects and p over pairs decide nothing: an interval without 0 can stand beside a no, since it is not "
+        "corrected and is too narrow with few projects."
+    )
+    if none := [name for name, power in plan.power.items() if power == 0]:
+        yield f"\nLeft out of the correction, as the plan said that they could not be found: {'; '.join(none)}."
     weak = [name for name, power in plan.power.items() if power < LOW_POWER]
     if weak:
         yield (
@@ -93,6 +109,7 @@ def _row(one: ArmComparison, power: float | None, alpha: float, *, whole: bool) 
         f"{one.interval.low:+.1%} to {one.interval.high:+.1%}",
         f"{one.by_project.low:+.1%} to {one.by_project.high:+.1%}{'' if one.by_project.excludes_zero else ' (0 too)'}",
         f"{one.counts.only_first} : {one.counts.only_second} of {one.counts.pairs}",
+        f"{one.pairs_p_value:.4f}",
         f"{one.p_value:.4f}",
         f"{one.adjusted:.4f}",
         "–" if power is None else f"{power:.0%}",

@@ -83,7 +83,7 @@ class PlannedTrial:
 @dataclass(frozen=True, kw_only=True)
 class StudyPlan:
     """A study. `difference` and `discordance` are what it is made to find; `power` is the chance of that, for each
-    hypothesis by its name, at the level that Holm's correction begins with."""
+    hypothesis by its name, over so many projects, at the level that Holm's correction begins with."""
 
     reader: str
     made: str
@@ -102,6 +102,8 @@ class StudyPlan:
     alpha: float = 0.05
     difference: float = 0.2
     discordance: float = 0.4
+    spread: float = 0.15
+    """How far the difference varies from project to project, as a standard deviation, for the power."""
     power: dict[str, float] = field(default_factory=dict)
 
     @cached_property
@@ -145,6 +147,10 @@ class StudyPlan:
         items = len(self.tasks) * (hypothesis.of != "questions") + len(self.questions) * wide
         return items * self.instances
 
+    def items_a_project(self, hypothesis: StudyHypothesis) -> int:
+        """How many different pairs a project has for a hypothesis: an item is one, however many instances do it."""
+        return self.pairs(hypothesis) // (self.instances * self.projects)
+
     def trials(self) -> tuple[PlannedTrial, ...]:
         """All trials, in an order drawn by chance."""
         every = list(self._trials())
@@ -166,41 +172,38 @@ def with_power(plan: StudyPlan) -> StudyPlan:
     """The plan with what it can find. Raises WrongSetting for sizes that cannot be, or without the statistics."""
     from dataclasses import replace
 
-    power = require_statistics().mcnemar_power
+    power = require_statistics().sign_flip_power
     hypotheses = [one for one in plan.hypotheses if {one.first, one.second} <= {*plan.arms} and plan.pairs(one)]
-    level = plan.alpha / max(1, len(hypotheses))
+    size = _size(plan, len(hypotheses))
     try:
-        found = {
-            one.name: round(
-                power(plan.pairs(one), difference=plan.difference, discordance=plan.discordance, alpha=level), 4
-            )
-            for one in hypotheses
-        }
+        found = {one.name: round(power(plan.projects, plan.items_a_project(one), **size), 4) for one in hypotheses}
     except ValueError as error:
         raise WrongSetting("--difference", str(error)) from error
     return replace(plan, hypotheses=tuple(hypotheses), power=found)
 
 
-def pairs_needed(plan: StudyPlan, power: float) -> int:
-    """How many pairs of each hypothesis would find what the plan is made to find. Raises WrongSetting."""
-    level = plan.alpha / max(1, len(plan.hypotheses))
+def projects_needed(plan: StudyPlan, power: float) -> int:
+    """How many projects would find, for every hypothesis, what the plan is made to find. Raises WrongSetting."""
+    needed, size = require_statistics().projects_for_power, _size(plan, len(plan.hypotheses))
     try:
-        return int(
-            require_statistics().pairs_for_power(
-                power, difference=plan.difference, discordance=plan.discordance, alpha=level
-            )
-        )
+        return max((int(needed(power, plan.items_a_project(one), **size)) for one in plan.hypotheses), default=0)
     except ValueError as error:
         raise WrongSetting("--difference", str(error)) from error
 
 
+def _size(plan: StudyPlan, hypotheses: int) -> dict[str, float]:
+    level = plan.alpha / max(1, hypotheses)
+    return {"difference": plan.difference, "discordance": plan.discordance, "spread": plan.spread, "alpha": level}
+
+
 def require_statistics() -> Any:
-    """The module of power, which needs scipy; raises WrongSetting with the way to get it."""
+    """The module of power; raises WrongSetting with the way to get it."""
     try:
-        from orchestrator.continuity.statistics import power
+        from orchestrator.continuity.statistics import paired_test, sign_flip
     except ImportError as error:
         raise WrongSetting("continuity", MISSING) from error
-    return power
+    del paired_test  # it needs scipy, which what judges a study does, too
+    return sign_flip
 
 
 def write_plan(plan: StudyPlan, folder: Path) -> Path:

@@ -1,8 +1,9 @@
 """The verdicts: which of the planned hypotheses hold, and what are signs of how a reader treats what it is given?
 
-A hypothesis holds if its exact paired test, corrected for all that were planned, is at most alpha, the first arm is the
-better one, and the study is whole. The interval over projects is told beside it and decides nothing. Signs are no
-results: whether a reader uses its context, takes what was superseded, or believes what is about something else.
+A hypothesis holds if the exact test over whole projects, corrected for all that were planned, is at most alpha, the
+first arm is the better one, and the study is whole. McNemar's test over single pairs, which takes items and instances
+for independent, and the intervals are told beside it and decide nothing. Signs are no results: whether a reader uses
+its context, takes what was superseded, or believes what is about something else.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from orchestrator.continuity.statistics.paired_test import (
     mcnemar_p_value,
     newcombe_interval,
 )
+from orchestrator.continuity.statistics.sign_flip import sign_flip_p_value
 from orchestrator.continuity.study_plan import StudyHypothesis, StudyPlan
 from orchestrator.continuity.trial import TASK, TrialRecord
 
@@ -29,14 +31,17 @@ Outcome = Callable[[TrialRecord], bool | None]
 
 @dataclass(frozen=True, kw_only=True)
 class ArmComparison:
-    """Two arms side by side: pairs, p-value alone and corrected, the difference over pairs and over projects."""
+    """Two arms side by side: the p-value over projects, alone and corrected; that over pairs; intervals."""
 
     name: str
     first: str
     second: str
     counts: PairCounts
     p_value: float
+    """Of the sign-flip test over projects, before the correction."""
     adjusted: float
+    pairs_p_value: float
+    """McNemar's, as if every pair were independent of every other: it decides nothing."""
     interval: EffectInterval
     by_project: EffectInterval
     projects: int
@@ -70,6 +75,7 @@ class StudyVerdicts:
 def judge(plan: StudyPlan, records: Sequence[TrialRecord]) -> StudyVerdicts:
     """The verdicts on the answers so far."""
     planned = {one.name: (one.first, one.second, _outcome(one)) for one in plan.hypotheses}
+    tested = frozenset(one.name for one in plan.hypotheses if plan.power.get(one.name) != 0)
     control = _compare(plan, records, {"the facts help": (Arm.ORACLE, Arm.NOTHING, _right)})
     signs: dict[str, tuple[str, str, Outcome]] = {
         "uses the facts": (Arm.ORACLE, Arm.NOTHING, _right),
@@ -79,7 +85,7 @@ def judge(plan: StudyPlan, records: Sequence[TrialRecord]) -> StudyVerdicts:
     return StudyVerdicts(
         done=len(records),
         planned=len(plan.trials()),
-        hypotheses=_compare(plan, records, planned),
+        hypotheses=_compare(plan, records, planned, tested),
         control=control[0] if control else None,
         signs=_compare(plan, records, signs),
     )
@@ -102,13 +108,21 @@ def _outcome(hypothesis: StudyHypothesis) -> Outcome:
 
 
 def _compare(
-    plan: StudyPlan, records: Sequence[TrialRecord], named: Mapping[str, tuple[str, str, Outcome]]
+    plan: StudyPlan,
+    records: Sequence[TrialRecord],
+    named: Mapping[str, tuple[str, str, Outcome]],
+    tested: frozenset[str] | None = None,
 ) -> tuple[ArmComparison, ...]:
-    """Each pair of arms, corrected for all of them together; those without a pair count as not found."""
+    """Each pair of arms, corrected for all of them together; those without a pair count as not found.
+
+    Those that are not `tested`, because the plan said that they could not be found, cost the others nothing.
+    """
     pairs = {name: paired(records, *how) for name, how in named.items()}
     counts = {name: count_pairs(pair for ones in found.values() for pair in ones) for name, found in pairs.items()}
-    alone = {name: mcnemar_p_value(count) for name, count in counts.items()}
-    adjusted = holm_adjusted(alone)
+    alone = {name: sign_flip_p_value(_project_sums(found)) for name, found in pairs.items()}
+    adjusted = dict.fromkeys(named, 1.0) | holm_adjusted(
+        {name: p for name, p in alone.items() if tested is None or name in tested}
+    )
     return tuple(
         ArmComparison(
             name=name,
@@ -117,6 +131,7 @@ def _compare(
             counts=counts[name],
             p_value=alone[name],
             adjusted=adjusted[name],
+            pairs_p_value=mcnemar_p_value(counts[name]),
             interval=newcombe_interval(counts[name]),
             by_project=cluster_interval(
                 [[float(a) - float(b) for a, b in ones] for ones in pairs[name].values()], seed=plan.seed
@@ -125,3 +140,7 @@ def _compare(
         )
         for name, (first, second, _) in named.items()
     )
+
+
+def _project_sums(found: Mapping[str, Sequence[tuple[bool, bool]]]) -> list[int]:
+    return [sum(int(first) - int(second) for first, second in ones) for ones in found.values()]

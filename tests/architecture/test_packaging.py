@@ -50,14 +50,13 @@ EXTRA_MODULES: dict[str, frozenset[str]] = {
             "orchestrator/continuity/statistics/agreement.py",
             "orchestrator/continuity/statistics/cluster_bootstrap.py",
             "orchestrator/continuity/statistics/paired_test.py",
-            "orchestrator/continuity/statistics/power.py",
+            "orchestrator/continuity/statistics/sign_flip.py",
         }
     ),
     "scipy": frozenset(
         {
             "orchestrator/continuity/statistics/cluster_bootstrap.py",
             "orchestrator/continuity/statistics/paired_test.py",
-            "orchestrator/continuity/statistics/power.py",
         }
     ),
     "krippendorff": frozenset({"orchestrator/continuity/statistics/agreement.py"}),

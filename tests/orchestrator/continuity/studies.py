@@ -23,7 +23,7 @@ def count(text: str) -> int:
 
 def planned(reader: Reader, **given: Any) -> StudyPlan:
     """A plan whose log fits into the budget as a whole."""
-    words: dict[str, Any] = {"projects": 6, "items": "questions", "arms": CORE_ARMS, "budget": 2000} | given
+    words: dict[str, Any] = {"projects": 9, "items": "questions", "arms": CORE_ARMS, "budget": 2000} | given
     return with_power(StudyPlan(reader=reader.name, made="2026-11-30T12:00:00Z", **words))
 
 

@@ -33,6 +33,7 @@ def test_a_page_says_it_all(used: tuple[StudyPlan, list[TrialRecord]]) -> None:
     for heading in ("What came out", "What each arm did", "How this reader treats", "Where it failed", "What it cost"):
         assert f"\n## {heading}" in page
     assert "interval over projects is narrower" in page
+    assert "decided by *p over projects*" in page
 
 
 def test_every_table_is_whole(used: tuple[StudyPlan, list[TrialRecord]]) -> None:

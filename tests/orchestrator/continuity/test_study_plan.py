@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.continuity.arms import ACTION_ARMS, Arm
-from orchestrator.continuity.statistics.power import mcnemar_power
-from orchestrator.continuity.study_plan import PLAN_FILE, StudyPlan, pairs_needed, read_plan, with_power, write_plan
+from orchestrator.continuity.statistics.sign_flip import sign_flip_power
+from orchestrator.continuity.study_plan import PLAN_FILE, StudyPlan, projects_needed, read_plan, with_power, write_plan
 from orchestrator.core.errors import NotFound, WrongSetting
 from tests.orchestrator.continuity.readers import UsingReader
 from tests.orchestrator.continuity.studies import planned
@@ -31,7 +31,7 @@ def test_a_plan_is_never_written_over(tmp_path: Path) -> None:
     write_plan(planned(UsingReader()), tmp_path)
     with pytest.raises(WrongSetting, match="never changed"):
         write_plan(planned(UsingReader(), projects=7), tmp_path)
-    assert read_plan(tmp_path).projects == 6
+    assert read_plan(tmp_path).projects == 9
 
 
 def test_whatever_is_changed_is_another_hash() -> None:
@@ -78,21 +78,28 @@ def test_power_is_worked_out_for_what_is_planned() -> None:
         "a handoff is better than nothing",
         "it is the project's own that helps",
     ]
-    expected = mcnemar_power(140, difference=0.2, discordance=0.4, alpha=0.025)
+    size = {"difference": 0.2, "discordance": 0.4, "spread": 0.15, "alpha": 0.025}
+    expected = sign_flip_power(10, 7, **size)
     assert plan.power == pytest.approx(dict.fromkeys(plan.power, expected), abs=1e-4)
     assert {plan.pairs(one) for one in plan.hypotheses} == {140}
     tasks = planned(UsingReader(), items="tasks", arms=tuple(map(str, Arm)))
-    assert [tasks.pairs(one) for one in tasks.hypotheses] == [24] * 6
+    assert [tasks.pairs(one) for one in tasks.hypotheses] == [36] * 6
 
 
-def test_the_plan_says_how_many_pairs_it_would_take() -> None:
-    """As many as have the power, and one fewer has not; a difference of nothing would take no number."""
+def test_more_instances_are_no_more_power() -> None:
+    """Copies of an item add pairs and no projects; more projects do."""
+    few, many = (planned(UsingReader(), projects=8, instances=number) for number in (1, 20))
+    assert few.power == many.power
+    assert min(planned(UsingReader(), projects=16, instances=1).power.values()) > min(few.power.values())
+
+
+def test_the_plan_says_how_many_projects_it_would_take() -> None:
+    """So many have the power; a difference of nothing would take no number."""
     plan = planned(UsingReader())
-    needed = pairs_needed(plan, 0.8)
-    found = [mcnemar_power(pairs, difference=0.2, discordance=0.4, alpha=0.025) for pairs in (needed, needed - 3)]
-    assert found[0] >= 0.8 > found[1]
+    needed = projects_needed(plan, 0.8)
+    assert min(planned(UsingReader(), projects=needed).power.values()) >= 0.8
     with pytest.raises(WrongSetting, match="difference of 0"):
-        pairs_needed(replace(plan, difference=0.0), 0.8)
+        projects_needed(replace(plan, difference=0.0), 0.8)
 
 
 def test_sizes_that_cannot_be_are_refused_in_a_line() -> None:

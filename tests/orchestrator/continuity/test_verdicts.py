@@ -130,3 +130,14 @@ def test_pairs_are_of_the_same_item_and_instance(order: int) -> None:
     ][::order]
     found = paired(records, "handoff", "nothing", lambda one: one.right)
     assert found == {"p": [(True, False)], "q": [(False, True)]}
+
+
+def test_what_could_not_be_found_costs_the_others_nothing(tmp_path: Path) -> None:
+    """A hypothesis that the plan gave no chance is left out of the correction, and never holds."""
+    plan = planned(UsingReader())
+    records = run_study(plan, UsingReader(), tmp_path)
+    alone = replace(plan, power=plan.power | {OWN: 0.0})
+    both, one = judge(plan, records).hypotheses, judge(alone, records).hypotheses
+    assert one[0].adjusted == one[0].p_value < both[0].adjusted
+    assert one[1].adjusted == 1.0
+    assert held(judge(alone, records)) == {BETTER}
