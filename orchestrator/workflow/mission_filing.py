@@ -153,8 +153,8 @@ def supplier_filing(
     filing = MissionFiling(fleet=fleet, marks=marks, locks=RequestLocks())
 
     def file(text: str, name: str, key: str) -> str:
-        who = {"by": f"supplier {supplier}", "caller": f"signal {supplier}"}
-        return filing.file(MissionRequest(text=text, name=name, key=key, edited=edited, **who))
+        by, caller = f"supplier {supplier}", f"signal {supplier}"
+        return filing.file(MissionRequest(text=text, name=name, key=key, edited=edited, by=by, caller=caller))
 
     return file
 

@@ -99,8 +99,10 @@ def blueprint() -> APIBlueprint:
         )
         try:
             who, files = caller(), tuple(each.given() for each in body.attachments)
-            wanted = {"text": body.text, "name": body.name, "title": body.title}
-            name = filing.file(MissionRequest(**wanted, by=who.name, key=key, caller=who.key, files=files))
+            request = MissionRequest(
+                text=body.text, name=body.name, title=body.title, by=who.name, key=key, caller=who.key, files=files
+            )
+            name = filing.file(request)
             view = opened.mission(name).view
         finally:
             opened.bus.remote.close()
