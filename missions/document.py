@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from missions import frontmatter
 from missions.declared.plain_values import WrongValues, assembled
 from missions.errors import BadName, escape_surrogates
-from missions.fields import NODE_FIELDS, explain, explain_all, read_fields
+from missions.fields import NODE_FIELDS, explain, explain_all, read_fields, too_few_attempts
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import (
     AGENT_SEPARATOR,
@@ -22,7 +22,6 @@ from missions.mission import (
     MissionFields,
     Quarantined,
     slug,
-    too_few_attempts,
 )
 from missions.one_line import shorten
 

@@ -108,3 +108,10 @@ def _display_value(value: object) -> str:
     except TypeError:  # a mapping whose keys are not text
         text = str(value)
     return shorten(text, 60)
+
+
+def too_few_attempts(attempts: int | None, agents: tuple[str, ...]) -> str:
+    """Why not every agent of a list would get an attempt; empty if each does."""
+    if attempts is None or attempts >= len(agents):
+        return ""
+    return f"“attempts: {attempts}” is fewer than the {len(agents)} agents that are listed: each gets one at least"

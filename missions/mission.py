@@ -137,13 +137,6 @@ def _attached(words: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(str(error)) from error
 
 
-def too_few_attempts(attempts: int | None, agents: tuple[str, ...]) -> str:
-    """Why not every agent of a list would get an attempt; empty if each does."""
-    if attempts is None or attempts >= len(agents):
-        return ""
-    return f"“attempts: {attempts}” is fewer than the {len(agents)} agents that are listed: each gets one at least"
-
-
 def _joined_agents(value: Any) -> Any:
     """A list of agents as one text; whatever else was written stays as it is."""
     found = list_items(value) if isinstance(value, list | tuple) else None

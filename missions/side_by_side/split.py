@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from missions import frontmatter
 from missions.errors import BadName
-from missions.fields import read_fields
+from missions.fields import read_fields, too_few_attempts
 from missions.frontmatter import Scalar
-from missions.mission import MAX_ATTEMPTS_BESIDE, MAX_NAME_CHARS, slug, too_few_attempts
+from missions.mission import MAX_ATTEMPTS_BESIDE, MAX_NAME_CHARS, slug
 
 NUMBERED = re.compile(r"(?P<group>[a-z0-9-]+)-a(?P<number>[1-9])", re.ASCII)
 MAX_GROUP_CHARS = MAX_NAME_CHARS - len("-a9")

@@ -386,11 +386,8 @@ def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim, record: R
     elif not paused and new.status is Status.PARKED and claim.reason == PAUSED_REASON:
         new = replace(new, status=Status.QUEUED)
     reason = new.reason if new.status is Status.REVIEW or (new.status is Status.PARKED and paused) else None
-    parked = claim.state is ClaimState.PARKED and new.status in {Status.PARKED, Status.QUEUED}
-    put_back = claim.state is ClaimState.RELEASED and new.status in {Status.PARKED, Status.QUEUED}
-    kept = (parked and not is_full_disk_reason(record.fields.get("reason"))) or (
-        put_back and is_quota_release(record.section)
-    )
+    kept = claim.state is ClaimState.PARKED and not is_full_disk_reason(record.fields.get("reason"))
+    kept = (kept or is_quota_release(record.section)) and new.status in {Status.PARKED, Status.QUEUED}
     return replace(new, reason=reason, kept_on=claim.node if kept else None)
 
 
