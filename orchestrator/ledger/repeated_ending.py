@@ -12,6 +12,8 @@ from missions.document import RESULT_MARK
 from missions.lease import ClaimState
 
 UNCOUNTED_STATES = (ClaimState.PARKED.value, ClaimState.RELEASED.value)
+NOT_STARTED = "Not started: "
+"""How the summary begins of an attempt that was not even begun."""
 PUT_BACK_IN_WORK = "Put back in its work: "
 """How the summary begins of an attempt that had done something when the window of its account was used up."""
 _HEAD = re.compile(rf"^### Attempt \d+ · (?:{'|'.join(UNCOUNTED_STATES)}) · \S+ · ", re.MULTILINE)
@@ -39,6 +41,16 @@ def is_quota_release(section: str) -> bool:
     """Whether a section tells of work that was put back because the window of its account was used up."""
     head, _, rest = section.partition("\n")
     return f" · {ClaimState.RELEASED.value} · " in head and rest.lstrip("\n").startswith(PUT_BACK_IN_WORK)
+
+
+def keeper_after(section: str, node: str, keeper: str | None) -> str | None:
+    """Who keeps a mission's workspace after it was put back: who had worked in it, and where nothing was begun whoever
+    kept it before."""
+    if is_quota_release(section):
+        return node
+    head, _, rest = section.partition("\n")
+    unbegun = f" · {ClaimState.RELEASED.value} · " in head and rest.lstrip("\n").startswith(NOT_STARTED)
+    return keeper if unbegun else None
 
 
 def quota_releases(text: str) -> int:

@@ -33,7 +33,7 @@ from orchestrator.execution.workspace.inputs import attached_inputs
 from orchestrator.execution.workspace.start_point import earlier_work, starting_patch
 from orchestrator.ledger.accounts.account_windows import ClosedAccount
 from orchestrator.ledger.config.fleet_toml import FleetConfig
-from orchestrator.ledger.repeated_ending import PUT_BACK_IN_WORK, quota_releases
+from orchestrator.ledger.repeated_ending import NOT_STARTED, PUT_BACK_IN_WORK, quota_releases
 from orchestrator.ledger.result_record import decode_text
 from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -203,9 +203,9 @@ class Executor:
         unsafe = self.safety.unsafe_reason(ledger, mission) if self.safety is not None else ""
         why = unsafe or self._full_reason(ledger) or (meter.over() if meter is not None else "")
         if why:
-            return Outcome(ok=False, summary=f"Not started: {why}.", parked=why)
+            return Outcome(ok=False, summary=f"{NOT_STARTED}{why}.", parked=why)
         shut = self.quota.closed(ledger).get(mission.agent) if self.quota is not None else None
-        return Outcome(ok=False, summary=f"Not started: {shut.says}.", released=True) if shut else None
+        return Outcome(ok=False, summary=f"{NOT_STARTED}{shut.says}.", released=True) if shut else None
 
     def _rest_account(self, outcome: Outcome, ledger: LedgerSnapshot, mission: Mission) -> Outcome:
         """What an attempt learned of its account is noted. One that met a window that is used up is no attempt: its

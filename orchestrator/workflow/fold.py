@@ -27,7 +27,7 @@ from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts, session_logs
 from orchestrator.ledger.file_versions import FileVersions, last_spelling
 from orchestrator.ledger.log_paths import parse_log_path
-from orchestrator.ledger.repeated_ending import is_quota_release
+from orchestrator.ledger.repeated_ending import keeper_after
 from orchestrator.ledger.result_record import (
     ResultRecord,
     artifact_files,
@@ -386,9 +386,9 @@ def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim, record: R
     elif not paused and new.status is Status.PARKED and claim.reason == PAUSED_REASON:
         new = replace(new, status=Status.QUEUED)
     reason = new.reason if new.status is Status.REVIEW or (new.status is Status.PARKED and paused) else None
-    kept = claim.state is ClaimState.PARKED and not is_full_disk_reason(record.fields.get("reason"))
-    kept = (kept or is_quota_release(record.section)) and new.status in {Status.PARKED, Status.QUEUED}
-    return replace(new, reason=reason, kept_on=claim.node if kept else None)
+    parked = claim.state is ClaimState.PARKED and not is_full_disk_reason(record.fields.get("reason"))
+    keeper = claim.node if parked else keeper_after(record.section, claim.node, new.kept_on)
+    return replace(new, reason=reason, kept_on=keeper if new.status in {Status.PARKED, Status.QUEUED} else None)
 
 
 def _with_total_cost(record: ResultRecord, before: Mission | Quarantined) -> ResultRecord:

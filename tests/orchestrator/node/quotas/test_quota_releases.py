@@ -19,7 +19,10 @@ from orchestrator.execution.program_round import MAX_KEPT_REST, _windows
 from orchestrator.execution.programs.port import ErrorKind, Launch, ParsedOutput
 from orchestrator.execution.turn import RoundResult
 from orchestrator.execution.workspace.attempt_dirs import SESSION_FILE, AttemptDirs, AttemptLabel
+from orchestrator.ledger import claims
 from orchestrator.ledger.repeated_ending import quota_releases
+from orchestrator.ledger.result_report import build_record
+from orchestrator.node.executor import CancelToken
 from orchestrator.node.quotas.quota_book import QuotaBook
 from tests.ledgers import FLEET, Clock, Scripted, Town, Working, working
 
@@ -68,6 +71,25 @@ def test_a_released_mission_goes_on_in_its_own_session(tmp_path: Path) -> None:
     desk.settle()
     assert [job.goes_on for job in agent.jobs] == [False, True]
     assert agent.jobs[0].folder == agent.jobs[1].folder
+
+
+def test_what_was_not_even_begun_leaves_the_keeper_as_it_was(tmp_path: Path) -> None:
+    """The window had ended again between the claim and the start: the workspace is where it was."""
+    town = Town({"fleet.toml": RULES, "missions/m.md": "---\nagent: claude\n---\nDo it.\n"})
+    agent = meets_its_window(town.clock)
+    desk = node(town, "desk", tmp_path, agent)
+    desk.settle()
+    held, ledger = desk.peer.hold("m"), desk.peer.ledger()
+    ended_at_once = desk.executor.attempt(ledger, ledger.open["m"].mission, held.claim, CancelToken(), ())
+    assert ended_at_once.outcome.summary.startswith("Not started: ")
+    record = build_record(ended_at_once)
+    assert claims.complete(desk.peer.bus, held, record, state=ended_at_once.state).accepted
+    desk.peer.fold()
+    found = desk.peer.ledger().open["m"].mission
+    assert (found.epoch, found.status, found.kept_on) == (2, Status.QUEUED, "desk")
+    town.clock.forward(WINDOW.total_seconds())
+    desk.settle()
+    assert [job.goes_on for job in agent.jobs] == [False, True]
 
 
 def label(epoch: int, attempt: int = 1) -> AttemptLabel:
