@@ -52,7 +52,7 @@ def test_what_waits_for_an_account_holds_up_nothing_else(tmp_path: Path, monkeyp
     assert any("m00: the five_hour window of claude@desk is used up until" in words for _, words in desk.told)
 
 
-@pytest.mark.parametrize("agent", ["claude", "[claude]"])
+@pytest.mark.parametrize("agent", ["claude", "[claude, gemini]"])
 def test_a_node_that_was_started_again_lets_go_of_what_its_account_cannot_do(tmp_path: Path, agent: str) -> None:
     """Nobody else takes over from a node that beats: its own claim is put back, unasked; only the attempt that was
     cut off counts."""
@@ -68,7 +68,7 @@ def test_a_node_that_was_started_again_lets_go_of_what_its_account_cannot_do(tmp
 
 def test_an_agent_that_was_found_is_kept_when_its_account_closes_at_once(tmp_path: Path) -> None:
     """Between the look and the start: what is worked on names an agent, and never `auto`."""
-    town = Town({"fleet.toml": RULES, "missions/m.md": ASKS.format("[claude]")})
+    town = Town({"fleet.toml": RULES, "missions/m.md": ASKS.format("[claude, codex]")})
     ledger = town.peer("desk").ledger()
     book = QuotaBook(node="desk", now=town.clock)
     offer = NodeCapabilities(node="desk", role="LOCAL_WORKER", agents=frozenset({"claude"}))
