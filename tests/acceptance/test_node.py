@@ -154,29 +154,23 @@ def test_once_does_what_can_be_done_and_exits(fleet: Fleet) -> None:
     assert missions["later"]["reason"].startswith("not before 2099")
 
 
-def test_a_person_cancels_a_running_mission_by_an_edit(fleet: Fleet) -> None:
-    """`status: cancelled` ends the work and archives the mission with what was done."""
+def test_a_person_cancels_running_missions_by_an_edit_or_by_deleting_the_file(fleet: Fleet) -> None:
+    """`status: cancelled`, or no file any more, ends the work and archives the mission's text with what was done:
+    nothing is lost."""
     fleet.found("desk")
-    fleet.commit({"missions/long.md": command("echo begun; sleep 1000")})
-    fleet.start("desk")
-    fleet.wait("it runs", lambda: _begun(fleet, "long"))
+    fleet.commit({f"missions/{name}.md": command("echo begun; sleep 1000") for name in ("long", "gone")})
+    fleet.start("desk", SHIFTBOOK_SLOTS="2")
+    fleet.wait("both run", lambda: _begun(fleet, "long") and _begun(fleet, "gone"))
     text = (fleet.clone / "missions" / "long.md").read_text(encoding="utf-8")
     fleet.commit({"missions/long.md": text.replace("---\nDo it", "status: cancelled\n---\nDo it")})
     fleet.wait("it is cancelled", lambda: fleet.missions()["long"]["status"] == "cancelled")
     shown = fleet.show("long")
     assert shown["path"].startswith("missions/archive/")
     assert "begun" in shown["text"]
-
-
-def test_deleting_the_file_of_a_running_mission_cancels_it(fleet: Fleet) -> None:
-    """The work ends, and the mission's text is kept in the archive with what was done: nothing is lost."""
-    fleet.found("desk")
-    fleet.commit({"missions/long.md": command("echo begun; sleep 1000")})
-    fleet.start("desk")
-    fleet.wait("it runs", lambda: _begun(fleet, "long"))
-    fleet.commit({"missions/long.md": None})
-    fleet.wait("it is cancelled", lambda: fleet.missions().get("long", {}).get("status") == "cancelled")
-    assert "Do it." in fleet.show("long")["text"]
+    assert fleet.missions()["gone"]["status"] == "running"
+    fleet.commit({"missions/gone.md": None})
+    fleet.wait("it is cancelled", lambda: fleet.missions().get("gone", {}).get("status") == "cancelled")
+    assert "Do it." in fleet.show("gone")["text"]
 
 
 def test_json_events_are_one_object_a_line(fleet: Fleet) -> None:
