@@ -45,7 +45,7 @@ SLOW = {
     "tests/acceptance/test_bad_input.py": 25,
     "tests/acceptance/test_deciding.py": 25,
     "tests/acceptance/test_readme.py": 25,
-    "tests/acceptance/test_load.py": 20,
+    "tests/acceptance/test_load.py": 25,
     "tests/acceptance/test_schemathesis.py": 20,
     "tests/acceptance/test_escapes.py": 20,
     "tests/orchestrator/node/test_clone_push.py": 20,

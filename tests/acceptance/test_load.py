@@ -15,7 +15,7 @@ from tests.acceptance.load.gauge import Sample
 from tests.acceptance.load.run import ACTS, Load
 from tests.acceptance.load.wire import Reply
 
-SEED, REQUESTS = 20261122, 360
+SEED, REQUESTS = 20261121, 600
 
 
 def test_nothing_is_lost_stuck_or_leaked_under_load(tmp_path: Path) -> None:
