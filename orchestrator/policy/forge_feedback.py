@@ -56,13 +56,14 @@ def feedback_on(
     conflict = bool(pull.conflicts) and conflict_mark(pull) not in seen
     known = red_mark(red) in seen if red else False
     if not named and not conflict and (not red or known):
-        stop = f"the last attempt changed nothing about {_names(red)}, which is red" if red and known else ""
+        stop = f"{_names(red)} is red again after the last attempt, with the same words" if red and known else ""
         return Feedback(stop=stop) if stop else None
     if rounds >= max_rounds:
         said = _told(named, red, conflict=conflict)
         return Feedback(stop=f"{rounds} of {max_rounds} rounds of feedback are spent, and there is more: {said}")
-    marks = [*map(comment_mark, named), *([red_mark(red)] if red else []), *([conflict_mark(pull)] if conflict else [])]
-    return Feedback(text=feedback_text(pull, named, red, conflict=conflict), marks=tuple(marks))
+    about, read = feedback_text(pull, named, red, conflict=conflict)
+    marks = [*map(comment_mark, read), *([red_mark(red)] if red else []), *([conflict_mark(pull)] if conflict else [])]
+    return Feedback(text=about, marks=tuple(marks))
 
 
 def is_heard(comment: ForgeComment, people: Collection[str]) -> bool:
@@ -93,19 +94,37 @@ def with_marks(seen: str | None, marks: Iterable[str]) -> str:
     return " ".join([*kept][-MAX_MARKS:])
 
 
-def feedback_text(pull: PullRequest, named: list[ForgeComment], red: list[ForgeCheck], *, conflict: bool) -> str:
-    """What the next attempt reads, in at most MAX_FEEDBACK_CHARS. The caller redacts it."""
+def feedback_text(
+    pull: PullRequest, named: list[ForgeComment], red: list[ForgeCheck], *, conflict: bool
+) -> tuple[str, list[ForgeComment]]:
+    """What the next attempt reads, in at most MAX_FEEDBACK_CHARS, and which comments are in it: the others come later.
+
+    What is red takes half of it at most, so that people are heard as well. What is given must be redacted already.
+    """
     parts = []
     if conflict:
         parts.append(f"It conflicts with {pull.base} as it is now. You start from there: bring the change in anew.")
     for check in red[:MAX_CHECKS]:
-        said = shorten(check.says.strip(), MAX_CHECK_CHARS)
-        head = f"The check {one_line(check.name, 100)} is red on {pull.commit[:10]}."
-        parts.append("\n".join(filter(None, [head, said])))
+        if _fits(parts, told := _check_words(pull, check), MAX_FEEDBACK_CHARS // 2):
+            parts.append(told)
+    read = []
     for comment in named:
         place = f" on {comment.path}{f':{comment.line}' if comment.line else ''}" if comment.path else ""
-        parts.append(f"{comment.author}{place}: {shorten(comment.body.strip(), MAX_COMMENT_CHARS)}")
-    return shorten("\n\n".join(parts), MAX_FEEDBACK_CHARS)
+        told = f"{comment.author}{place}: {shorten(comment.body.strip(), MAX_COMMENT_CHARS)}"
+        if not _fits(parts, told, MAX_FEEDBACK_CHARS):
+            break
+        parts.append(told)
+        read.append(comment)
+    return "\n\n".join(parts), read
+
+
+def _check_words(pull: PullRequest, check: ForgeCheck) -> str:
+    head = f"The check {one_line(check.name, 100)} is red on {pull.commit[:10]}."
+    return "\n".join(filter(None, [head, shorten(check.says.strip(), MAX_CHECK_CHARS), check.url]))
+
+
+def _fits(parts: list[str], more: str, limit: int) -> bool:
+    return sum(len(each) + 2 for each in parts) + len(more) <= limit
 
 
 def _told(named: list[ForgeComment], red: list[ForgeCheck], *, conflict: bool) -> str:

@@ -154,7 +154,7 @@ def supplier_filing(
 
     def file(text: str, name: str, key: str) -> str:
         by, caller = f"supplier {supplier}", f"signal {supplier}"
-        return filing.file(MissionRequest(text=text, name=name, key=key, edited=edited, by=by, caller=caller))
+        return filing.file(MissionRequest(text=text, name=name, by=by, key=key, caller=caller, edited=edited))
 
     return file
 

@@ -15,7 +15,7 @@ from handoff.secrets.redact import redact
 from missions import document
 from missions.archive_path import archived_files
 from missions.frontmatter import Scalar
-from missions.mission import Mission, Status
+from missions.mission import MAX_FEEDBACK_CHARS, Mission, Status
 from missions.one_line import printable, shorten
 from missions.result_section import attempt_sections
 from orchestrator.core.errors import Refused
@@ -154,8 +154,8 @@ class PullDelivery:
         if pull.conflicts and conflict_mark(pull) not in (mission.feedback_seen or ""):
             pull = replace(pull, conflicts=self._conflicts(ledger, filed, pull, by))
         found = feedback_on(
-            pull,
-            comments,
+            replace(pull, checks=tuple(replace(each, says=redact(each.says).text) for each in pull.checks)),
+            [replace(each, body=redact(each.body).text) for each in comments],
             people=part.forge_people,
             seen=frozenset((mission.feedback_seen or "").split()),
             rounds=mission.feedback_rounds,
@@ -195,7 +195,8 @@ class PullDelivery:
             if mission.reason == reason or not self._recorded(filed, {"reason": reason}, f"Waits for you: {reason}"):
                 return None
             return PullStep(mission=mission.name, says=reason)
-        text = redact(found.text).text.replace(document.RESULT_MARK, "").replace("\0", "")
+        told = redact(found.text).text.replace(document.RESULT_MARK, "").replace("\0", "")
+        text = shorten(told, MAX_FEEDBACK_CHARS)
         fields: dict[str, Scalar] = {
             **CLEARED_DECISION,
             "status": Status.QUEUED.value,

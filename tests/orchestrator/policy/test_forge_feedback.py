@@ -110,7 +110,7 @@ def test_a_failure_that_an_attempt_left_as_it_was_ends_the_loop() -> None:
     again = on(checks=(RED,), seen=with_marks("", first.marks), rounds=1)
     assert again is not None
     assert (again.text, again.marks) == ("", ())
-    assert "changed nothing about build" in again.stop
+    assert "build is red again after the last attempt" in again.stop
     other = on(checks=(replace(RED, says="2 tests failed"),), seen=with_marks("", first.marks), rounds=1)
     assert other is not None
     assert not other.stop
@@ -151,3 +151,25 @@ def test_marks_fit_their_field(marks: list[str]) -> None:
     kept = with_marks("c000000000000", marks)
     assert len(kept) <= 4000
     assert not marks or kept.split()[-1] in marks
+
+
+def test_what_did_not_fit_comes_back_in_the_next_round() -> None:
+    """Only what the attempt was given counts as read, and what is red leaves room for people."""
+    long = tuple(ForgeCheck(name=f"job {number}", state="red", says="x" * 1500) for number in range(10))
+    words = [said(body=f"{number} " + "w" * 3990, ident=f"comment-{number}") for number in range(6)]
+    seen, told = "", list[int]()
+    for _ in range(6):
+        found = on(*words, checks=long, seen=seen)
+        if found is None or found.stop:
+            break
+        assert len(found.text) <= MAX_FEEDBACK_CHARS
+        told += [each for each in range(6) if f"anna: {each} w" in found.text]
+        seen = with_marks(seen, found.marks)
+    assert told == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_check_is_told_with_its_address() -> None:
+    """Many say nothing but that they failed: their log is one step away."""
+    found = on(checks=(replace(RED, says="failure", url="https://x/runs/1"),))
+    assert found is not None
+    assert found.text.endswith("is red on aaaaaaaaaa.\nfailure\nhttps://x/runs/1")

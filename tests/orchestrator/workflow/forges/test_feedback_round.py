@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from missions.document import RESULT_MARK
-from missions.mission import Status
+from missions.mission import MAX_FEEDBACK_CHARS, Status
 from orchestrator.execution.workspace.start_point import earlier_work
 from orchestrator.workflow.inbox import read_inbox
 from orchestrator.workflow.mission_view import mission_views
@@ -89,13 +89,15 @@ def test_an_attempt_that_changed_nothing_about_it_ends_the_loop(scene: ForgeScen
     mission = scene.scene.mission()
     assert step is not None
     assert (mission.status, mission.pull_state, mission.feedback_rounds) == (Status.DONE, "open", 1)
-    assert mission.reason == "its pull request needs you: the last attempt changed nothing about build, which is red"
+    assert (
+        mission.reason == "its pull request needs you: build is red again after the last attempt, with the same words"
+    )
     assert scene.step() is None
     anna = scene.scene.peer("anna")
     views = mission_views(anna.ledger(), anna.trust, anna.bus.now(), archived=False)
     (item,) = read_inbox(anna.ledger(), views).items
     assert (item.kind, item.name) == ("pull request", "m")
-    assert item.says == "the last attempt changed nothing about build, which is red"
+    assert item.says == "build is red again after the last attempt, with the same words"
     assert item.step == f"merge or close {mission.pull_request}"
 
 
@@ -237,3 +239,14 @@ def test_a_branch_that_somebody_else_pushed_to_starts_no_round(scene: ForgeScene
     git(repository, "update-ref", "refs/heads/approved/m", ours)
     assert scene.step() is None
     assert scene.scene.mission().reason is None
+
+
+def test_feedback_full_of_secrets_stays_within_its_limit(scene: ForgeScene) -> None:
+    """What is put in a secret's place may be longer than it, and a secret at the edge is struck out whole."""
+    scene.opened()
+    for _ in range(8):
+        scene.server.state.say(scene.pull, "anna", "password=Zk3Qw8Xr1V " * 200)
+    assert scene.step() is not None
+    mission = scene.scene.mission()
+    assert len(str(mission.feedback)) <= MAX_FEEDBACK_CHARS
+    assert "Zk3" not in scene.scene.text()

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -105,6 +106,19 @@ def test_who_dies_in_between_files_once(fleet: ServedFleet, filed: bool) -> None
     assert MissionFiling(fleet=fleet.site.house.fleet, marks=marks).file(request) == "do-this"
     assert MissionFiling(fleet=fleet.site.house.fleet, marks=marks).file(request) == "do-this"
     assert [name for name in fleet.ada.ledger().open if name.startswith("do-this")] == ["do-this"]
+
+
+def test_what_may_be_edited_is_filed_once_whatever_it_says_now(fleet: ServedFleet) -> None:
+    """An issue that was edited between two tries is no other mission; a program's key stands for its words."""
+    filing = MissionFiling(fleet=fleet.site.house.fleet, marks=fleet.site.stores.marks)
+    for edited in (True, False):
+        request = MissionRequest(text="Do this.", by="forge", key=f"k{edited}", edited=edited)
+        name = filing.file(request)
+        if edited:
+            assert filing.file(replace(request, text="Do that.")) == name
+        else:
+            with pytest.raises(WrongSetting, match="used for another mission"):
+                filing.file(replace(request, text="Do that."))
 
 
 def test_a_key_is_forgotten_only_long_after_the_last_try(fleet: ServedFleet) -> None:
