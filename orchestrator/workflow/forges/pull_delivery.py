@@ -19,7 +19,7 @@ from missions.mission import MAX_FEEDBACK_CHARS, Mission, Status
 from missions.one_line import printable, shorten
 from missions.result_section import attempt_sections
 from orchestrator.core.errors import Refused
-from orchestrator.core.ports.forge import Forge, PullRequest, PullWanted
+from orchestrator.core.ports.forge import Forge, ForgeFailed, PullRequest, PullWanted
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
@@ -29,6 +29,10 @@ from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.project_repository import pull_branch
 from orchestrator.workflow.forges.pull_words import PullEvidence, pull_body, pull_title
 
+LASTING = frozenset({301, 302, 307, 308, 401, 403, 404, 405, 410, 422})
+"""Answers of a forge that are the same again until a person has done something."""
+NOTHING_TO_OPEN = frozenset({404, 409, 422})
+"""What forges answer where a branch brings nothing that the other lacks."""
 CHECKS_PATIENCE_SECONDS = 900.0
 """Seconds after which red checks go back although others still run, or say that they do."""
 
@@ -76,6 +80,10 @@ class PullDelivery:
             return self._carry_on(ledger, filed, forge, str(said["decided_by"]))
         except Refused as error:
             return self._back_to_review(filed, str(error))
+        except ForgeFailed as error:
+            if error.status in LASTING and error.seconds is None:
+                self._needs_you(filed, str(error))
+            raise
 
     def _changing(self, filed: MissionFile, forge: Forge) -> PullStep | None:
         """Ends a mission that is to be attempted again for a pull request that is over. Raises Refused.
@@ -108,8 +116,13 @@ class PullDelivery:
 
     def _publish(self, ledger: LedgerSnapshot, filed: MissionFile, forge: Forge, by: str) -> PullStep | None:
         mission = filed.mission
-        head = self._pushed(ledger, filed, by)
-        pull = forge.pull_request(self._wanted(ledger, filed, head, by))
+        head, merged = self._pushed(ledger, filed, by)
+        try:
+            pull = forge.pull_request(self._wanted(ledger, filed, head, by))
+        except ForgeFailed as error:
+            if not merged or mission.pull_request or error.status not in NOTHING_TO_OPEN:
+                raise
+            return self._merged_without(filed, merged)
         facts: dict[str, Scalar] = {"pull_request": pull.url, "pull_head": head, "pull_state": "open", "reason": None}
         opened = "opened" if mission.pull_request is None else "has the newest attempt"
         words = f"Pull request {opened}: {pull.url}"
@@ -117,12 +130,15 @@ class PullDelivery:
             return None
         return PullStep(mission=mission.name, says=f"pull request {opened}: {pull.url}")
 
-    def _pushed(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> str:
-        """The tip of the pull request's branch, which brings exactly what was looked at."""
+    def _pushed(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> tuple[str, str]:
+        """The tip of the pull request's branch, which brings exactly what was looked at; and the commit that brought
+        it into the default branch, where somebody was faster than this.
+        """
         with self.delivery.opened(ledger, filed, by) as (repository, order):
-            if not repository.merged(order.commit):  # else somebody was faster than this
+            merged = repository.merged(order.commit)
+            if not merged:
                 order = self.delivery.require_reviewed(ledger, filed, repository, order)
-            return repository.publish_pull(order, filed.mission.pull_head or "")
+            return repository.publish_pull(order, filed.mission.pull_head or ""), merged
 
     def _wanted(self, ledger: LedgerSnapshot, filed: MissionFile, head: str, by: str) -> PullWanted:
         mission, facts = filed.mission, self.delivery.reported_facts(ledger, filed)
@@ -148,7 +164,7 @@ class PullDelivery:
         mission = filed.mission
         if pull.commit != mission.pull_head:
             words = f"somebody has pushed {pull.commit[:10]} to {pull.head}, so that nothing more is brought there"
-            return self._taken_in(filed, Feedback(stop=words))
+            return self._needs_you(filed, words)
         part = ledger.charter.projects[str(mission.about)]
         comments = forge.comments(pull.number) if part.forge_people else ()
         if pull.conflicts and conflict_mark(pull) not in (mission.feedback_seen or ""):
@@ -191,10 +207,7 @@ class PullDelivery:
     def _taken_in(self, filed: MissionFile, found: Feedback) -> PullStep | None:
         mission = filed.mission
         if found.stop:
-            reason = redact(printable(NEEDS_YOU + found.stop)).text[:MAX_REASON_CHARS]
-            if mission.reason == reason or not self._recorded(filed, {"reason": reason}, f"Waits for you: {reason}"):
-                return None
-            return PullStep(mission=mission.name, says=reason)
+            return self._needs_you(filed, found.stop)
         told = redact(found.text).text.replace(document.RESULT_MARK, "").replace("\0", "")
         text = shorten(told, MAX_FEEDBACK_CHARS)
         fields: dict[str, Scalar] = {
@@ -213,6 +226,21 @@ class PullDelivery:
         return PullStep(mission=mission.name, says="queued again for what came back from its pull request", again=True)
 
     # -- the ledger's side -----------------------------------------------------------------------------------------
+
+    def _needs_you(self, filed: MissionFile, why: str) -> PullStep | None:
+        """Tells a person, once, what nothing here can mend."""
+        reason = redact(printable(NEEDS_YOU + why)).text[:MAX_REASON_CHARS]
+        name = filed.mission.name
+        if filed.mission.reason == reason or not self._recorded(filed, {"reason": reason}, f"Waits for you: {reason}"):
+            return None
+        return PullStep(mission=name, says=reason)
+
+    def _merged_without(self, filed: MissionFile, merged: str) -> PullStep | None:
+        """Somebody merged its branch by hand before there was a pull request: the forge sees nothing to open."""
+        fields: dict[str, Scalar] = {"merged": merged, "reason": None}
+        words = f"Merged without a pull request as `{merged}`"
+        done = self._recorded(filed, fields, words, archive=True)
+        return PullStep(mission=filed.mission.name, says=words.replace("`", "")) if done else None
 
     def _missed(self, filed: MissionFile, pull: PullRequest) -> PullStep | None:
         """It ended before a later result that was approved came to it, which is not lost: a person decides again."""

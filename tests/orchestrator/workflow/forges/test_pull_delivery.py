@@ -266,9 +266,54 @@ def test_a_lack_of_rights_is_told_and_nothing_is_lost(scene: ForgeScene) -> None
     scene.server.state.lacks.add("write")
     with pytest.raises(ForgeFailed, match="lacks a right"):
         scene.step()
-    assert scene.scene.mission().decision == "approved"
+    mission = scene.scene.mission()
+    assert mission.decision == "approved"
+    assert str(mission.reason).startswith("its pull request needs you: 127.0.0.1:")
+    assert "lacks a right" in str(mission.reason)
     scene.server.state.lacks.clear()
     assert scene.step() is not None
+    assert scene.scene.mission().reason is None
+
+
+@pytest.mark.parametrize("status", [301, 403, 404])
+def test_a_pull_request_that_cannot_be_read_any_more_is_told_to_a_person(scene: ForgeScene, status: int) -> None:
+    """The repository was moved or deleted, or the token's right was taken: until it answers again; written once."""
+    scene.opened()
+    for _ in range(2):
+        scene.server.answers.append(("GET ", Refusal(status, {}, {"Location": "https://x/y"})))
+        with pytest.raises(ForgeFailed):
+            scene.step()
+    mission = scene.scene.mission()
+    assert (mission.status, mission.pull_state) == (Status.DONE, "open")
+    assert str(mission.reason).startswith("its pull request needs you: 127.0.0.1:")
+    assert scene.scene.text().count("### Waits for you") == 1
+    assert scene.step() is None
+    assert scene.scene.mission().reason is None
+
+
+def test_what_may_go_better_later_is_not_told_to_a_person(scene: ForgeScene) -> None:
+    """A forge that is down or asked too often."""
+    scene.opened()
+    later = {"Retry-After": "5"}
+    for refusal in (Refusal(500), Refusal(502), Refusal(429, {}, later), Refusal(403, {}, later)):
+        scene.server.answers.append(("GET ", refusal))
+        with pytest.raises(ForgeFailed):
+            scene.step()
+    assert scene.scene.mission().reason is None
+
+
+def test_what_was_merged_by_hand_before_it_had_a_pull_request_has_ended(scene: ForgeScene) -> None:
+    """GitHub says that there are no commits between the branches."""
+    scene.scene.hand_in()
+    scene.scene.door("anna", merges=False).approve("m")
+    commit = str(scene.scene.mission().commit)
+    git(scene.server.state.repository, "update-ref", "refs/heads/main", commit)
+    none = Refusal(422, {"message": "Validation Failed", "errors": [{"message": "No commits between main and it"}]})
+    scene.server.answers.append(("POST ", none))
+    scene.step()
+    mission = scene.scene.mission()
+    assert (mission.status, mission.merged, mission.decided_by) == (Status.DONE, commit, "anna")
+    assert "m" not in scene.scene.peer("anna").ledger().open
 
 
 def test_a_person_may_merge_it_by_hand_all_the_same(scene: ForgeScene) -> None:
