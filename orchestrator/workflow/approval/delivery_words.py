@@ -10,6 +10,10 @@ from missions.one_line import shorten
 from orchestrator.execution.workspace.served_repository import local_path
 from orchestrator.ledger.config.fleet_toml import ProjectPart
 
+UNANSWERED = re.compile(
+    r"(?i)could not resolve|connection (?:refused|reset|timed out|closed)|timed out|no answer within"
+    r"|hung up unexpectedly|no route to host|network is unreachable|failed to connect|early EOF|unexpected disconnect|returned error: 5\d\d"
+)
 MAX_SAID_CHARS = 200
 """Characters of git's own words where nothing is known of them."""
 
@@ -67,6 +71,11 @@ def push_refusal(said: str, *, url: str, target: str, branch: str, mission: str)
     if re.search(r"hook declined", said):
         return f"a hook of the server declined it: {_server_words(said)}; mend that, then {again}"
     return f"{_server_words(said)}; to merge it yourself: `{merge}`"
+
+
+def is_unanswered(said: str) -> bool:
+    """Whether a push ended without the server's word on it: its line broke, or it has trouble of its own."""
+    return UNANSWERED.search(said) is not None and "[remote rejected]" not in said
 
 
 def _server_words(said: str) -> str:

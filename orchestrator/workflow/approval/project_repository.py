@@ -23,7 +23,7 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, count_changes
 from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
 from orchestrator.execution.workspace.project_server import ProjectServer, without_password
-from orchestrator.workflow.approval.delivery_words import merge_line, push_refusal
+from orchestrator.workflow.approval.delivery_words import is_unanswered, merge_line, push_refusal
 from sync.errors import GitError
 from sync.git import Git
 
@@ -191,6 +191,7 @@ class ProjectRepository:
             why = self._push(made, self.project.branch, expect=tip)
             self.fetch(self.project.branch, DEFAULT_REF)
             if why and self._text("rev-parse", DEFAULT_REF) == tip:
+                self._require_refusal(why)
                 words = push_refusal(
                     why,
                     url=self.project.url,
@@ -211,6 +212,9 @@ class ProjectRepository:
             raise Refused(f"the project has another branch {branch} already: {there[:10]}")
         why = self._push(order.commit, branch, expect="")
         if why:
+            if self.server.tip(self.folder, branch) == order.commit:
+                return order.commit
+            self._require_refusal(why)
             words = push_refusal(why, url=self.project.url, target=branch, branch=order.branch, mission=order.mission)
             raise Refused(f"the project's server does not take {branch}: {words}")
         return order.commit
@@ -220,7 +224,7 @@ class ProjectRepository:
 
         `was` is what this fleet pushed there last; empty: nothing yet. A later attempt comes as a child of both, with
         its own files, so that nothing is forced and what people said of earlier commits stays where it was said.
-        Raises Refused where somebody else pushed there, and GitError.
+        Raises Refused where somebody else pushed there, WorkspaceFailed where the server did not say no, and GitError.
         """
         branch = pull_branch(order.mission)
         there = self.server.tip(self.folder, branch)
@@ -234,9 +238,25 @@ class ProjectRepository:
         made = self._on_top(order, there) if there else order.commit
         why = self._push(made, branch, expect=there or "")
         if why:
+            now = self.server.tip(self.folder, branch)
+            if now != there:  # an answer that was lost, or somebody who was faster
+                return self._after_all(order, branch)
+            self._require_refusal(why)
             words = push_refusal(why, url=self.project.url, target=branch, branch=order.branch, mission=order.mission)
             raise Refused(f"the project's server does not take {branch}: {words}")
         return made
+
+    def _after_all(self, order: DeliveryOrder, branch: str) -> str:
+        """What is on the branch that moved while it was pushed to, if it brings the commit. Raises WorkspaceFailed."""
+        now = self.fetch(branch, PULL_REF)
+        if self._brings(now, order.commit):
+            return now
+        raise WorkspaceFailed(f"project {self.project.name}: {branch} moved while it was pushed to")
+
+    def _require_refusal(self, said: str) -> None:
+        """A push that got no answer is nobody's refusal: it is tried again. Raises WorkspaceFailed."""
+        if is_unanswered(said):
+            raise WorkspaceFailed(_clean_git_output(f"project {self.project.name}: {said}"))
 
     def conflicts(self, branch: str, commit: str) -> bool | None:
         """Whether a branch cannot be joined with the default branch; None where it is not that commit any more."""
