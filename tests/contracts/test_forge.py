@@ -194,6 +194,14 @@ def test_one_whose_number_is_known_is_changed_whatever_its_base_is(world: World)
     assert (server.state.pull(number).title, len(server.state.pulls)) == ("Another title", 1)
 
 
+def test_a_pull_request_without_an_address_is_not_taken(world: World) -> None:
+    """Nobody could open it, and it could not be found again."""
+    server = world.stand_in
+    server.dialects[world.kind].url = "javascript:x"
+    with pytest.raises(ForgeFailed, match="has no address of the pull request 1"):
+        world.forge.pull_request(world.branch())
+
+
 def test_it_is_read_as_it_stands(world: World) -> None:
     """Open, then merged by a person, with the commit that brought it in."""
     wanted, server = world.branch(), world.stand_in
@@ -237,6 +245,34 @@ def test_checks_are_the_newest_of_each_name(world: World) -> None:
     server.state.check(wanted.commit, "build", "failure", "1 test failed")
     red = [each for each in world.forge.read(number).checks if each.state == "red"]
     assert [(each.name, each.says) for each in red] == [("build", "1 test failed")]
+
+
+def test_a_check_on_the_second_page_is_seen(world: World) -> None:
+    """A matrix of jobs: the red one is not behind the others."""
+    wanted, server = world.branch(), world.stand_in
+    number = world.forge.pull_request(wanted).number
+    kinds = ["run", "status"] if world.kind == "github" else ["status"]
+    for kind in kinds:
+        for place in range(130):
+            red = place in {0, 129}
+            server.state.check(wanted.commit, f"{kind} {place}", "failure" if red else "success", "says", kind=kind)
+    found = world.forge.read(number).checks
+    assert len(found) == 130 * len(kinds)
+    assert sorted(each.name for each in found if each.state == "red") == [
+        f"{kind} {place}" for kind in kinds for place in (0, 129)
+    ]
+
+
+def test_two_workflows_may_have_a_job_of_one_name(world: World) -> None:
+    """GitHub: the newest of each suite counts, and a status of that name is a third."""
+    if world.kind != "github":
+        pytest.skip("only GitHub has check runs")
+    wanted, server = world.branch(), world.stand_in
+    number = world.forge.pull_request(wanted).number
+    for suite, state in ((1, "failure"), (2, "success"), (1, "failure"), (2, "failure"), (2, "success")):
+        server.state.check(wanted.commit, "build", state, "says", kind="run", suite=suite)
+    server.state.check(wanted.commit, "build", "success", "says")
+    assert sorted(each.state for each in world.forge.read(number).checks) == ["green", "green", "red"]
 
 
 def test_checks_that_a_token_may_not_read_are_unknown(world: World) -> None:

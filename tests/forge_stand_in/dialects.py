@@ -118,8 +118,12 @@ class GitHubDialect(Dialect):
     def more(self, place: str) -> None:
         """The routes that are GitHub's alone."""
         self.add("GET", rf"{place}/pulls/(\d+)/comments", lambda n, **_: self.talk(n, "line"))
-        self.add("GET", rf"{place}/commits/(\S+?)/check-runs", lambda sha, **_: self.runs(sha))
-        self.add("GET", rf"{place}/commits/(\S+?)/status", lambda sha, **_: {"statuses": self.statuses(sha)})
+        self.add("GET", rf"{place}/commits/(\S+?)/check-runs", lambda sha, asked, **_: self.runs(sha, asked))
+        self.add(
+            "GET",
+            rf"{place}/commits/(\S+?)/status",
+            self.status,
+        )
 
     def may(self, headers: Mapping[str, str]) -> bool:
         return headers.get("Authorization") == f"Bearer {TOKEN}"
@@ -236,7 +240,11 @@ class GitHubDialect(Dialect):
             "updated_at": issue.updated,
         }
 
-    def runs(self, sha: str) -> dict[str, Any]:
+    def status(self, sha: str, *, asked: Asked, **_: Any) -> dict[str, Any]:
+        """Statuses within one that joins them."""
+        return self.listed(self.statuses(sha), "statuses", asked)
+
+    def runs(self, sha: str, asked: Asked) -> dict[str, Any]:
         """Check runs, the newest first. A fine-grained token may not read them."""
         if "checks" in self.state.lacks:
             raise Refusal(403, {"message": "Resource not accessible by personal access token"})
@@ -245,6 +253,7 @@ class GitHubDialect(Dialect):
             {
                 "id": one["id"],
                 "name": one["name"],
+                "check_suite": {"id": one["suite"]},
                 "status": "in_progress" if one["state"] == "pending" else "completed",
                 "conclusion": None if one["state"] == "pending" else one["state"],
                 "output": {"title": None, "summary": one["says"] or None},
@@ -252,7 +261,12 @@ class GitHubDialect(Dialect):
             }
             for one in found
         ]
-        return {"total_count": len(rows), "check_runs": rows}
+        return self.listed(rows, "check_runs", asked)
+
+    def listed(self, rows: list[dict[str, Any]], name: str, asked: Asked) -> dict[str, Any]:
+        """A page of a list within an answer."""
+        size, page = min(self.cap, int(asked.get("per_page", 30))), int(asked.get("page", 1))
+        return {"total_count": len(rows), name: rows[(page - 1) * size : page * size]}
 
     def statuses(self, sha: str) -> list[dict[str, Any]]:
         """Commit statuses, one a context."""

@@ -132,9 +132,12 @@ class ForgeState:
         thing.talk.append(said)
         return said
 
-    def check(self, commit: str, name: str, state: str, says: str = "", *, kind: str = "status") -> None:
+    def check(
+        self, commit: str, name: str, state: str, says: str = "", *, kind: str = "status", suite: int = 1
+    ) -> None:
         """CI says something; `kind` is status or run, `state` success, failure or pending."""
-        one = {"id": next(self._idents), "commit": commit, "name": name, "state": state, "says": says, "kind": kind}
+        one: dict[str, Any] = {"suite": suite}
+        one |= {"id": next(self._idents), "commit": commit, "name": name, "state": state, "says": says, "kind": kind}
         self.checks.append(one)
 
     def merge(self, number: int) -> str:

@@ -116,15 +116,22 @@ class GitHub:
         """Check runs and commit statuses, which are two systems. Fine-grained tokens may not read the former."""
         known = True
         try:
-            data = part(self.http.get(f"{self._place}/commits/{sha}/check-runs", {"per_page": PAGE}).data)
-            runs = {line(run, "name"): _run(run) for run in reversed(rows(data.get("check_runs")))}
+            told = list(self._listed(f"{self._place}/commits/{sha}/check-runs", "check_runs"))
+            runs = {_run_key(run): _run(run) for run in reversed(told)}
         except ForgeFailed as error:
             if error.status not in {403, 404} or error.seconds is not None:
                 raise
             runs, known = {}, False
-        told = part(self.http.get(f"{self._place}/commits/{sha}/status", {"per_page": PAGE}).data)
-        statuses = {line(each, "context"): _status(each) for each in rows(told.get("statuses"))}
-        return tuple((runs | statuses).values()), known
+        statuses = [_status(each) for each in self._listed(f"{self._place}/commits/{sha}/status", "statuses")]
+        return (*runs.values(), *statuses), known
+
+    def _listed(self, route: str, name: str) -> Iterator[Mapping[str, Any]]:
+        """What stands in a list within the answer, page by page."""
+        for page in range(1, MAX_PAGES + 1):
+            found = rows(part(self.http.get(route, {"per_page": PAGE, "page": page}).data).get(name))
+            yield from found
+            if len(found) < PAGE:
+                return
 
     def comments(self, number: int) -> tuple[ForgeComment, ...]:
         """Issue comments, reviews and comments on lines: three lists with three spaces of numbers."""
@@ -204,6 +211,11 @@ class GitHub:
                 raise
             missing.append("read checks (fine-grained tokens cannot: red CI is seen by commit statuses only)")
         return ForgeRights(user=self._user, missing=tuple(missing))
+
+
+def _run_key(data: Mapping[str, Any]) -> tuple[object, str]:
+    """What tells a check run's newest from another's of the same name: two workflows may each have a job `build`."""
+    return person(data, "check_suite").get("id"), line(data, "name")
 
 
 def _run(data: Mapping[str, Any]) -> ForgeCheck:

@@ -125,7 +125,7 @@ class GitLab:
         """A commit's statuses: jobs of its pipelines, and what others said; the newest of each name."""
         route = f"{self._place}/repository/commits/{sha}/statuses"
         try:
-            found = rows(self.http.get(route, {"per_page": PAGE, "order_by": "id", "sort": "asc"}).data)
+            found = list(self._pages(route, {"order_by": "id", "sort": "asc"}))
         except ForgeFailed as error:
             if error.status not in {403, 404} or error.seconds is not None:
                 raise

@@ -43,7 +43,9 @@ def own_pull(wanted: PullWanted, candidates: Iterable[PullRequest]) -> PullReque
 
 
 def settled(there: PullRequest, wanted: PullWanted) -> PullRequest:
-    """The same, if it is over or shows the commit that is wanted. Raises ForgeFailed: it is not edited then."""
+    """The same, if it is over or shows the commit that is wanted, and has an address. Raises ForgeFailed."""
+    if not there.url:
+        raise ForgeFailed(f"its answer has no address of the pull request {there.number}")
     if there.state == "open" and (there.foreign or there.commit != wanted.commit):
         shown = "a branch of another repository" if there.foreign else there.commit[:10] or "no commit"
         raise ForgeFailed(f"its pull request {there.number} shows {shown}, not {wanted.commit[:10]}")

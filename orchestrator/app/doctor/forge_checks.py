@@ -15,6 +15,7 @@ from orchestrator.ledger.config.forge_place import repository_on_forge, token_ho
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
 WHAT, DOCS = "forge", "see docs/forges.md"
+MAX_NAMED = 5
 
 
 def check_forges(
@@ -28,6 +29,19 @@ def check_forges(
     for name, part in sorted(ledger.charter.projects.items()):
         if part.forge:
             yield _check(name, part, settings, forge)
+        elif left := [each for each in ledger.open if _is_left(ledger, each, name)]:
+            says = (
+                f"{name} is on no forge any more, and nobody looks at the pull request of {', '.join(left[:MAX_NAMED])}"
+            )
+            yield CheckResult(
+                what=WHAT, health=CheckStatus.POOR, says=says, remedy=f"shiftbook project edit {name} --forge …"
+            )
+
+
+def _is_left(ledger: LedgerSnapshot, mission: str, project: str) -> bool:
+    """Whether a mission goes on with a pull request of a project."""
+    found = ledger.open[mission].mission
+    return found.about == project and found.pull_state in {"open", "changing"}
 
 
 def _check(
@@ -41,6 +55,7 @@ def _check(
     if rights is None:
         host = token_host(repository_on_forge(part.forge, part.forge_url or part.url)) if part.forge else ""
         says = f"{name} is on {host}, and this machine has no token for it: nothing is opened or read there from here"
+        says += ", nor by any other node while this one is the first"
         return CheckResult(
             what=WHAT, health=CheckStatus.POOR, says=says, remedy=f"SHIFTBOOK_FORGE_TOKENS={host}=…; {DOCS}"
         )

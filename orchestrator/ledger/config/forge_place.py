@@ -39,7 +39,7 @@ def _parts(address: str) -> tuple[str, str, str]:
     """Host, scheme and path of an address. By ssh and by git it is taken that the pages are under https."""
     scp = _SCP.fullmatch(address)
     if scp and "://" not in address:
-        return scp[1], "https", scp[2]
+        return scp[1].lower(), "https", scp[2]
     parts = urlsplit(address)  # raises ValueError
     if parts.scheme in {"http", "https"}:
         if parts.password is not None or parts.query or parts.fragment:

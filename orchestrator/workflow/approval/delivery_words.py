@@ -12,7 +12,8 @@ from orchestrator.ledger.config.fleet_toml import ProjectPart
 
 UNANSWERED = re.compile(
     r"(?i)could not resolve|connection (?:refused|reset|timed out|closed)|timed out|no answer within"
-    r"|hung up unexpectedly|no route to host|network is unreachable|failed to connect|early EOF|unexpected disconnect|returned error: 5\d\d"
+    r"|hung up unexpectedly|no route to host|network is unreachable|failed to connect"
+    r"|early EOF|unexpected disconnect|returned error: 5\d\d"
 )
 MAX_SAID_CHARS = 200
 """Characters of git's own words where nothing is known of them."""

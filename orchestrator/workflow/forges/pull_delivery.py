@@ -197,9 +197,10 @@ class PullDelivery:
 
     def _has_waited(self, mission: Mission, pull: PullRequest) -> bool:
         """Whether red checks were given time for the others to end."""
-        if not any(each.state == "red" for each in pull.checks):
-            return True
         key = (mission.name, pull.commit)
+        if not any(each.state == "red" for each in pull.checks):
+            self._red_since.pop(key, None)
+            return True
         self._red_since = {each: at for each, at in self._red_since.items() if each[0] != key[0] or each == key}
         since = self._red_since.setdefault(key, self.clock())
         return self.clock() - since >= CHECKS_PATIENCE_SECONDS

@@ -73,7 +73,18 @@ def test_a_machine_without_a_token_is_told_where_it_belongs(house: House) -> Non
     (found,) = house.look(forge_tokens=f"git.example.org={TOKEN}")
     assert found.health is CheckStatus.POOR
     assert f"SHIFTBOOK_FORGE_TOKENS={house.server.url.removeprefix('http://')}=" in found.remedy
+    assert "nor by any other node while this one is the first" in found.says
     assert house.server.asked == []
+
+
+def test_pull_requests_of_a_project_that_left_its_forge_are_named(house: House) -> None:
+    """Nobody looks at them any more."""
+    toml = '[projects.shop]\nurl = "/srv/shop.git"\n'
+    head = "---\nproject: shop\nstatus: done\npull_request: https://x/pull/1\npull_state: {}\n---\ndo it\n"
+    files = {"fleet.toml": toml, "missions/a.md": head.format("open"), "missions/b.md": head.format("merged")}
+    (found,) = check_forges(settings_of(house.home, {}), Town(files).peer("n").ledger())
+    assert found.health is CheckStatus.POOR
+    assert found.says == "shop is on no forge any more, and nobody looks at the pull request of a"
 
 
 def test_a_wrong_token_and_a_forge_that_is_away_are_broken(house: House) -> None:

@@ -14,6 +14,7 @@ PLACES = [
     ("github", "git@github.com:me/shop.git", "https://api.github.com", "me/shop", "github.com"),
     ("github", "https://github.com/me/shop", "https://api.github.com", "me/shop", "github.com"),
     ("github", "ssh://git@ghe.example.org/me/shop.git", "https://ghe.example.org/api/v3", "me/shop", "ghe.example.org"),
+    ("github", "git@GitHub.com:me/shop.git", "https://api.github.com", "me/shop", "github.com"),
     ("gitlab", "git@gitlab.com:a/b/shop.git", "https://gitlab.com/api/v4", "a/b/shop", "gitlab.com"),
     (
         "forgejo",

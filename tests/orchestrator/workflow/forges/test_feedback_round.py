@@ -9,6 +9,7 @@ import pytest
 from missions.document import RESULT_MARK
 from missions.mission import MAX_FEEDBACK_CHARS, Status
 from orchestrator.execution.workspace.start_point import earlier_work
+from orchestrator.workflow.forges.pull_delivery import CHECKS_PATIENCE_SECONDS
 from orchestrator.workflow.inbox import read_inbox
 from orchestrator.workflow.mission_view import mission_views
 from tests.forge_stand_in.state import BOT
@@ -250,3 +251,19 @@ def test_feedback_full_of_secrets_stays_within_its_limit(scene: ForgeScene) -> N
     mission = scene.scene.mission()
     assert len(str(mission.feedback)) <= MAX_FEEDBACK_CHARS
     assert "Zk3" not in scene.scene.text()
+
+
+def test_each_red_check_waits_for_the_others_anew(scene: ForgeScene) -> None:
+    """One that was red and is green by now does not use up the time of the next."""
+    scene.opened()
+    pulls, commit = scene.pulls(), scene.pull.commit
+    scene.server.state.check(commit, "slow", "pending")
+    red(scene)
+    assert pulls.step("m") is None
+    scene.server.state.check(commit, "build", "success")
+    scene.ticks.at += CHECKS_PATIENCE_SECONDS
+    assert pulls.step("m") is None
+    red(scene)
+    assert pulls.step("m") is None
+    scene.ticks.at += CHECKS_PATIENCE_SECONDS
+    assert pulls.step("m") is not None
