@@ -63,6 +63,10 @@ _MAY_BEGIN = re.compile(rf"^ {{0,3}}#{{2,4}}[ \t]+(?:[^\S\n]*(?:{TIME.pattern}|u
 _RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,})")
 
 
+OUTSIDER_PREFIX = "mcp-"
+"""What the names of agents from outside begin with; no person and no agent of the fleet has such a name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """What one session said: `when` is UTC text ("" if unknown), `sections` are (heading, body) in their order.
@@ -81,6 +85,12 @@ class Entry:
     title: str = ""
     sections: tuple[tuple[str, str], ...] = ()
     raw: str = field(default="", compare=False, repr=False)
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether an agent that the fleet does not run wrote it: what it says is a quotation, however it was written
+        down; before the quotation was, it stood there as it was said."""
+        return self.agent.startswith(OUTSIDER_PREFIX)
 
     def section(self, heading: str) -> str:
         """The text under that heading; several sections of that name are joined, none is ""."""

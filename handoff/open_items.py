@@ -13,14 +13,13 @@ from math import ceil
 
 from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, derived_id
 from handoff.evidence_check import coverage, is_negated, overlap, stems
-from handoff.statements import BLOCKER, DECISION, DONE, STEP, Statement
+from handoff.statements import BLOCKER, DECISION, DONE, SETTLING_STEMS, STEP, Statement
 
 MIN_STATEMENT_OVERLAP = 0.6  # share of common words above which two statements are one
 UNTAKEN_AFTER_ENTRIES = 2  # later entries after which a step that nobody took is reported
 RECENT_ENTRIES = 3  # entries whose open steps are worth a line in the briefing
 
 _ROUNDING = 1e-9  # 0.6 * 5 is a little more than 3
-_SETTLING_STEMS = frozenset({"fix", "resolv", "unblock", "solv", "clos", "clear", "repair", "overcom"})
 _REJECTING = re.compile(r"(?i)\b(?:instead of|rather than|and not|not|over|replac(?:es|ing))\b")
 _REVERSING = re.compile(r"(?i)\b(?:revert|revers|undo|drop|abandon|withdraw|no longer|back (?:to|from)|stop|cancel)")
 _VERB = re.compile(r"(?i)^(?:we |to )?\w+")
@@ -134,7 +133,7 @@ def blocker_changes(
     """Open blockers as deltas, and those that at least two entries hit."""
     deltas: list[Delta] = []
     repeated = []
-    done = [(at, stems(one.text), one) for at, one in of_kind(said, DONE) if stems(one.text) & _SETTLING_STEMS]
+    done = [(at, stems(one.text), one) for at, one in of_kind(said, DONE) if stems(one.text) & SETTLING_STEMS]
     for group in _group_statements(items, of_kind(said, BLOCKER)):
         cites = tuple(dict.fromkeys(group.cites))
         if len(cites) > 1 and group.last_at >= 0:

@@ -74,12 +74,10 @@ class Hit:
 def index(conn: Connection, entries: Iterable[Entry]) -> int:
     """Add the entries whose ids the index does not have, and say how many those were. The caller commits."""
     _prepare(conn)
-    known = {row[0] for row in conn.execute("SELECT entry_id FROM recall_entry").fetchall()}
     added = 0
     for entry in entries:
-        if entry.entry_id in known:
+        if conn.execute("SELECT 1 FROM recall_entry WHERE entry_id = ?", (entry.entry_id,)).fetchall():
             continue
-        known.add(entry.entry_id)
         conn.execute("INSERT INTO recall_entry VALUES (?)", (entry.entry_id,))
         for row in _rows(entry):
             conn.execute("INSERT INTO recall_row (day, heading, text, entry_id, moment) VALUES (?, ?, ?, ?, ?)", row)

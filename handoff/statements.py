@@ -42,6 +42,8 @@ _BOLD = re.compile(r"\*\*|__")
 _DECISION = re.compile(r"(?i)decision\s*\d*\s*:\s*")
 _NONE = re.compile(r"(?i)(?:none|nothing|no (?:major |new |real )?blockers?|n/?a)\b")
 _RESULT = re.compile(r"(?i)(?:resolved|fixed|unblocked|solved|closed)\s*:\s*")
+SETTLING_STEMS = frozenset({"fix", "resolv", "unblock", "solv", "clos", "clear", "repair", "overcom"})
+"""Stems of the words by which work says that it did away with something."""
 _VERBS_WORDS = (
     "add ask build call check clean close compare compile complete configure confirm consider continue convert "
     "create cut decide define delete deploy design document draft enable evaluate explore extend extract file find "
@@ -73,7 +75,9 @@ class Statement:
 
 
 def statements(entry: Entry) -> Iterator[Statement]:
-    """What the entry states, in its order."""
+    """What the entry states, in its order; an outsider's states nothing."""
+    if entry.from_outside:
+        return
     for heading, body in entry.sections:
         told = heading not in SECTIONS
         for line, is_point, numbered, nested in _lines(own_words(body)):
@@ -100,6 +104,26 @@ def own_words(body: str) -> str:
         if not in_quote:
             lines.append(line)
     return "\n".join(lines)
+
+
+def points(body: str) -> Iterator[str]:
+    """Each line's words, without its marks."""
+    return (words for words, _, _, _ in _lines(body))
+
+
+def is_result(line: str) -> bool:
+    """Whether the line says that something is over ("Resolved: …")."""
+    return _RESULT.match(line) is not None
+
+
+def is_nothing(line: str) -> bool:
+    """Whether the line says no more than that there is nothing."""
+    return _NONE.fullmatch(line.strip().rstrip(".!")) is not None
+
+
+def withdrawal_of(line: str) -> bool:
+    """Whether the line takes something back."""
+    return (_WITHDRAWN_FIRST.match(line) or _WITHDRAWN_SENTENCE.match(line)) is not None
 
 
 def key_of(name: str) -> str:

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from handoff.entry import Entry
 from handoff.paths import named_paths
-from handoff.statements import own_words
+from handoff.statements import is_nothing, is_result, own_words, withdrawal_of
 
 WARNING_SECTIONS = ("Lessons", "Blockers")
 MAX_LINE_CHARS = 300
@@ -25,7 +25,6 @@ MAX_ACTION_WORDS = 64
 _POINT = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+(?P<text>\S.*)$")
 _CODE = re.compile(r"`([^`\n]{1,200})`")
 _ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception|Failure)\b:[ ]\S[^`\n]{2,118}")
-_NOTHING = re.compile(r"(?i)(?:none|nothing|no (?:major |new |real )?blockers?|n/?a)\b")
 _PROGRAM = re.compile(r"[A-Za-z][\w.+-]{1,40}\Z")
 _ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*=")
 _INTERPRETERS = frozenset({"python", "python3", "sudo", "env", "time", "exec", "node", "sh", "bash"})
@@ -86,14 +85,16 @@ class ActionWords:
 
 
 def warnings_of(entry: Entry) -> Iterator[ActionWarning]:
-    """The entry's lines that warn of something that can be told from other things."""
+    """The entry's lines that warn of something that can be told from other things; an outsider's warns of nothing."""
+    if entry.from_outside:
+        return
     for heading in WARNING_SECTIONS:
         for line in own_words(entry.section(heading)).splitlines():
             point = _POINT.match(line)
             text = " ".join((point["text"] if point else line).replace("**", "").split())
-            if len(text) > MAX_LINE_CHARS or _NOTHING.match(text):
+            if len(text) > MAX_LINE_CHARS or is_nothing(text) or is_result(text) or withdrawal_of(text):
                 continue
-            if subjects := tuple(dict.fromkeys(_subjects(text))):
+            if subjects := tuple(dict.fromkeys(subjects_of(text))):
                 yield ActionWarning(
                     text=text, entry_id=entry.entry_id, when=entry.when, section=heading, subjects=subjects
                 )
@@ -114,7 +115,7 @@ def action_words(action: str) -> ActionWords:
     )
 
 
-def _subjects(text: str) -> Iterator[WarningSubject]:
+def subjects_of(text: str) -> Iterator[WarningSubject]:
     """What the line is about; a tool alone only where nothing more exact is named."""
     exact = [WarningSubject(kind=SubjectKind.ERROR, words=(match[0].strip(),)) for match in _ERROR.finditer(text)]
     exact += [WarningSubject(kind=SubjectKind.PATH, words=(path,)) for path in named_paths(text)]

@@ -148,9 +148,9 @@ def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
 
 def search_index(settings: Settings) -> SearchIndex:
     """This machine's index of the journal."""
-    from orchestrator.workflow.journal.search_index import SearchIndex
+    from orchestrator.workflow.journal.search_index import SCHEMA_VERSION, SearchIndex
 
-    return SearchIndex(path=settings.ledger_home / "recall.db", of=settings.ledger)
+    return SearchIndex(path=settings.ledger_home / f"recall-{SCHEMA_VERSION}.db", of=settings.ledger)
 
 
 def logbook(settings: Settings, door: Fleet | None = None) -> Logbook:

@@ -86,8 +86,8 @@ def _answered(plan: StudyPlan, verdicts: StudyVerdicts) -> Iterator[str]:
     yield from (_row(one, plan.power.get(one.name), plan.alpha, whole=verdicts.whole) for one in verdicts.hypotheses)
     yield (
         "\nWhat holds is decided by *p over projects* (exact, each project counts once), corrected by Holm. The "
-        "interval over projects and p over pairs decide nothing: an interval without 0 can stand beside a no, since it is not "
-        "corrected and is too narrow with few projects."
+        "interval over projects and p over pairs decide nothing: an interval without 0 can stand beside a no: it "
+        "is not corrected and is too narrow with few projects."
     )
     if none := [name for name, power in plan.power.items() if power == 0]:
         yield f"\nLeft out of the correction, as the plan said that they could not be found: {'; '.join(none)}."

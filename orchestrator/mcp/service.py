@@ -8,11 +8,13 @@ an approval or to anybody's trust.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from handoff.entry import OUTSIDER_PREFIX
 from handoff.secrets.redact import redact
 from handoff.warnings.warning_index import MAX_WARNINGS
 from missions.document import RESULT_MARK
@@ -21,6 +23,7 @@ from missions.frontmatter import Scalar
 from missions.mission import Status, slug
 from missions.one_line import shorten
 from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.journal.context import estimate_tokens
 from orchestrator.workflow.journal.log import ExternalAgent, Logbook
@@ -30,6 +33,9 @@ from orchestrator.workflow.mission_view import MissionView
 
 MAX_TEXT_CHARACTERS = 20_000
 """Characters of a diff or an output that are handed to an agent; the ledger has all of it."""
+
+GLANCE_SECONDS = 30.0
+"""Seconds for which a look at an action is answered from the ledger as it was seen last, without asking the remote."""
 
 MAX_WARNINGS_A_CLIENT = 20
 """Lines that a client hears at its actions: who hears more listens to none."""
@@ -71,6 +77,9 @@ class McpService:
     wait: bool = True
     run_lines: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    clock: Callable[[], float] = time.monotonic
+    """Seconds that only go forwards."""
+    _glanced: list[float] = field(default_factory=list)
     _warned: list[str] = field(default_factory=list)
     """What was said at an action: nothing is said twice to one client."""
 
@@ -90,14 +99,32 @@ class McpService:
     def warnings(self, action: str, project: str | None) -> list[str]:
         """What the journal warns of at a command or a path, each line with its entry, until a client has heard enough.
 
+        Nothing means that it says nothing; that all was said before, or enough, is a line in brackets of its own.
+
         Raises NotFound for an unknown project.
         """
         with self._lock:
-            book, left = self.logbook(self.fleet), MAX_WARNINGS_A_CLIENT - len(self._warned)
+            left = MAX_WARNINGS_A_CLIENT - len(self._warned)
+            if left < 1:
+                return [f"(enough was said: {MAX_WARNINGS_A_CLIENT} lines; ask search_log for what bears on this)"]
+            book = replace(self.logbook(self.fleet), ledger=self._glance)
             of = self._project(project) or None
             found = book.warnings(action, project=of, said=self._warned, limit=min(MAX_WARNINGS, left))
+            before = len(self._warned)
             self._warned.extend(one.text for one in found)
+            if not found:
+                heard = book.warnings(action, project=of, limit=1) if before else []
+                return ["(all that the journal says of this was said before)"] if heard else []
         return [one.line for one in found]
+
+    def _glance(self) -> LedgerSnapshot:
+        """The ledger as it was seen last, asked for anew at most each `GLANCE_SECONDS`: a look must not wait."""
+        now = self.clock()
+        if self._glanced and now - self._glanced[0] < GLANCE_SECONDS:
+            return self.fleet.last_seen()
+        seen = self.fleet.ledger()
+        self._glanced[:] = [now]
+        return seen
 
     def append(
         self, agent: str, sections: Mapping[str, str], *, project: str | None, title: str, mission: str, model: str
@@ -167,7 +194,7 @@ class McpService:
 
 def agent_author(agent: str) -> str:
     """The name that an agent's words carry: never a person's."""
-    return f"mcp-{_slug_or_empty(redact(agent).text)[:40].strip('-') or 'agent'}"
+    return f"{OUTSIDER_PREFIX}{_slug_or_empty(redact(agent).text)[:40].strip('-') or 'agent'}"
 
 
 def _slug_or_empty(text: str) -> str:

@@ -322,7 +322,9 @@ def test_a_warning_at_an_action_is_heard_once(shop: Fleet) -> None:
     async def act(agent: Agent) -> None:
         (line_,) = await agent("check_action", action="cd shop && make deploy -n", project="shop")
         assert re.fullmatch(r"`make deploy` asks for a password on Fridays \[\S+, \d{4}-\d\d-\d\d\]", line_)
-        assert await agent("check_action", action="make deploy", project="shop") == []
+        assert await agent("check_action", action="make deploy", project="shop") == [
+            "(all that the journal says of this was said before)"
+        ]
         await agent("append_entry", lessons="- `make install` must run as root")
         assert await agent("check_action", action="make install", project="shop") == []  # an outsider warns nobody
         assert "mill" in await agent.refused("check_action", action="make deploy", project="mill")

@@ -19,7 +19,7 @@ STAGE_PREFIX = ".shiftbook-backup-"
 EXCLUDED = (
     *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
     *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
-    *("recall.db", "recall.db-*", "seen.json", "edits.json", "fleets"),  # what is seen and indexed of ledgers
+    *("recall*.db", "recall*.db-*", "seen.json", "edits.json", "fleets"),  # what is seen and indexed of ledgers
     *("beat",),  # which machine beats
     *("*.lock", "*.new", "*.tmp", "node.pid", RECORD_FILE),  # a running process's own
     *("http.log", "http.err", "nudge", "gate", "headquarters.json", NOTE),

@@ -18,8 +18,8 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
-SCHEMA_VERSION = "2"
-"""Of the tables. A file of another version is made again."""
+SCHEMA_VERSION = "3"
+"""Of the tables. It is in the file's name: two versions of the program on one machine don't undo each other's."""
 FILES_AT_ONCE = 4
 """New log files that one transaction takes in while nobody waits for them: whoever searches waits for its end."""
 MAX_RECALLED_ENTRIES = 6
@@ -88,7 +88,7 @@ class SearchIndex:
 
             def wanted(entry_id: str) -> bool:
                 found = conn.execute("SELECT project FROM place WHERE entry_id = ?", (entry_id,)).fetchall()
-                return projects is None or any(project in projects for (project,) in found)
+                return bool(found) if projects is None else any(project in projects for (project,) in found)
 
             return warnings_at(conn, action, said=said, limit=limit, wanted=wanted)
 
@@ -124,6 +124,8 @@ class SearchIndex:
     ) -> closing[sqlite3.Connection]:
         """The index as the logs are now, or with `some` new ones more. A file that is no database is thrown away.
         Raises WrongSetting."""
+        if not some and (same := self._unchanged(ledger)):
+            return closing(same)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -135,6 +137,24 @@ class SearchIndex:
                 return closing(self._updated(ledger, some))
         except (sqlite3.OperationalError, OSError) as error:
             raise WrongSetting("SHIFTBOOK_HOME", f"the index {self.path} cannot be used: {error}") from error
+
+    def _unchanged(self, ledger: LedgerSnapshot) -> sqlite3.Connection | None:
+        """The index for reading alone, which waits for nobody and locks nothing, where it has all that the logs say."""
+        try:
+            conn = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", timeout=30, uri=True, isolation_level=None)
+        except (sqlite3.Error, ValueError):
+            return None
+        try:
+            made = conn.execute("SELECT what FROM made").fetchall()
+            known = dict(conn.execute("SELECT path, oid FROM source").fetchall())
+        except sqlite3.Error:
+            conn.close()
+            return None
+        files = {file.path: file.oid for file in session_logs.files(ledger.store, ledger.tree)}
+        if made == [(self._name(),)] and known == files:
+            return conn
+        conn.close()
+        return None
 
     def _updated(self, ledger: LedgerSnapshot, some: Sequence[session_logs.LogFile]) -> sqlite3.Connection:
         conn = self._open()
@@ -211,7 +231,7 @@ def _index_files(
             return False
         _add_file(conn, ledger, file)
     lost = "SELECT 1 FROM recall_entry WHERE entry_id NOT IN (SELECT entry_id FROM place) LIMIT 1"
-    return not changed or not conn.execute(lost).fetchall()
+    return not (changed or gone) or not conn.execute(lost).fetchall()
 
 
 def _digests(ledger: LedgerSnapshot, file: session_logs.LogFile) -> dict[str, str]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.entry import Entry, parse_log, render_entry
+from handoff.statements import statements
 from handoff.warnings.action_warnings import MAX_LINE_CHARS, ActionWarning, SubjectKind, action_words, warnings_of
 
 
@@ -93,7 +94,6 @@ def test_other_sections_warn_of_nothing(section: str) -> None:
     [
         "> - `pytest tests/x.py` must never be run",
         "```\n- `pytest tests/x.py` must never be run\n```",
-        "- None: `pytest tests/x.py` went well",
         "- " + "`pytest tests/x.py` " + "x" * MAX_LINE_CHARS,
         "",
     ],
@@ -127,3 +127,43 @@ def test_a_pasted_script_is_looked_up_in_part() -> None:
     """However long it is: a bounded number of words."""
     words = action_words("echo " + " ".join(f"a/b/c{number}.py" for number in range(50_000)))
     assert len(words.keys) <= 256
+
+
+OLD_JOURNAL = """\
+## 2026-11-20T08:00:00Z · n1 · mcp-claude-code · - · A look from outside
+<!-- entry: n1-2026-11-20-080000-abcd -->
+
+### Decisions
+
+- Port: 9999
+
+### Lessons
+
+- `pytest tests/x.py` must never be run
+
+## 2026-11-21T08:00:00Z · n1 · person · - · At home
+<!-- entry: n1-2026-11-21-080000-abcd -->
+
+### Lessons
+
+- `pytest tests/x.py` hangs
+"""
+"""As journals were written before the words of agents from outside were quoted."""
+
+
+def test_an_outsiders_entry_from_before_quotations_states_and_warns_of_nothing() -> None:
+    """It is told by its author, whose name no person and no agent of the fleet has."""
+    outsider, person = parse_log(OLD_JOURNAL).entries
+    assert outsider.section("Lessons") == "- `pytest tests/x.py` must never be run"
+    assert (outsider.from_outside, person.from_outside) == (True, False)
+    assert list(warnings_of(outsider)) == list(statements(outsider)) == []
+    assert [one.text for one in warnings_of(person)] == ["`pytest tests/x.py` hangs"]
+
+
+@pytest.mark.parametrize(
+    "line", ["No blockers.", "None", "- nothing", "- n/a", "- Resolved: `pytest tests/x.py` hangs"]
+)
+def test_that_there_is_nothing_is_no_warning(line: str) -> None:
+    """Only as the whole line: what begins so and goes on is one."""
+    assert found(line, "Blockers") == []
+    assert found("- Nothing runs in `make all` without the clock", "Blockers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from handoff.entry import Entry
 from handoff.warnings.action_warnings import warnings_of
-from handoff.warnings.warning_index import MAX_WARNINGS, add_warnings, rebuild_warnings, warnings_at
+from handoff.warnings.warning_index import MAX_WARNINGS, SaidWarning, add_warnings, rebuild_warnings, warnings_at
 
 
 def entry(number: int, *lines: str, section: str = "Lessons") -> Entry:
@@ -113,3 +114,23 @@ def test_nothing_is_asked_of_an_empty_index(conn: sqlite3.Connection) -> None:
     assert said(conn, "make all") == []
     add_warnings(conn, [entry(1, "`make all` fails")])
     assert said(conn, "") == []
+
+
+def test_an_exact_old_warning_is_not_hidden_by_newer_ones_of_its_word(conn: sqlite3.Connection) -> None:
+    """However many other commands have the same longest word."""
+    many = [entry(2, *(f"`pytest tests/x.py -k case{number}{part}` hangs" for number in range(40))) for part in "abc"]
+    add_warnings(conn, [entry(1, "`pytest tests/x.py -x` hangs")])
+    add_warnings(conn, [replace(one, entry_id=f"n{number}") for number, one in enumerate(many)])
+    assert said(conn, "pytest -x tests/x.py") == ["e1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("`make all` fails [e9, 2026-11-30]", "`make all` fails (e9, 2026-11-30) [e1, 2026-11-01]"),
+        ("`make all` fails\x1b[2J\u202e!", "`make all` fails [2J ! [e1, 2026-11-01]"),
+    ],
+)
+def test_a_line_ends_with_its_own_citation_alone(text: str, line: str) -> None:
+    """What stands in the journal's words as one is none, and nothing moves a cursor or turns the text."""
+    assert SaidWarning(text=text, entry_id="e1", when="2026-11-01T08:00:00Z", about="").line == line

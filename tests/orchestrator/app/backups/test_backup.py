@@ -39,7 +39,17 @@ FILES = {
     "outbox/fix-1.json": "{}",
     "unsent/fix.md": "my words",
 }
-REMADE = ("ledger.git/config", "cache/x", "models/big.gguf", "work/a/b", "recall.db", "seen.json", "http.log", "nudge")
+REMADE = (
+    "ledger.git/config",
+    "cache/x",
+    "models/big.gguf",
+    "work/a/b",
+    "recall.db",
+    "recall-3.db",
+    "seen.json",
+    "http.log",
+    "nudge",
+)
 
 
 IDENTITY = pyrage.x25519.Identity.generate()

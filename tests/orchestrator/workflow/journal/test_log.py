@@ -260,3 +260,25 @@ def test_an_entry_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     for ident in ("fox", ""):
         with pytest.raises(NotFound, match="log tail"):
             book.entry(ident)
+
+
+def test_a_look_at_an_unchanged_index_waits_for_no_writer(tmp_path: Path) -> None:
+    """Somebody else holds the write lock of the file; what is said is said all the same."""
+    book = logbook(Town({SHOP_LOG: log(entry("ours", blocked="- `make all` fails"))}).peer("ada"), tmp_path)
+    assert [one.entry_id for one in book.warnings("make all")] == ["ours"]
+    with closing(sqlite3.connect(tmp_path / "recall.db", isolation_level=None)) as conn:
+        conn.execute("PRAGMA journal_mode")
+        conn.execute("BEGIN IMMEDIATE")
+        assert [one.entry_id for one in book.warnings("make all")] == ["ours"]
+
+
+def test_a_log_that_was_deleted_warns_of_nothing(tmp_path: Path) -> None:
+    """Also where no other log changed with it."""
+    other = "projects/mill/SESSION_LOG.md"
+    town = Town({SHOP_LOG: log(entry("ours", blocked="- `make all` fails")), other: log(entry("theirs"))})
+    ada = town.peer("ada")
+    book = logbook(ada, tmp_path)
+    assert [one.entry_id for one in book.warnings("make all")] == ["ours"]
+    ada.push({SHOP_LOG: None})
+    assert book.warnings("make all") == []
+    assert not [one for one in book.search("fails") if one.entry_id == "ours"]
