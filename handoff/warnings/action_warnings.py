@@ -27,6 +27,9 @@ _CODE = re.compile(r"`([^`\n]{1,200})`")
 _ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception|Failure)\b:[ ]\S[^`\n]{2,118}")
 _PROGRAM = re.compile(r"[A-Za-z][\w.+-]{1,40}\Z")
 _ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*=")
+MAX_ACTION_CHARS = 20_000
+"""Characters of an action in which errors and programs are looked for."""
+_SEPARATOR = re.compile(r"&&|\|\|?|;|\n|&")
 _INTERPRETERS = frozenset({"python", "python3", "sudo", "env", "time", "exec", "node", "sh", "bash"})
 
 
@@ -104,13 +107,13 @@ def action_words(action: str) -> ActionWords:
     """What a command line or a path consists of; no text is refused, quotes and separators are read as spaces."""
     plain = _split(action)[:MAX_ACTION_WORDS]
     words = dict.fromkeys(word for each in plain for word in (each, each.partition("::")[0]))
-    errors = [match[0].strip() for match in _ERROR.finditer(action[:20_000])]
+    errors = [match[0].strip() for match in _ERROR.finditer(action[:MAX_ACTION_CHARS])]
     errors += [" ".join(error.split()[:length]) for error in errors for length in range(2, len(error.split()))]
     ends = (word[at + 1 :] for word in words for at in range(len(word)) if word[at] == "/")
     return ActionWords(
         text=action,
         words=frozenset(words),
-        tools=frozenset(_tools(plain)),
+        tools=frozenset(_tools(action)),
         keys=tuple(dict.fromkeys(key for key in (*errors, *words, *ends) if key))[: 4 * MAX_ACTION_WORDS],
     )
 
@@ -137,12 +140,15 @@ def _split(text: str) -> list[str]:
     return [word.removeprefix("./") for word in re.split(r"[\s\"'`;|&()<>]+", text) if word.removeprefix("./")]
 
 
-def _tools(words: list[str]) -> Iterator[str]:
-    """The programs that a command line starts: its first word, and what an interpreter is given as a module."""
-    rest = [word for word in words if not _ASSIGNMENT.match(word)]
-    for place, word in enumerate(rest):
-        if word in {"-m", "-u"} and place:
-            continue
-        yield word.rpartition("/")[2]
-        if word not in _INTERPRETERS:
-            return
+def _tools(action: str) -> Iterator[str]:
+    """The programs that a command line starts: of each part between separators the first word, and what an interpreter,
+    or a program that starts another one, is given."""
+    for part in _SEPARATOR.split(action[:MAX_ACTION_CHARS])[:MAX_ACTION_WORDS]:
+        after_starter = False
+        for word in _split(part)[:MAX_ACTION_WORDS]:
+            if _ASSIGNMENT.match(word) or (after_starter and word.startswith("-")):
+                continue
+            yield (name := word.rpartition("/")[2])
+            if name not in _INTERPRETERS:
+                break
+            after_starter = True

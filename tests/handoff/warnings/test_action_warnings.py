@@ -58,6 +58,9 @@ def test_a_tool_alone_counts_only_where_nothing_more_exact_is_named() -> None:
         ("- src/auth/token.py is generated", "/work/shop/src/auth/token.py"),
         ("- `BuildError: index locked by 3` goes away", "Traceback\nBuildError: index locked by 3 (pid 4)\n"),
         ("- `npm` needs the lock", "sudo npm ci"),
+        ("- `npm` needs the lock", "cd shop && npm ci"),
+        ("- `npm` needs the lock", "sudo -E env CI=1 npm ci | tee log"),
+        ("- `pytest` wants a terminal", "python -u -m pytest; echo done"),
     ],
 )
 def test_an_action_that_is_meant(line: str, action: str) -> None:
@@ -73,6 +76,7 @@ def test_an_action_that_is_meant(line: str, action: str) -> None:
         ("- src/auth/token.py is generated", "cat src/auth/token.pyc lib_src/auth/token.py.bak"),
         ("- BuildError: index locked by 3", "BuildError: index locked by 4"),
         ("- `npm` needs the lock", "echo npm"),
+        ("- `npm` needs the lock", "cd npm && ls"),
         ("- `--fast` is faster", "build.py --fast"),
         ("- The build is slow", "build"),
     ],
