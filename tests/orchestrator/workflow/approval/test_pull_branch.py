@@ -24,7 +24,7 @@ BRANCH = "approved/m"
 class BreakingServer(ProjectServer):
     """A real server on a line that breaks once: before a push, or after it."""
 
-    before: list[Callable[[], None]] = field(default_factory=list)
+    before: list[Callable[[], object]] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
