@@ -280,6 +280,8 @@ class PullDelivery:
             text = decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES))
             said = self._decision(ledger, filed) if archive else {}
             data = encode_text(document.append_result(document.with_fields(text, {**said, **facts}), section))
+            if not isinstance(document.read(filed.path, data), Mission):  # a forge's words must not lose a mission
+                raise Refused("the file of {} could not be read any more with that: {}", filed.mission.name, head)
             files: dict[str, bytes | None] = {filed.path: data}
             if archive:
                 day = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y/%m/%d}"

@@ -8,6 +8,7 @@ import pytest
 
 from missions.document import RESULT_MARK
 from missions.mission import MAX_FEEDBACK_CHARS, Status
+from orchestrator.core.errors import Refused
 from orchestrator.execution.workspace.start_point import earlier_work
 from orchestrator.workflow.forges.pull_delivery import CHECKS_PATIENCE_SECONDS
 from orchestrator.workflow.inbox import read_inbox
@@ -267,3 +268,12 @@ def test_each_red_check_waits_for_the_others_anew(scene: ForgeScene) -> None:
     assert pulls.step("m") is None
     scene.ticks.at += CHECKS_PATIENCE_SECONDS
     assert pulls.step("m") is not None
+
+
+def test_what_would_make_the_file_unreadable_is_not_written(scene: ForgeScene) -> None:
+    """Whatever a forge may come to say: the mission stays one."""
+    scene.opened()
+    ledger = scene.scene.peer("n1").ledger()
+    with pytest.raises(Refused, match="could not be read any more"):
+        scene.pulls()._recorded(ledger.open["m"], {"feedback": "x" * (MAX_FEEDBACK_CHARS + 1)}, "Sent back")
+    assert scene.scene.peer("n1").ledger().tip == ledger.tip
