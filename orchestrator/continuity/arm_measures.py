@@ -36,7 +36,12 @@ class ArmMeasures:
     absence: float | None
     """Of the questions on what is not set, those that were answered so."""
     harm: float | None
-    """Of the trials that were right with nothing, those that this arm got wrong."""
+    """Of all pairs with nothing, those that were right with nothing and wrong in this arm. Chance alone makes some: the
+    placebo's share stands beside it."""
+    gain: float | None
+    """Of all pairs with nothing, those that were wrong with nothing and right in this arm."""
+    unread: float | None
+    """Of the trials, those without an answer that could be read."""
     alpha: float | None
     """Krippendorff's alpha of the answers over instances and wordings."""
     all_right: float | None
@@ -74,7 +79,8 @@ def paired(
 def _measures(arm: str, records: Sequence[TrialRecord], nothing: Mapping[tuple[str, int], bool]) -> ArmMeasures:
     questions = [one for one in records if one.kind != TASK]
     tasks = [one for one in records if one.kind == TASK]
-    solved_bare = [one for one in records if nothing.get((one.item, one.instance))]
+    beside = [(nothing[key], one.right) for one in records if (key := (one.item, one.instance)) in nothing]
+    told = arm != Arm.NOTHING
     return ArmMeasures(
         arm=arm,
         trials=len(records),
@@ -87,7 +93,9 @@ def _measures(arm: str, records: Sequence[TrialRecord], nothing: Mapping[tuple[s
         convention=_mean(one.convention for one in tasks),
         superseded=_mean(one.superseded for one in records),
         absence=_mean(None if one.invented is None else one.right for one in records),
-        harm=_mean(not one.right for one in solved_bare) if arm != Arm.NOTHING else None,
+        harm=_mean(bare and not right for bare, right in beside) if told else None,
+        gain=_mean(right and not bare for bare, right in beside) if told else None,
+        unread=_mean(not one.answer for one in records),
         alpha=_alpha(questions),
         all_right=_all_right(records),
         calls=_mean(one.calls for one in records) or 0.0,

@@ -16,7 +16,8 @@ from missions.plain_data import read_json
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Model, Prompt, PromptMessage
 
-MAX_ANSWER_TOKENS = 96
+MAX_ANSWER_TOKENS, TEMPERATURE = 96, 0.7
+"""Of an answer, where a plan does not say otherwise; each plan states both."""
 Choices = Mapping[str, Sequence[str]]
 """What is to be chosen, by name, and the words to choose from."""
 ROLE = "You take over a project from others. Use what the documents say, and nothing else. Answer in JSON."
@@ -41,7 +42,8 @@ class ModelReader:
     """A model of any backend, asked anew each time."""
 
     model: Model
-    temperature: float = 0.7
+    temperature: float = TEMPERATURE
+    max_tokens: int = MAX_ANSWER_TOKENS
 
     @property
     def name(self) -> str:
@@ -62,7 +64,7 @@ class ModelReader:
                 PromptMessage(role="system", content=ROLE),
                 PromptMessage(role="user", content=f"{context}\n{request}\n\n{_listed(choices)}"),
             ),
-            max_tokens=MAX_ANSWER_TOKENS,
+            max_tokens=self.max_tokens,
             schema=schema,
             temperature=self.temperature,
             seed=seed,

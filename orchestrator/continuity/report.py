@@ -24,17 +24,21 @@ _COLUMNS = (
     ("convention kept", "convention"),
     ("superseded value used", "superseded"),
     ("absence recognised", "absence"),
-    ("harm: right with nothing, wrong here", "harm"),
+    ("harm: right with nothing, wrong here, of all pairs", "harm"),
+    ("gain: wrong with nothing, right here, of all pairs", "gain"),
+    ("no answer that could be read", "unread"),
     ("agreement of instances (alpha)", "alpha"),
     ("all instances right", "all_right"),
 )
 
 
-def render_report(plan: StudyPlan, records: Sequence[TrialRecord], title: str = "Continuity: one study") -> str:
+def render_report(
+    plan: StudyPlan, records: Sequence[TrialRecord], title: str = "Continuity: one study", *, commit: str = ""
+) -> str:
     """The report on the answers so far; an incomplete study has measures and no results."""
     verdicts, measures = judge(plan, records), measure_arms(records)
     parts = (
-        _asked(plan, verdicts, title),
+        _asked(plan, verdicts, title, commit),
         _answered(plan, verdicts),
         _measured(measures),
         _reader(verdicts, plan.alpha),
@@ -44,7 +48,11 @@ def render_report(plan: StudyPlan, records: Sequence[TrialRecord], title: str = 
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _asked(plan: StudyPlan, verdicts: StudyVerdicts, title: str) -> Iterator[str]:
+def _commit(commit: str) -> str:
+    return f"the answers that it stood in commit `{commit[:16]}`" if commit else "in no commit when it was run"
+
+
+def _asked(plan: StudyPlan, verdicts: StudyVerdicts, title: str, commit: str) -> Iterator[str]:
     yield f"# {title}\n"
     yield (
         f"Fresh instances of `{plan.reader}` took over {plan.projects} made-up projects of {plan.sessions} sessions, "
@@ -53,7 +61,8 @@ def _asked(plan: StudyPlan, verdicts: StudyVerdicts, title: str) -> Iterator[str
     )
     yield from (f"- **{arm}**: {MEANS[Arm(arm)]}" for arm in plan.arms)
     yield (
-        f"\nThe plan was written {plan.made}, before the first answer (sha256 `{plan.digest[:16]}…`); "
+        f"\nThe plan says that it was written {plan.made} (sha256 `{plan.digest[:16]}…`), {_commit(commit)}, and its "
+        f"seed was {'chosen by hand: nothing shows that it was the first' if plan.seed_given else 'drawn by chance'}; "
         f"{verdicts.done:,} of {verdicts.planned:,} trials are made. Tasks are judged by running them, questions by "
         "which of the given answers was chosen; no model judges anything."
     )

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from missions.plain_data import read_json
+from orchestrator import __version__
 from orchestrator.continuity.arms import ACTION_ARMS, Arm
+from orchestrator.continuity.reader import MAX_ANSWER_TOKENS, TEMPERATURE
 from orchestrator.continuity.scenarios.build_task import BuildTask, tasks_of
 from orchestrator.continuity.scenarios.history_generator import GENERATOR_VERSION, SESSIONS, generate_history
 from orchestrator.continuity.scenarios.project_history import ProjectHistory
@@ -25,6 +27,8 @@ from orchestrator.continuity.scenarios.questions import ClosedQuestion, question
 from orchestrator.continuity.statistics import MISSING
 from orchestrator.core.errors import NotFound, WrongSetting
 from sync import files
+from sync.errors import GitError
+from sync.git import Git
 
 PLAN_FILE = "plan.json"
 
@@ -87,7 +91,16 @@ class StudyPlan:
 
     reader: str
     made: str
-    seed: int = 20261130
+    seed: int
+    seed_given: bool = False
+    """Whether somebody chose the seed: with one that was drawn nobody can plan again until the answers please."""
+    temperature: float = TEMPERATURE
+    max_tokens: int = MAX_ANSWER_TOKENS
+    """Of an answer."""
+    program: str = __version__
+    """The version of Shiftbook that asks."""
+    contexts: dict[str, str] = field(default_factory=dict)
+    """For each arm the sha256 of all that its instances are given, as this reader counts tokens."""
     generator: str = GENERATOR_VERSION
     projects: int = 12
     sessions: int = SESSIONS
@@ -110,6 +123,11 @@ class StudyPlan:
     def text(self) -> str:
         """The plan as a file: the same plan is the same bytes."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @cached_property
+    def project_numbers(self) -> dict[str, int]:
+        """The projects by name."""
+        return {history.name: number for number, history in enumerate(self.histories)}
 
     @property
     def digest(self) -> str:
@@ -158,13 +176,12 @@ class StudyPlan:
         return tuple(every)
 
     def _trials(self) -> Iterator[PlannedTrial]:
-        numbers = {history.name: number for number, history in enumerate(self.histories)}
         for item in (*self.questions, *self.tasks):
             for arm in self.arms:
                 if arm in ACTION_ARMS and item not in self.tasks:
                     continue
                 for instance in range(self.instances):
-                    project = numbers[item.partition("/")[0]]
+                    project = self.project_numbers[item.partition("/")[0]]
                     yield PlannedTrial(item=item, project=project, arm=arm, instance=instance)
 
 
@@ -196,6 +213,11 @@ def _size(plan: StudyPlan, hypotheses: int) -> dict[str, float]:
     return {"difference": plan.difference, "discordance": plan.discordance, "spread": plan.spread, "alpha": level}
 
 
+def most_calls(plan: StudyPlan) -> int:
+    """How many calls of the reader the study takes at most."""
+    return sum(plan.turns if one.item in plan.tasks else 1 for one in plan.trials())
+
+
 def require_statistics() -> Any:
     """The module of power; raises WrongSetting with the way to get it."""
     try:
@@ -214,6 +236,17 @@ def write_plan(plan: StudyPlan, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     files.replace(path, plan.text)
     return path
+
+
+def committed(folder: Path) -> str:
+    """The commit in which the folder's plan stands as it is; "" where it stands in none."""
+    try:
+        git = Git(folder)
+        if git.text("status", "--porcelain", "--ignored", "--", PLAN_FILE):
+            return ""
+        return git.text("log", "-1", "--format=%H", "--", PLAN_FILE)
+    except (GitError, OSError):
+        return ""  # no repository, or none with a commit
 
 
 def read_plan(folder: Path) -> StudyPlan:
@@ -239,4 +272,10 @@ def _plan_of(read: Any) -> StudyPlan:
         raise ValueError("it has other fields than a plan")
     hypotheses = tuple(StudyHypothesis(**one) for one in read["hypotheses"])
     arms = tuple(Arm(arm).value for arm in read["arms"])
+    for name, example in asdict(StudyPlan(reader="", made="", seed=0)).items():
+        wanted = (int, float) if type(example) is float else list if type(example) is tuple else type(example)
+        if not isinstance(read[name], wanted) or (type(read[name]) is bool) != (type(example) is bool):
+            raise TypeError(f"{name} is {read[name]!r}")
+    if len(set(arms)) != len(arms) or min(read["projects"], read["instances"], read["turns"]) < 1:
+        raise ValueError("its arms or sizes cannot be")
     return StudyPlan(**read | {"arms": arms, "hypotheses": hypotheses})

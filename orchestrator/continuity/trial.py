@@ -6,7 +6,8 @@ of it is what the next turn is given. Each call is a fresh instance that is show
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from orchestrator.continuity.arms import Arm, ArmMaker
 from orchestrator.continuity.reader import Reader
 from orchestrator.continuity.scenarios.build_task import ActionOutcome, BuildAction, BuildTask, carry_out, prepare
 from orchestrator.continuity.scenarios.questions import NONE, ClosedQuestion
+from orchestrator.core.errors import WrongSetting
 
 TASK = "task"
 """The kind of what is no question."""
@@ -50,6 +52,11 @@ class TrialRecord:
     context_tokens: int = 0
     seconds: float = 0.0
 
+    @property
+    def ident(self) -> str:
+        """What it is called among the answers."""
+        return f"{self.item}|{self.arm}|{self.instance}"
+
     def json(self) -> dict[str, Any]:
         """For the file of answers; what does not apply is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -62,18 +69,58 @@ def ask_question(
     wording = question.wordings[instance % len(question.wordings)]
     context = maker.context(arm, wording)
     answer = reader.choose(context, wording, {"answer": question.options}, seed).get("answer", "")
-    return TrialRecord(
+    made = TrialRecord(
         item=question.item,
         project=project,
         kind=question.kind.value,
         arm=arm.value,
         instance=instance,
-        right=answer == question.right,
+        right=False,
         answer=answer,
+        context_tokens=maker.count(context),
+    )
+    return _judged_question(made, question)
+
+
+def rejudged(
+    record: TrialRecord, questions: Mapping[str, ClosedQuestion], tasks: Mapping[str, BuildTask]
+) -> TrialRecord:
+    """The record with what can be told from its answer alone, told anew: nobody's word is taken for what is right.
+
+    Raises KeyError for an item that is none of these, ValueError for an answer that is no answer to it.
+    """
+    if record.kind != TASK:
+        return _judged_question(record, questions[record.item])
+    task = tasks[record.item]
+    actions = [_action(words) for words in record.answer.split(" ; ") if words]
+    return _judged_task(record, task, actions)
+
+
+def _judged_question(record: TrialRecord, question: ClosedQuestion) -> TrialRecord:
+    answer = record.answer
+    if answer and answer not in question.options:
+        raise ValueError(f"{answer!r} is none of the choices")
+    return replace(
+        record,
+        right=answer == question.right,
         superseded=answer in question.superseded if question.superseded else None,
         invented=answer not in {NONE, ""} if question.right == NONE else None,
         foreign=answer == question.foreign if question.foreign else None,
-        context_tokens=maker.count(context),
+    )
+
+
+def _judged_task(record: TrialRecord, task: BuildTask, actions: Sequence[BuildAction]) -> TrialRecord:
+    """By the first action what was recovered, and by the last one what came of it; None without any action."""
+    right, failing = task.right, {mode for mode, _ in task.history.traps.errors}
+    first, last = (actions[0], actions[-1]) if actions else (None, None)
+    return replace(
+        record,
+        right=last == right,
+        built=last is not None and last.mode not in failing,
+        superseded=last.value in task.setting.superseded if last else None,
+        recovered=_share(first, right) if first else None,
+        convention=first.separator == right.separator if first else None,
+        failed_path=first.mode in failing if first else None,
     )
 
 
@@ -113,8 +160,7 @@ class _TaskRun:
 
     def go(self, project: str, instance: int, turns: int) -> TrialRecord:
         """All turns."""
-        commands = [f"python build.py --mode {mode}" for mode in self.task.modes]
-        context = self.maker.context(self.arm, self.task.request, commands)
+        context = self.maker.context(self.arm, self.task.request, self.task.commands)
         calls = 0
         while calls < turns and not self._built():
             request = "\n".join([self.task.request, *self.shown])
@@ -149,31 +195,32 @@ class _TaskRun:
         self.shown.append("\n".join([did, outcome.error or "built", *warned]))
 
     def _record(self, project: str, instance: int, calls: int, tokens: int) -> TrialRecord:
-        carried = [(action, outcome) for action, outcome in self.tried if outcome is not None]
-        errors = [outcome.error for _, outcome in carried if outcome.error]
-        first = self.tried[0][0] if self.tried else None
-        right = self.task.right
+        errors = [outcome.error for _, outcome in self.tried if outcome is not None and outcome.error]
         known = {error for _, error in self.task.history.traps.errors}
-        return TrialRecord(
+        made = TrialRecord(
             item=self.task.item,
             project=project,
             kind=TASK,
             arm=self.arm.value,
             instance=instance,
             right=(built := self._built()) is not None and built.accepted,
-            built=built is not None,
             answer=" ; ".join(f"{a.value} {a.separator} {a.mode}" for a, _ in self.tried),
-            superseded=carried[-1][1].superseded if carried else False,
-            recovered=_share(first, right) if first else 0.0,
-            convention=first.separator == right.separator if first else False,
-            failed_path=bool(carried) and carried[0][1].error in known,
             repeated=sum(error in known or error in errors[:at] for at, error in enumerate(errors)),
             calls=calls,
             warned=len(self.heard),
             context_tokens=tokens,
         )
+        judged = _judged_task(made, self.task, [action for action, _ in self.tried])
+        if (judged.right, judged.built) != (made.right, built is not None):
+            raise WrongSetting("DIR", f"a build of {made.item} came to something else than the plan says")
+        return judged
 
 
 def _share(action: BuildAction, right: BuildAction) -> float:
     kept = (action.value == right.value, action.separator == right.separator, action.mode == right.mode)
     return sum(kept) / len(kept)
+
+
+def _action(words: str) -> BuildAction:
+    value, separator, mode = words.split()
+    return BuildAction(value=value, separator=separator, mode=mode)

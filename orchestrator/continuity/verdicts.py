@@ -57,6 +57,7 @@ class StudyVerdicts:
 
     done: int
     planned: int
+    missing: int
     hypotheses: tuple[ArmComparison, ...]
     control: ArmComparison | None
     """The oracle against nothing."""
@@ -64,8 +65,8 @@ class StudyVerdicts:
 
     @property
     def whole(self) -> bool:
-        """Whether all trials were made."""
-        return self.done == self.planned
+        """Whether all trials were made, and no others."""
+        return not self.missing and self.done == self.planned
 
     def results(self, alpha: float) -> tuple[ArmComparison, ...]:
         """The hypotheses that hold."""
@@ -85,6 +86,7 @@ def judge(plan: StudyPlan, records: Sequence[TrialRecord]) -> StudyVerdicts:
     return StudyVerdicts(
         done=len(records),
         planned=len(plan.trials()),
+        missing=len({one.ident for one in plan.trials()} - {one.ident for one in records}),
         hypotheses=_compare(plan, records, planned, tested),
         control=control[0] if control else None,
         signs=_compare(plan, records, signs),

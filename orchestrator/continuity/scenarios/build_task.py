@@ -16,6 +16,7 @@ from pathlib import Path
 from missions.plain_data import read_json
 from orchestrator.continuity.scenarios import vocabulary
 from orchestrator.continuity.scenarios.project_history import ProjectHistory, SettingHistory
+from orchestrator.core.errors import WrongSetting
 from sync import files
 
 RUN_SECONDS = 60.0
@@ -88,6 +89,11 @@ class BuildTask:
         return tuple(name for name, _ in vocabulary.SEPARATORS)
 
     @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that it may come to."""
+        return tuple(f"python build.py --mode {mode}" for mode in self.modes)
+
+    @property
     def right(self) -> BuildAction:
         """The one action that is accepted."""
         return BuildAction(value=self.setting.current, separator=self.history.separator, mode=self.history.traps.works)
@@ -135,7 +141,12 @@ def carry_out(task: BuildTask, action: BuildAction, folder: Path) -> ActionOutco
     line = written.replace("name", task.setting.key).replace("value", action.value)
     files.replace(folder / "settings.conf", line + "\n", durable=False)
     words = [sys.executable, "-I", "-S", str(folder / "build.py"), "--mode", action.mode]
-    built = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    try:
+        built = subprocess.run(
+            words, cwd=folder, env={}, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise WrongSetting("DIR", f"a build of {task.item} took more than {RUN_SECONDS:.0f} s; run it again") from None
     judged = read_json(built.stdout)
     return ActionOutcome(
         built=built.returncode == 0,

@@ -129,9 +129,14 @@ def test_a_study_of_any_backend(typed: Type, server: str, monkeypatch: pytest.Mo
     assert "shiftbook continuity run study" in made.stderr
     again = typed("plan", "study", *SMALL)
     assert "never changed" in str(again.exception)
-    first = json.loads(typed("run", "study", "--json").stdout)
+    assert "at most 28 calls" in made.stdout
+    refused = typed("run", "study")
+    assert "--yes" in str(refused.exception)
+    assert "28 calls" in str(refused.exception)
+    assert "in no commit" in refused.stderr
+    first = json.loads(typed("run", "study", "--yes", "--json").stdout)
     assert (first["made"], first["done"], first["planned"]) == (28, 28, 28)
-    rest = typed("run", "study")
+    rest = typed("run", "study", "--yes")
     assert "0 trials made, 28 of 28 are there; next: shiftbook continuity report study" in rest.stdout
     assert "28 of 28 trials are made" in typed("report", "study").stdout
     monkeypatch.setenv("SHIFTBOOK_OPENAI_URL", "http://127.0.0.1:9/v1")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.continuity.arms import Arm
+from orchestrator.continuity.given_contexts import with_contexts
 from orchestrator.continuity.reader import Reader
 from orchestrator.continuity.study_plan import StudyPlan, with_power
 from orchestrator.continuity.study_run import StudyRun, read_answers
@@ -14,6 +15,9 @@ from orchestrator.continuity.trial import TrialRecord
 
 CORE_ARMS = (Arm.NOTHING.value, Arm.PLACEBO.value, Arm.HANDOFF.value, Arm.ORACLE.value)
 ACTION_ARMS = (Arm.MISPLACED.value, Arm.AFTER.value, Arm.REFUSED.value)
+
+_FIXED: dict[str, StudyPlan] = {}
+"""Plans with what their arms are given, which takes a while to work out."""
 
 
 def count(text: str) -> int:
@@ -24,7 +28,10 @@ def count(text: str) -> int:
 def planned(reader: Reader, **given: Any) -> StudyPlan:
     """A plan whose log fits into the budget as a whole."""
     words: dict[str, Any] = {"projects": 9, "items": "questions", "arms": CORE_ARMS, "budget": 2000} | given
-    return with_power(StudyPlan(reader=reader.name, made="2026-11-30T12:00:00Z", **words))
+    plan = with_power(StudyPlan(reader=reader.name, made="2026-11-30T12:00:00Z", seed=20261130, **words))
+    if plan.text not in _FIXED:
+        _FIXED[plan.text] = with_contexts(plan, count)
+    return _FIXED[plan.text]
 
 
 def study(plan: StudyPlan, reader: Reader, folder: Path, **given: Any) -> StudyRun:

@@ -47,6 +47,10 @@ def test_whatever_is_changed_is_another_hash() -> None:
             ("turns", 9),
             ("budget", 1),
             ("alpha", 0.1),
+            ("temperature", 0.0),
+            ("max_tokens", 9),
+            ("program", "0"),
+            ("contexts", {}),
             ("arms", plan.arms[:2]),
             ("hypotheses", plan.hypotheses[:1]),
         )
@@ -105,14 +109,21 @@ def test_the_plan_says_how_many_projects_it_would_take() -> None:
 def test_sizes_that_cannot_be_are_refused_in_a_line() -> None:
     """A difference above the share of pairs that differ."""
     with pytest.raises(WrongSetting, match="discordance"):
-        with_power(StudyPlan(reader="r", made="", difference=0.5, discordance=0.2))
+        with_power(StudyPlan(reader="r", made="", seed=1, difference=0.5, discordance=0.2))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"reader": 1}', "nonsense", "[" * 100_000, "NO ARM", "OLD"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"reader": 1}', "nonsense", "[" * 100_000, "NO ARM", "TWICE", "WORD", "OLD"]
+)
 def test_what_is_no_plan_is_said_in_a_line(tmp_path: Path, text: str) -> None:
     """Whatever stands in the file."""
     plan = json.loads(planned(UsingReader()).text)
-    special = {"NO ARM": plan | {"arms": ["sugar"]}, "OLD": plan | {"generator": "0"}}
+    special = {
+        "TWICE": plan | {"arms": ["tail", "tail"]},
+        "WORD": plan | {"projects": "9"},
+        "NO ARM": plan | {"arms": ["sugar"]},
+        "OLD": plan | {"generator": "0"},
+    }
     (tmp_path / PLAN_FILE).write_text(json.dumps(special[text]) if text in special else text)
     with pytest.raises(WrongSetting, match=r"plan|cannot be read|generator"):
         read_plan(tmp_path)

@@ -110,7 +110,7 @@ def test_progress_is_told_and_each_arm_is_asked_with_the_same_seed(tmp_path: Pat
     assert heard == [(number + 1, len(plan.trials())) for number in range(len(plan.trials()))]
     seeds: dict[tuple[str, int], set[int]] = {}
     for one in plan.trials():
-        seeds.setdefault((one.item, one.instance), set()).add(trial_seed(plan.seed, one))
+        seeds.setdefault((one.item, one.instance), set()).add(trial_seed(plan, one))
     assert all(len(found) == 1 for found in seeds.values())
     assert len({seed for found in seeds.values() for seed in found}) == len(seeds)
 

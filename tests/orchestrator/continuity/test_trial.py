@@ -110,7 +110,7 @@ def test_a_refusal_runs_nothing_and_is_no_failure(tmp_path: Path) -> None:
     """The reason is the result; the journal's failure does not happen, so it is not repeated."""
     made, shown = attempted(tmp_path, Arm.REFUSED, action(mode=TRAP), action())
     assert f"ran `python build.py --mode {TRAP}`:\nnot run; the journal says:" in shown[1][1]
-    assert (made.right, made.calls, made.repeated, made.failed_path) == (True, 2, 0, False)
+    assert (made.right, made.calls, made.repeated, made.failed_path) == (True, 2, 0, True)  # the failed path was tried
     assert made.recovered == pytest.approx(2 / 3)  # what was decided first counts, although it was refused
 
 
@@ -132,7 +132,7 @@ def test_the_same_lines_at_the_start_are_not_said_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("said", [{}, {"value": RIGHT.value}, {"value": RIGHT.value, "mode": RIGHT.mode}])
 def test_half_an_action_is_none(tmp_path: Path, said: dict[str, str]) -> None:
-    """It takes a call, does nothing, and is told; who never acts has recovered nothing."""
+    """It takes a call, does nothing, and is told; of who never acts nothing is known."""
     made, shown = attempted(tmp_path, Arm.ORACLE, said, action())
     assert "That was no action" in shown[1][1]
     assert (made.right, made.calls, made.recovered) == (True, 2, 1.0)
@@ -140,8 +140,8 @@ def test_half_an_action_is_none(tmp_path: Path, said: dict[str, str]) -> None:
     assert (never.right, never.built, never.recovered, never.failed_path, never.answer) == (
         False,
         False,
-        0.0,
-        False,
+        None,
+        None,
         "",
     )
 
