@@ -86,7 +86,8 @@ def test_one_who_heeds_only_what_is_said_at_the_action_is_told_so(tmp_path: Path
         "a warning with the result is better than at the start",
         "a warning by refusal is better than at the start",
     }
-    assert (arms["refused"].repeated, arms["refused"].path_avoided, arms["refused"].built) == (0.0, 1.0, 1.0)
+    assert (arms["refused"].repeated, arms["refused"].built) == (0.0, 1.0)
+    assert (arms["refused"].path_avoided or 0) < 0.7  # the failed path was tried, whoever held it back
     assert (arms["after"].repeated or 0) > 0.4  # the first failure has happened by then
     assert arms["after"].built == 1.0
 
