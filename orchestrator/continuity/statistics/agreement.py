@@ -16,8 +16,10 @@ import numpy as np
 def nominal_alpha(answers: Sequence[Sequence[str | None]]) -> float:
     """Krippendorff's alpha: one row an instance, one column a question, None for no answer.
 
-    1 is full agreement, 0 what chance gives, less is disagreement by design. Not a number where no question has two
-    answers, or every answer is the same one: then nothing tells agreement from a reader that always says so.
+    1 is full agreement, less than 0 disagreement by design. 0 is what chance gives where every question has the same
+    answers to choose from; where each has its own, readers who guess come out above 0 (about 0.2 for four answers), so
+    compare arms with each other and not with 0. Not a number where no question has two answers, or every answer is the
+    same one: then nothing tells agreement from a reader that always says so.
     """
     codes = {
         word: code for code, word in enumerate(sorted({word for row in answers for word in row if word is not None}))
