@@ -86,9 +86,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             turns=None if once else build_turns(parts, opened),
             feeds=None if once else build_feed_polls(parts, opened),
             forges=None if once else build_forge_polls(parts, opened),
-            idle=build_idle_work(parts, work.attempts.jobs, opened)
-            if parts.settings.policy.idle_work and not once
-            else None,
+            idle=None if once else build_idle_work(parts, work.attempts.jobs, opened),
             resources=opened.pop_all(),
         )
 
@@ -192,8 +190,10 @@ def build_forge_polls(parts: NodeParts, opened: ExitStack) -> ForgePolls | None:
     return polls
 
 
-def build_idle_work(parts: NodeParts, jobs: RunningJobs, opened: ExitStack) -> IdleWork:
-    """What a node does of its own accord while it is idle; `opened` drops it at the end."""
+def build_idle_work(parts: NodeParts, jobs: RunningJobs, opened: ExitStack) -> IdleWork | None:
+    """What a node does of its own accord while it is idle; None where policy wants none. `opened` drops it at the end."""
+    if not parts.settings.policy.idle_work:
+        return None
     reader = wiring.reader(parts.settings, parts.link)  # its thread's own
     tasks = (
         IndexUpkeep(index=wiring.search_index(parts.settings)),
