@@ -191,7 +191,7 @@ def build_forge_polls(parts: NodeParts, opened: ExitStack) -> ForgePolls | None:
 
 
 def build_idle_work(parts: NodeParts, jobs: RunningJobs, opened: ExitStack) -> IdleWork | None:
-    """What a node does of its own accord while it is idle; None where policy wants none. `opened` drops it at the end."""
+    """What a node does of its own accord while it is idle; None where policy wants nothing. `opened` drops it."""
     if not parts.settings.policy.idle_work:
         return None
     reader = wiring.reader(parts.settings, parts.link)  # its thread's own
