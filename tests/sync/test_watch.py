@@ -139,3 +139,10 @@ def test_without_any_inotify_left_files_are_looked_at(tmp_path: Path) -> None:
     if limit in done.stderr or "unshare" in done.stderr:
         lacking("no user namespace can be made here")
     assert done.stdout.split() == ["True"] * 3, done.stderr
+
+
+def test_what_the_library_says_of_its_own_end_is_not_told_to_people() -> None:
+    """Where nobody has set up any logging, Python's last resort would write it to the terminal."""
+    program = "import logging, sync.watch; logging.getLogger('watchdog.observers.inotify').error('inactive')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

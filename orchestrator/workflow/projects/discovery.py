@@ -136,9 +136,18 @@ def tools_here(programs: Iterable[str]) -> tuple[str, ...]:
     Virtual environments are passed over: the one in which this runs is no tool of the project's.
     """
     folders = (os.environ.get("PATH") or os.defpath).split(os.pathsep)
-    path = os.pathsep.join(each for each in folders if not Path(each, os.pardir, "pyvenv.cfg").exists())
+    path = os.pathsep.join(each for each in folders if not _is_environment(each))
     found = (shutil.which(program, path=path) for program in programs)
     return tuple(dict.fromkeys(path for each in found if each for path in tool_paths(each, Path.home())))
+
+
+def _is_environment(folder: str) -> bool:
+    """Whether it holds the programs of a virtual environment; one that nobody here may look into is passed over, too:
+    a PATH may come from somebody else (`su`, `sudo`)."""
+    try:
+        return Path(folder, os.pardir, "pyvenv.cfg").exists()
+    except OSError:
+        return True
 
 
 def project_name(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from orchestrator.workflow.projects.discovery import (
     discover,
     repository_from_folder,
     repository_from_url,
+    tools_here,
     without_secrets,
 )
 from tests.orchestrator.repositories import Server, git
@@ -146,3 +148,15 @@ def test_yes_leaves_out_what_brings_programs_along(capsys: pytest.CaptureFixture
     assert "hooked is left out" in (told := capsys.readouterr().err)
     assert "hook update" in told
     assert "shiftbook project add /srv/hooked.git" in told
+
+
+def test_a_folder_that_cannot_be_looked_into_holds_no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH may come from somebody else, as by `su`: what is in its other folders is found all the same."""
+    program = tmp_path / "bin" / "shown"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join(["/" + "x" * 300, str(program.parent)]))
+    with pytest.raises(OSError, match="too long"):
+        Path("/" + "x" * 300, os.pardir).exists()
+    assert tools_here(["shown"]) == (str(program),)
