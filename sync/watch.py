@@ -27,7 +27,7 @@ from watchdog.observers.polling import PollingObserver
 
 # watchdog 7.1 tells whoever sits at the terminal, at length, of a folder that came while its outer one was looked into.
 warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, module=r"watchdog\.")
-# What its threads find at the end of a watch is nothing to tell a person, whose terminal Python's last resort writes to.
+# What its threads find at the end of a watch is no person's business, whose terminal it would come to.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
 READ_ONLY_EVENTS = frozenset({"opened", "closed_no_write"})
 """Events of somebody who only looked."""
