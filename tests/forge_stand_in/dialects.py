@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ Route = Callable[..., Any]
 
 
 @dataclass
-class Dialect:
+class Dialect(ABC):
     """One API: routes by method and pattern; `cap` is the most rows of a page."""
 
     state: ForgeState
@@ -27,8 +28,9 @@ class Dialect:
     routes: list[tuple[str, re.Pattern[str], Route]] = field(default_factory=list)
     """The method, the pattern of the path below the API's base, and what answers."""
 
+    @abstractmethod
     def __post_init__(self) -> None:
-        raise NotImplementedError
+        """Fills in the routes."""
 
     def answer(self, method: str, path: str, asked: Asked, body: Any) -> tuple[int, Any]:
         """What one request is answered. Raises Refusal."""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
+from orchestrator.adapters.forges.forge_pages import PageRule, listed
 from orchestrator.adapters.forges.forge_reading import (
     commit,
     flag,
@@ -23,7 +24,7 @@ from orchestrator.adapters.forges.forge_reading import (
     text,
     web_address,
 )
-from orchestrator.adapters.forges.once import differs, made_once, own_pull, settled
+from orchestrator.adapters.forges.once import keep_comment, keep_pull
 from orchestrator.core.ports.forge import (
     CheckState,
     ForgeCheck,
@@ -39,7 +40,7 @@ from orchestrator.core.ports.forge import (
     PullWanted,
 )
 
-PAGE, MAX_PAGES = 50, 20
+PAGES = PageRule(size=50, most=20, word="limit")
 """Servers give 50 rows at most, whatever is asked for."""
 CHECK_STATES: Mapping[str, CheckState] = {
     "success": "green",
@@ -69,25 +70,20 @@ class Forgejo:
     def pull_request(self, wanted: PullWanted) -> PullRequest:
         """Opens it, or finds it."""
         body = {"title": wanted.title, "body": wanted.body, "head": wanted.head, "base": wanted.base}
-        there = settled(self._known(wanted, body), wanted)
-        if not differs(there, wanted):
-            return there
         said = {"title": wanted.title, "body": wanted.body}
-        return self._pull(self.http.write("PATCH", f"{self._place}/pulls/{there.number}", said).data)
-
-    def _known(self, wanted: PullWanted, body: Mapping[str, Any]) -> PullRequest:
-        """The one whose number is known, else the one that is found, else a new one."""
-        if wanted.number is not None:
-            return self._pull(self.http.get(f"{self._place}/pulls/{wanted.number}").data)
-        return made_once(
-            lambda: own_pull(wanted, self._pulls()),
-            lambda: self._pull(self.http.write("POST", f"{self._place}/pulls", body).data),
+        place, http = f"{self._place}/pulls", self.http
+        return keep_pull(
+            wanted,
+            at=lambda number: self._pull(http.get(f"{place}/{number}").data),
+            candidates=lambda: self._pulls(),
+            make=lambda: self._pull(http.write("POST", place, body).data),
+            edit=lambda number: self._pull(http.write("PATCH", f"{place}/{number}", said).data),
         )
 
     def _pulls(self) -> Iterator[PullRequest]:
         """Those that are open, then those that ended last: there is no way to ask for one branch on every server."""
-        yield from map(self._pull, self._pages(f"{self._place}/pulls", {"state": "open"}))
-        ended: Params = {"state": "closed", "sort": "recentupdate", "limit": PAGE}
+        yield from map(self._pull, listed(self.http, f"{self._place}/pulls", PAGES, {"state": "open"}))
+        ended: Params = {"state": "closed", "sort": "recentupdate", "limit": PAGES.size}
         yield from map(self._pull, rows(self.http.get(f"{self._place}/pulls", ended).data))
 
     def _pull(self, data: Any) -> PullRequest:
@@ -121,9 +117,9 @@ class Forgejo:
         """A commit's statuses, the newest of each context."""
         asked: Params = {"sort": "oldest"}
         try:
-            found = list(self._pages(f"{self._place}/commits/{sha}/statuses", asked))
+            found = list(listed(self.http, f"{self._place}/commits/{sha}/statuses", PAGES, asked))
         except ForgeFailed as error:
-            if error.status not in {403, 404} or error.seconds is not None:
+            if not error.is_hidden:
                 raise
             return (), False
         newest = {line(each, "context"): each for each in sorted(found, key=lambda each: number(each, "id"))}
@@ -133,23 +129,16 @@ class Forgejo:
         """Comments, reviews, and the comments on lines that each review has."""
         talk = list(map(_comment, rows(self.http.get(f"{self._place}/issues/{number}/comments").data)))
         reviews = f"{self._place}/pulls/{number}/reviews"
-        for review in self._pages(reviews, {}):
+        for review in listed(self.http, reviews, PAGES):
             if text(review, "body").strip():
                 talk.append(_comment(review, "review"))
             if review.get("comments_count"):
                 talk += map(_comment, rows(self.http.get(f"{reviews}/{ident(review)}/comments").data))
         return tuple(sorted(talk, key=lambda each: each.updated))
 
-    def _pages(self, route: str, asked: Params) -> Iterator[Mapping[str, Any]]:
-        for page in range(1, MAX_PAGES + 1):
-            found = rows(self.http.get(route, {**asked, "limit": PAGE, "page": page}).data)
-            yield from found
-            if len(found) < PAGE:
-                return
-
     def issues(self, search: IssueSearch, *, etag: str = "") -> IssuePage:
         """Issues that are open."""
-        asked = {"type": "issues", "state": "open", "limit": str(PAGE)}
+        asked = {"type": "issues", "state": "open", "limit": str(PAGES.size)}
         asked |= {"labels": search.label} if search.label else {}
         asked |= {"assigned_by": search.assignee} if search.assignee else {}
         answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
@@ -165,9 +154,12 @@ class Forgejo:
         def own() -> Mapping[str, Any] | None:
             return next((each for each in rows(self.http.get(route).data) if self._is_mine(each, marker)), None)
 
-        there = made_once(own, lambda: part(self.http.write("POST", route, {"body": body}).data))
-        if (there.get("body") or "").split() != body.split():
-            self.http.write("PATCH", f"{self._place}/issues/comments/{ident(there)}", {"body": body})
+        keep_comment(
+            body,
+            find=own,
+            make=lambda: part(self.http.write("POST", route, {"body": body}).data),
+            edit=lambda comment: self.http.write("PATCH", f"{self._place}/issues/comments/{comment}", {"body": body}),
+        )
 
     def _is_mine(self, each: Mapping[str, Any], marker: str) -> bool:
         """Whether a comment is ours: a marker alone anybody can write."""

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.adapters.forges.forge_http import ForgeHttp
+from orchestrator.adapters.forges.forge_pages import PageRule, listed
 from orchestrator.adapters.forges.forge_reading import (
     commit,
     flag,
-    ident,
     is_foreign,
     line,
     names,
@@ -23,7 +23,7 @@ from orchestrator.adapters.forges.forge_reading import (
     text,
     web_address,
 )
-from orchestrator.adapters.forges.once import differs, made_once, own_pull, settled
+from orchestrator.adapters.forges.once import keep_comment, keep_pull
 from orchestrator.core.ports.forge import (
     CheckState,
     ForgeCheck,
@@ -41,7 +41,7 @@ from orchestrator.core.ports.forge import (
 
 API_VERSION = "2022-11-28"
 """Kept by GitHub until March 2028 at least; Enterprise Servers know no newer one."""
-PAGE, MAX_PAGES = 100, 10
+PAGES = PageRule(size=100, most=10)
 RED_CONCLUSIONS = frozenset({"failure", "timed_out", "action_required", "startup_failure", "stale"})
 STATUS_STATES: Mapping[str, CheckState] = {"success": "green", "failure": "red", "error": "red"}
 
@@ -65,24 +65,19 @@ class GitHub:
     def pull_request(self, wanted: PullWanted) -> PullRequest:
         """Opens it, or finds it."""
         body = {"title": wanted.title, "body": wanted.body, "head": wanted.head, "base": wanted.base}
-        there = settled(self._known(wanted, body), wanted)
-        if not differs(there, wanted):
-            return there
         said = {"title": wanted.title, "body": wanted.body}
-        return self._pull(self.http.write("PATCH", f"{self._place}/pulls/{there.number}", said).data)
-
-    def _known(self, wanted: PullWanted, body: Mapping[str, Any]) -> PullRequest:
-        """The one whose number is known, else the one that is found, else a new one."""
-        if wanted.number is not None:
-            return self._pull(self.http.get(f"{self._place}/pulls/{wanted.number}").data)
-        return made_once(
-            lambda: own_pull(wanted, self._pulls(wanted)),
-            lambda: self._pull(self.http.write("POST", f"{self._place}/pulls", body).data),
+        place, http = f"{self._place}/pulls", self.http
+        return keep_pull(
+            wanted,
+            at=lambda number: self._pull(http.get(f"{place}/{number}").data),
+            candidates=lambda: self._pulls(wanted),
+            make=lambda: self._pull(http.write("POST", place, body).data),
+            edit=lambda number: self._pull(http.write("PATCH", f"{place}/{number}", said).data),
         )
 
     def _pulls(self, wanted: PullWanted) -> Iterator[PullRequest]:
         asked = {"head": f"{self.repository.owner}:{wanted.head}", "base": wanted.base, "state": "all"}
-        found = self.http.get(f"{self._place}/pulls", asked | {"per_page": str(PAGE)}).data
+        found = self.http.get(f"{self._place}/pulls", asked | {"per_page": str(PAGES.size)}).data
         return map(self._pull, rows(found))
 
     def _pull(self, data: Any) -> PullRequest:
@@ -116,44 +111,33 @@ class GitHub:
         """Check runs and commit statuses, which are two systems. Fine-grained tokens may not read the former."""
         known = True
         try:
-            told = list(self._listed(f"{self._place}/commits/{sha}/check-runs", "check_runs"))
+            told = list(listed(self.http, f"{self._place}/commits/{sha}/check-runs", PAGES, within="check_runs"))
             runs = {_run_key(run): _run(run) for run in reversed(told)}
         except ForgeFailed as error:
-            if error.status not in {403, 404} or error.seconds is not None:
+            if not error.is_hidden:
                 raise
             runs, known = {}, False
-        statuses = [_status(each) for each in self._listed(f"{self._place}/commits/{sha}/status", "statuses")]
+        statuses = [
+            _status(each) for each in listed(self.http, f"{self._place}/commits/{sha}/status", PAGES, within="statuses")
+        ]
         return (*runs.values(), *statuses), known
-
-    def _listed(self, route: str, name: str) -> Iterator[Mapping[str, Any]]:
-        """What stands in a list within the answer, page by page."""
-        for page in range(1, MAX_PAGES + 1):
-            found = rows(part(self.http.get(route, {"per_page": PAGE, "page": page}).data).get(name))
-            yield from found
-            if len(found) < PAGE:
-                return
 
     def comments(self, number: int) -> tuple[ForgeComment, ...]:
         """Issue comments, reviews and comments on lines: three lists with three spaces of numbers."""
-        talk = [_comment("comment", each) for each in self._pages(f"{self._place}/issues/{number}/comments")]
+        talk = [
+            _comment("comment", each) for each in listed(self.http, f"{self._place}/issues/{number}/comments", PAGES)
+        ]
         reviews = [
             _comment("review", each)
-            for each in self._pages(f"{self._place}/pulls/{number}/reviews")
+            for each in listed(self.http, f"{self._place}/pulls/{number}/reviews", PAGES)
             if text(each, "body").strip()
         ]
-        lines = [_comment("line", each) for each in self._pages(f"{self._place}/pulls/{number}/comments")]
+        lines = [_comment("line", each) for each in listed(self.http, f"{self._place}/pulls/{number}/comments", PAGES)]
         return tuple(sorted([*talk, *reviews, *lines], key=lambda each: each.updated))
-
-    def _pages(self, route: str) -> Iterator[Mapping[str, Any]]:
-        for page in range(1, MAX_PAGES + 1):
-            found = rows(self.http.get(route, {"per_page": PAGE, "page": page}).data)
-            yield from found
-            if len(found) < PAGE:
-                return
 
     def issues(self, search: IssueSearch, *, etag: str = "") -> IssuePage:
         """Issues alone: GitHub lists pull requests among them."""
-        asked = {"state": "open", "sort": "updated", "per_page": str(PAGE)}
+        asked = {"state": "open", "sort": "updated", "per_page": str(PAGES.size)}
         asked |= {"labels": search.label} if search.label else {}
         asked |= {"assignee": search.assignee} if search.assignee else {}
         answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
@@ -164,16 +148,13 @@ class GitHub:
 
     def say(self, number: int, marker: str, text: str) -> None:
         """One comment, made once and then edited."""
-        body = f"{marker}\n{text}"
-
-        def own() -> Mapping[str, Any] | None:
-            return next(filter(self._is_mine(marker), self._pages(f"{self._place}/issues/{number}/comments")), None)
-
-        there = made_once(
-            own, lambda: part(self.http.write("POST", f"{self._place}/issues/{number}/comments", {"body": body}).data)
+        body, route = f"{marker}\n{text}", f"{self._place}/issues/{number}/comments"
+        keep_comment(
+            body,
+            find=lambda: next(filter(self._is_mine(marker), listed(self.http, route, PAGES)), None),
+            make=lambda: part(self.http.write("POST", route, {"body": body}).data),
+            edit=lambda comment: self.http.write("PATCH", f"{self._place}/issues/comments/{comment}", {"body": body}),
         )
-        if (there.get("body") or "").split() != body.split():
-            self.http.write("PATCH", f"{self._place}/issues/comments/{ident(there)}", {"body": body})
 
     def _is_mine(self, marker: str) -> Any:
         """Whether a comment is ours: a marker alone anybody can write."""

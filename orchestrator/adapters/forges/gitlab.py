@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.adapters.forges.forge_http import ForgeHttp, Params
+from orchestrator.adapters.forges.forge_pages import PageRule, listed
 from orchestrator.adapters.forges.forge_reading import (
     commit,
     flag,
-    ident,
     line,
     names,
     number,
@@ -23,7 +23,7 @@ from orchestrator.adapters.forges.forge_reading import (
     text,
     web_address,
 )
-from orchestrator.adapters.forges.once import differs, made_once, own_pull, settled
+from orchestrator.adapters.forges.once import keep_comment, keep_pull
 from orchestrator.core.ports.forge import (
     CheckState,
     ForgeCheck,
@@ -39,7 +39,7 @@ from orchestrator.core.ports.forge import (
     PullWanted,
 )
 
-PAGE, MAX_PAGES = 100, 10
+PAGES = PageRule(size=100, most=10)
 STATES: Mapping[str, PullState] = {"opened": "open", "locked": "open", "merged": "merged"}
 CHECK_STATES: Mapping[str, CheckState] = {
     "success": "green",
@@ -75,22 +75,22 @@ class GitLab:
         """Opens it, or finds it."""
         said = {"title": wanted.title, "description": wanted.body}
         body = {"source_branch": wanted.head, "target_branch": wanted.base, **said}
-        there = settled(self._known(wanted, body), wanted)
-        if not differs(there, wanted):
-            return there
-        return self._pull(self.http.write("PUT", f"{self._place}/merge_requests/{there.number}", said).data)
-
-    def _known(self, wanted: PullWanted, body: Mapping[str, Any]) -> PullRequest:
-        """The one whose number is known, else the one that is found, else a new one."""
-        if wanted.number is not None:
-            return self._pull(self.http.get(f"{self._place}/merge_requests/{wanted.number}").data)
-        return made_once(
-            lambda: own_pull(wanted, self._pulls(wanted)),
-            lambda: self._pull(self.http.write("POST", f"{self._place}/merge_requests", body).data),
+        place, http = f"{self._place}/merge_requests", self.http
+        return keep_pull(
+            wanted,
+            at=lambda number: self._pull(http.get(f"{place}/{number}").data),
+            candidates=lambda: self._pulls(wanted),
+            make=lambda: self._pull(http.write("POST", place, body).data),
+            edit=lambda number: self._pull(http.write("PUT", f"{place}/{number}", said).data),
         )
 
     def _pulls(self, wanted: PullWanted) -> Iterator[PullRequest]:
-        asked: Params = {"source_branch": wanted.head, "target_branch": wanted.base, "state": "all", "per_page": PAGE}
+        asked: Params = {
+            "source_branch": wanted.head,
+            "target_branch": wanted.base,
+            "state": "all",
+            "per_page": PAGES.size,
+        }
         return map(self._pull, rows(self.http.get(f"{self._place}/merge_requests", asked).data))
 
     def _pull(self, data: Any) -> PullRequest:
@@ -125,9 +125,9 @@ class GitLab:
         """A commit's statuses: jobs of its pipelines, and what others said; the newest of each name."""
         route = f"{self._place}/repository/commits/{sha}/statuses"
         try:
-            found = list(self._pages(route, {"order_by": "id", "sort": "asc"}))
+            found = list(listed(self.http, route, PAGES, {"order_by": "id", "sort": "asc"}))
         except ForgeFailed as error:
-            if error.status not in {403, 404} or error.seconds is not None:
+            if not error.is_hidden:
                 raise
             return (), False
         return tuple({line(each, "name"): _check(each) for each in found}.values()), True
@@ -135,18 +135,11 @@ class GitLab:
     def comments(self, number: int) -> tuple[ForgeComment, ...]:
         """Notes that people wrote; what the system notes is no talk."""
         route, asked = f"{self._place}/merge_requests/{number}/notes", {"sort": "asc", "order_by": "created_at"}
-        return tuple(_comment(each) for each in self._pages(route, asked) if not flag(each, "system"))
-
-    def _pages(self, route: str, asked: Params) -> Iterator[Mapping[str, Any]]:
-        for page in range(1, MAX_PAGES + 1):
-            found = rows(self.http.get(route, {**asked, "per_page": PAGE, "page": page}).data)
-            yield from found
-            if len(found) < PAGE:
-                return
+        return tuple(_comment(each) for each in listed(self.http, route, PAGES, asked) if not flag(each, "system"))
 
     def issues(self, search: IssueSearch, *, etag: str = "") -> IssuePage:
         """Issues that are open."""
-        asked = {"state": "opened", "order_by": "updated_at", "per_page": str(PAGE)}
+        asked = {"state": "opened", "order_by": "updated_at", "per_page": str(PAGES.size)}
         asked |= {"labels": search.label} if search.label else {}
         asked |= {"assignee_username": search.assignee} if search.assignee else {}
         answer = self.http.get(f"{self._place}/issues", asked, etag=etag)
@@ -159,12 +152,15 @@ class GitLab:
         body, route = f"{marker}\n{text}", f"{self._place}/issues/{number}/notes"
 
         def own() -> Mapping[str, Any] | None:
-            found = self._pages(route, {"sort": "asc"})
+            found = listed(self.http, route, PAGES, {"sort": "asc"})
             return next((each for each in found if self._is_mine(each, marker)), None)
 
-        there = made_once(own, lambda: part(self.http.write("POST", route, {"body": body}).data))
-        if (there.get("body") or "").split() != body.split():
-            self.http.write("PUT", f"{route}/{ident(there)}", {"body": body})
+        keep_comment(
+            body,
+            find=own,
+            make=lambda: part(self.http.write("POST", route, {"body": body}).data),
+            edit=lambda note: self.http.write("PUT", f"{route}/{note}", {"body": body}),
+        )
 
     def _is_mine(self, each: Mapping[str, Any], marker: str) -> bool:
         """Whether a note is ours: a marker alone anybody can write."""

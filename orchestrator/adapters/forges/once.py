@@ -6,9 +6,10 @@ server has not shown after that is asked for again at the next turn, which begin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
+from orchestrator.adapters.forges.forge_reading import ident
 from orchestrator.core.ports.forge import ForgeFailed, PullRequest, PullWanted
 
 Made = TypeVar("Made")
@@ -29,6 +30,37 @@ def made_once(find: Callable[[], Made | None], make: Callable[[], Made]) -> Made
         if there is None:
             raise
         return there
+
+
+def keep_pull(
+    wanted: PullWanted,
+    *,
+    at: Callable[[int], PullRequest],
+    candidates: Callable[[], Iterable[PullRequest]],
+    make: Callable[[], PullRequest],
+    edit: Callable[[int], PullRequest],
+) -> PullRequest:
+    """The pull request as it shall stand: the one whose number is known, else one that is found, else a new one.
+
+    `at` and `edit` are given a number. Raises ForgeFailed.
+    """
+    known = wanted.number
+    there = at(known) if known is not None else made_once(lambda: own_pull(wanted, candidates()), make)
+    there = settled(there, wanted)
+    return edit(there.number) if differs(there, wanted) else there
+
+
+def keep_comment(
+    body: str,
+    *,
+    find: Callable[[], Mapping[str, Any] | None],
+    make: Callable[[], Mapping[str, Any]],
+    edit: Callable[[int], object],
+) -> None:
+    """Has the one comment of ours say this; `edit` is given what the forge knows it by. Raises ForgeFailed."""
+    there = made_once(find, make)
+    if (there.get("body") or "").split() != body.split():
+        edit(ident(there))
 
 
 def own_pull(wanted: PullWanted, candidates: Iterable[PullRequest]) -> PullRequest | None:

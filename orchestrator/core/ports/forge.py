@@ -27,6 +27,11 @@ class ForgeFailed(OrchestratorError):
         self.status, self.seconds, self.right = status, seconds, right
         super().__init__(words)
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the token may not see what was asked for; a limit of rate is no such answer."""
+        return self.status in {403, 404} and self.seconds is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ForgeRepository:

@@ -55,7 +55,7 @@ def test_a_tool_alone_counts_only_where_nothing_more_exact_is_named() -> None:
         ("- `build.py --mode fast` fails", "PYTHONPATH=. python build.py -v --mode fast"),
         ("- `build.py --mode fast` fails", "cd work && ./build.py --mode fast"),
         ("- src/auth/token.py is generated", "sed -i s/a/b/ src/auth/token.py"),
-        ("- src/auth/token.py is generated", "/work/shop/src/auth/token.py"),
+        ("- src/auth/token.py is generated", "/srv/shop/src/auth/token.py"),
         ("- `BuildError: index locked by 3` goes away", "Traceback\nBuildError: index locked by 3 (pid 4)\n"),
         ("- `npm` needs the lock", "sudo npm ci"),
         ("- `npm` needs the lock", "cd shop && npm ci"),
