@@ -1,7 +1,7 @@
 # Two commands for a new machine: `make demo` shows the main job, `make test` proves it. `make check` is what CI runs.
 VENV := .venv
 # More than a small machine has cores: much of the suite waits for processes that it has started.
-TEST_WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 3)))
+TEST_WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 4)))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Where it is set, each of the suite's thousand processes would compile the product anew, and each worker every test.
@@ -22,10 +22,10 @@ demo: $(STAMP) page  ## a fleet of two real processes does the main job in a thr
 	@$(BIN)/shiftbook demo $(DEMO_ARGS)
 
 test: $(STAMP) page  ## the whole suite: every promise, the long ones in their short form
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(TEST_ARGS)
+	@$(BIN)/python -m tests.in_memory $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(TEST_ARGS)
 
 quick: $(STAMP)  ## what one runs while writing: the pure packages, the rooms on a remote in memory, the architecture
-	@$(BIN)/python -m pytest -n logical --dist worksteal -q tests/missions tests/handoff tests/sync tests/architecture \
+	@$(BIN)/python -m tests.in_memory $(BIN)/python -m pytest -n logical --dist worksteal -q tests/missions tests/handoff tests/sync tests/architecture \
 	  tests/orchestrator/core tests/orchestrator/ledger tests/orchestrator/policy $(TEST_ARGS)
 
 nightly: $(STAMP) page  ## the long forms: torture, load, a hundred cancels, the agents' matrix, seeds, every operation of the API
@@ -62,16 +62,21 @@ tidy: $(STAMP)  ## two hundred missions through two nodes, and the disk back to 
 
 CONTINUITY ?= continuity-study
 CONTINUITY_MINUTES ?= 30
-CONTINUITY_ARGS ?= --projects 12 --instances 2
-continuity: $(STAMP)  ## a study of continuity with this machine's model, at most half an hour; again, to go on (CONTINUITY=folder)
+CONTINUITY_ARGS ?= --projects 12 --instances 1
+continuity: $(STAMP)  ## a study of continuity with this machine's model, half an hour of it; again, to go on (CONTINUITY=folder)
 	@[ -f $(CONTINUITY)/plan.json ] || $(BIN)/shiftbook continuity plan $(CONTINUITY) $(CONTINUITY_ARGS)
 	@$(BIN)/shiftbook continuity run $(CONTINUITY) --minutes $(CONTINUITY_MINUTES)
 	@$(BIN)/shiftbook continuity report $(CONTINUITY) --to $(CONTINUITY)/report.md
+	@$(BIN)/shiftbook continuity report $(CONTINUITY) --html --to $(CONTINUITY)/report.html
 
 agents: $(STAMP)  ## the real agents' programs, installed by .ci/agents, against a stand-in for their models
 	@PATH="$$(bash .ci/agents):$$PATH" SHIFTBOOK_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -n 2 -m "nightly or not nightly" tests/agents $(TEST_ARGS)
 
-check: lint types contracts page-types test  ## what CI runs (the documents are part of the suite)
+# mypy is busy on one core for as long as all else takes that reads the sources: the four go two at a time, each one's
+# words together. The suite, which has work for every core, comes after them.
+check: $(STAMP)  ## what CI runs (the documents are part of the suite)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint contracts page-types
+	@$(MAKE) --no-print-directory test
 
 lint: $(STAMP)  ## ruff, rules and format
 	@$(BIN)/ruff check .

@@ -6,7 +6,8 @@ of an item's first line, where a person can see them in the source and a rendere
 
     - The API listens on 9090. <!-- item: f-api-port; log: 01JD4X, 01JD9K -->
 
-An item that a person wrote has no comment; its id is derived from its section and its words. `apply` holds that
+Before it stands the mark of what a model proposed (`marks.model_mark`), if a model did. An item that a person wrote has
+no comment; its id is derived from its section and its words. `apply` holds that
 
 1. all other items keep their words, ids, order, sections and standing: a change that would disturb one is not made;
 2. standing rules never change: no item is added under them, none is updated or resolved (that is for people and HQ);
@@ -23,6 +24,7 @@ from dataclasses import dataclass, replace
 
 from handoff.entry import IDENTIFIER
 from handoff.markdown import quoted
+from handoff.marks.model_mark import ModelMark, read_mark, split_mark
 from handoff.tiers import DocumentItem as Piece
 from handoff.tiers import split
 
@@ -37,7 +39,7 @@ _FIELD_LINE = re.compile(r"\*\*[^*\n]{1,60}(?::\*\*|\*\*:)[ \t]*\S")
 
 @dataclass(frozen=True, kw_only=True)
 class BriefingItem:
-    """A heading (`item_id` is "") or an item; `text` has neither list marker nor comment, `raw` is its source."""
+    """A heading (`item_id` is "") or an item; `text` has neither list marker, mark nor comment, `raw` is its source."""
 
     item_id: str
     text: str
@@ -45,26 +47,40 @@ class BriefingItem:
     standing: bool
     raw: str
     cites: tuple[str, ...] = ()
+    mark: ModelMark | None = None
+
+    @property
+    def awaits(self) -> bool:
+        """Whether a model proposed it, and nobody has confirmed it."""
+        return self.mark is not None and not self.mark.confirmed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Add:
-    """A new item at the end of the section, which is opened if there is none; nothing if the id is there already."""
+    """A new item at the end of the section, which is opened if there is none; nothing if the id is there already.
+
+    `mark` is the text of a mark, "" for none; `instead` is the line whose place it takes once it is confirmed.
+    """
 
     item_id: str
     section: str
     text: str
     cites: tuple[str, ...]
+    mark: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
-    """Other words, or more citations, for an item that still says `was`."""
+    """Other words, more citations, or another mark, for an item that still says `was`. Without a `mark` the same words
+    keep the one that they have, and others have none. `instead` as for `Add`."""
 
     item_id: str
     was: str
     text: str
     cites: tuple[str, ...]
+    mark: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +173,10 @@ def _item(raw: str, section: str, *, standing: bool) -> BriefingItem:
     first, line_break, rest = words.partition("\n")
     marked = _COMMENT.search(first)
     if marked:
-        words = first[: marked.start()] + line_break + rest
+        first = first[: marked.start()]
+    first, mark = split_mark(first)
+    if marked or mark:
+        words = first + line_break + rest
     if marker := _MARKER.match(words):
         words = words[marker.end() :]
     return BriefingItem(
@@ -167,6 +186,7 @@ def _item(raw: str, section: str, *, standing: bool) -> BriefingItem:
         standing=standing,
         raw=raw,
         cites=tuple(marked["log"].split(", ")) if marked and marked["log"] else (),
+        mark=mark,
     )
 
 
@@ -187,27 +207,30 @@ def _update_item(item: BriefingItem, delta: Update) -> BriefingItem:
     text = _one_line(delta.text)
     words = item.raw.strip()
     lead, tail = item.raw[: item.raw.find(words)], item.raw[item.raw.find(words) + len(words) :]
+    mark = read_mark(delta.mark)
     if text == _one_line(item.text):
-        cites = tuple(dict.fromkeys([*item.cites, *delta.cites]))
-        return item if cites == item.cites else _add_citations(item, cites, lead, tail)
+        cites, mark = tuple(dict.fromkeys([*item.cites, *delta.cites])), mark or item.mark
+        return item if (cites, mark) == (item.cites, item.mark) else _same_words(item, cites, mark, lead, tail)
     marker = _MARKER.match(words)
-    line = _item_line(marker[0] if marker else "", item.item_id, text, delta.cites)
+    line = _item_line(marker[0] if marker else "", item.item_id, text, delta.cites, mark)
     if _item(line, item.section, standing=False).text != text or (not marker and quoted(text) != text):
-        line = _item_line("- ", item.item_id, text, delta.cites)
-    return replace(item, text=text, cites=delta.cites, raw=lead + line + tail)
+        line = _item_line("- ", item.item_id, text, delta.cites, mark)
+    return replace(item, text=text, cites=delta.cites, mark=mark, raw=lead + line + tail)
 
 
-def _add_citations(item: BriefingItem, cites: tuple[str, ...], lead: str, tail: str) -> BriefingItem:
-    """The same words with more citations."""
+def _same_words(
+    item: BriefingItem, cites: tuple[str, ...], mark: ModelMark | None, lead: str, tail: str
+) -> BriefingItem:
+    """The same words with more citations, or another mark."""
     first, line_break, rest = item.raw.strip().partition("\n")
     line_end = first[len(first.rstrip()) :]
-    first = _item_line("", item.item_id, _COMMENT.sub("", first).rstrip(), cites)
-    return replace(item, cites=cites, raw=lead + first + line_end + line_break + rest + tail)
+    first = _item_line("", item.item_id, split_mark(_COMMENT.sub("", first).rstrip())[0].rstrip(), cites, mark)
+    return replace(item, cites=cites, mark=mark, raw=lead + first + line_end + line_break + rest + tail)
 
 
-def _item_line(marker: str, item_id: str, text: str, cites: tuple[str, ...]) -> str:
+def _item_line(marker: str, item_id: str, text: str, cites: tuple[str, ...], mark: ModelMark | None) -> str:
     log = f"; log: {', '.join(cites)}" if cites else ""
-    return f"{marker}{text} <!-- item: {item_id}{log} -->"
+    return f"{marker}{text}{f' {mark}' if mark else ''} <!-- item: {item_id}{log} -->"
 
 
 def _add_item(items: Sequence[BriefingItem], delta: Add, line_break: str) -> Iterator[BriefingItem]:
@@ -226,8 +249,11 @@ def _add_item(items: Sequence[BriefingItem], delta: Add, line_break: str) -> Ite
         heading = f"## {section}{line_break * 2}"
         before.append(BriefingItem(item_id="", text=section, section=section, standing=False, raw=heading))
     named = before[-1].section
-    line = _item_line("- ", delta.item_id, text, delta.cites) + gap
-    added = BriefingItem(item_id=delta.item_id, text=text, section=named, standing=False, raw=line, cites=delta.cites)
+    mark = read_mark(delta.mark)
+    line = _item_line("- ", delta.item_id, text, delta.cites, mark) + gap
+    added = BriefingItem(
+        item_id=delta.item_id, text=text, section=named, standing=False, raw=line, cites=delta.cites, mark=mark
+    )
     return iter([*before, added, *after])
 
 
@@ -248,8 +274,8 @@ def _remove_item(items: Sequence[BriefingItem], delta: Resolve) -> Iterator[Brie
     return iter(kept)
 
 
-def _identity(item: BriefingItem) -> tuple[str, str, str, bool, tuple[str, ...]]:
-    return item.item_id, item.text, item.section, item.standing, item.cites
+def _identity(item: BriefingItem) -> tuple[str, str, str, bool, tuple[str, ...], ModelMark | None]:
+    return item.item_id, item.text, item.section, item.standing, item.cites, item.mark
 
 
 def _one_line(text: str) -> str:

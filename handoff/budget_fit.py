@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from handoff.entry import Entry, ParsedLog, render_entry
+from handoff.marks.pointers import with_pointers
 from handoff.tiers import Tier, cut_order, joined, split
 
 CountTokens = Callable[[str], int]
@@ -131,7 +132,8 @@ def _newest_in_parts(entries: tuple[Entry, ...], room: int, count: CountTokens) 
 
     def cut_down(chosen: set[int]) -> str:
         sections = tuple(section for place, section in enumerate(newest.sections) if place in chosen)
-        return block("log", f"{render_entry(replace(newest, sections=sections))}\n{LEFT_OUT}\n")
+        given = with_pointers(render_entry(replace(newest, sections=sections)), newest.entry_id)
+        return block("log", f"{given}\n{LEFT_OUT}\n")
 
     for place in places:
         kept |= {place} if count(cut_down(kept | {place})) <= room else set()
@@ -163,14 +165,14 @@ def _log_block(entries: Sequence[Entry]) -> str:
 
 
 def _entry_text(entry: Entry) -> str:
-    return entry.raw.replace("\r\n", "\n").strip() or render_entry(entry).strip()
+    return with_pointers(entry.raw.replace("\r\n", "\n").strip() or render_entry(entry).strip(), entry.entry_id)
 
 
 def fit_recalled(lines: Sequence[str], above: str, room: int, count: CountTokens) -> FittedText:
     """The recalled lines that fit, best first as they were given, without what the log already shows."""
     kept: list[str] = []
     cut: list[Cut] = []
-    for line in lines:
+    for line in map(with_pointers, lines):
         why = REPEATED if _escape_delimiters(line.strip()) in above else TOO_LONG
         if why == TOO_LONG and count(block("recalled", "\n\n".join([*kept, line.strip()]))) <= room:
             kept.append(line.strip())

@@ -3,7 +3,8 @@
 A model server reuses the longest part of a prompt that is the same as last time, so the parts stand in the order of how
 rarely they change: the head (role, project documents, tiers 1 to 3) holds no clock, counter or task and depends on
 nothing that follows it; the log grows at its end and is trimmed at its beginning in blocks; what is new each time comes
-last. Whatever is left out is listed in `Assembly.cut`: a silent cut is how the newest rules get lost.
+last. Whatever is left out is listed in `Assembly.cut`: a silent cut is how the newest rules get lost. What a model
+proposed and nobody has confirmed is given as a pointer, without its words.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from handoff.budget_fit import (
     fit_recalled,
 )
 from handoff.entry import ParsedLog, parse_log
+from handoff.mined.document_index import given_document
 from handoff.tiers import DOCUMENTS_SHARE, SHARES, TASK_SHARE, Tier
 
 
@@ -102,7 +104,8 @@ def _head(
         for name, text in sorted(project_docs.items())
     ]
     for tier in (Tier.PORTFOLIO, Tier.PROJECT, Tier.BRIEFING):
-        documents.append(PromptDocument(name=TIER_NAMES[tier], tier=tier, text=tiers.get(tier, ""), share=SHARES[tier]))
+        text = given_document(tiers.get(tier, ""))
+        documents.append(PromptDocument(name=TIER_NAMES[tier], tier=tier, text=text, share=SHARES[tier]))
     documents = [document for document in documents if document.text.strip()]
     rooms = _token_budgets(documents, budget - count(opening), count)
     built = [fit_document(document, room, count) for document, room in zip(documents, rooms, strict=True)]

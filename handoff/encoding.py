@@ -24,3 +24,20 @@ def decode(raw: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     return raw.decode("utf-8", "replace"), "unknown"
+
+
+def readable_text(raw: bytes) -> str:
+    """What a document says, to be read: line by line where editors and nodes wrote into it in two encodings."""
+    text, encoding = decode(raw)
+    if encoding not in ("windows-1252", "unknown"):
+        return text
+    return "".join(decode(line)[0] for line in raw.splitlines(keepends=True))
+
+
+def lossless_text(raw: bytes) -> str:
+    """A document's text to write into: encoded as UTF-8 with "surrogateescape" its bytes come back as they were.
+
+    Only what has two or four bytes a letter becomes UTF-8: nothing that is written into it could be read.
+    """
+    text, encoding = decode(raw)
+    return text if encoding in ("utf-16", "utf-32") else raw.decode("utf-8", "surrogateescape")

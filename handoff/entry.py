@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from handoff.errors import BadId, BadTime
 from handoff.markdown import Heading, fences, headings, quoted, tidy, unquoted
+from missions.agents.agent_names import is_paid_agent
 
 SECTIONS = (
     "Starting Context",
@@ -60,6 +61,7 @@ _ISO_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _WORDED_DAY = re.compile(r"([A-Za-z]{3})[a-z]*\.?\s+(\d{1,2})\D[^,]*?,?\s*(\d{4})")
 _MAY_BEGIN = re.compile(rf"^ {{0,3}}#{{2,4}}[ \t]+(?:[^\S\n]*(?:{TIME.pattern}|undated)|[^\n]*Session)", re.MULTILINE)
 """The beginning of every line that `_parse_heading` may take for an entry's."""
+_EPOCH = re.compile(r"-[1-9]\d{0,8}", re.ASCII)
 _RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,})")
 
 
@@ -91,6 +93,16 @@ class Entry:
         """Whether an agent that the fleet does not run wrote it: what it says is a quotation, however it was written
         down; before the quotation was, it stood there as it was said."""
         return self.agent.startswith(OUTSIDER_PREFIX)
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether a node wrote it of an attempt at a mission: what failed, and how the tests ended, is its record."""
+        return bool(self.mission) and bool(_EPOCH.fullmatch(self.entry_id.removeprefix(self.mission)))
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model wrote it, as far as it says: the model, or an attempt's agent that asks one of its own."""
+        return bool(self.model) or (self.is_attempt and is_paid_agent(self.agent))
 
     def section(self, heading: str) -> str:
         """The text under that heading; several sections of that name are joined, none is ""."""

@@ -56,3 +56,9 @@ class KnowledgeUnreadable(HandoffError):
 
     line: int
     reason: str
+
+
+class BadMark(HandoffError):
+    """This is no mark of a model's proposal: it names a person in one word, or entries, and not both."""
+
+    given: str

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, derived_id
+from handoff.marks.model_mark import PROPOSED
+from handoff.mined.proposed_values import without_proposed
 from handoff.statements import WITHDRAWAL, Statement, fact_of, key_of
 
 SECTION = "Facts"
@@ -54,9 +56,9 @@ def superseded(said: Sequence[Statement], items: Sequence[BriefingItem]) -> Iter
 
 
 def _facts_by_key(items: Sequence[BriefingItem]) -> dict[str, list[tuple[BriefingItem, str]]]:
-    """The briefing's facts by key, as (item, value)."""
+    """The briefing's facts by key, as (item, value); none that a model proposes beside a line in force."""
     named: dict[str, list[tuple[BriefingItem, str]]] = {}
-    for item in items:
+    for item in without_proposed(items):
         if item.item_id and "\n" not in item.text and (fact := fact_of(item.text)):
             named.setdefault(key_of(fact[0]), []).append((item, fact[1]))
     return named
@@ -74,7 +76,8 @@ def _fact_change(
         return
     own = [pair for pair in known if pair[0].cites] or list(known)
     if last.kind == WITHDRAWAL:
-        yield from (Resolve(item_id=item.item_id, was=item.text, cites=cites) for item, _ in own)
+        by_model = all(one.proposed for one in history if one.entry_id in cites and one.kind == WITHDRAWAL)
+        yield from (_withdrawal(item, last, cites, by_model=by_model) for item, _ in own)
     elif len(own) > 1:
         yield DroppedChange(text=last.text, cites=cites, reason=f"{len(own)} items of the briefing have this name")
     elif own:
@@ -82,6 +85,16 @@ def _fact_change(
     elif len(last.value.split()) <= _MAX_VALUE_WORDS:
         text = f"{last.name}: {last.value}"
         yield Add(item_id=derived_id("f", last.key), section=SECTION, text=text, cites=cites)
+
+
+def _withdrawal(
+    item: BriefingItem, last: Statement, cites: tuple[str, ...], *, by_model: bool
+) -> Delta | DroppedChange:
+    """The item leaves, unless only a model says so and somebody else's word is on it."""
+    if by_model and item.mark != PROPOSED:
+        reason = f"only a model takes back “{item.text}”: it stays until a person does"
+        return DroppedChange(text=last.text, cites=cites, reason=reason)
+    return Resolve(item_id=item.item_id, was=item.text, cites=cites)
 
 
 def _latest_run(history: Sequence[Statement]) -> tuple[str, ...]:
@@ -95,8 +108,9 @@ def _latest_run(history: Sequence[Statement]) -> tuple[str, ...]:
 
 
 def _update_value(item: BriefingItem, value: str, last: Statement, cites: tuple[str, ...]) -> Iterator[Delta]:
-    """The item with the new value in its own shape; one that is right and cited needs nothing."""
-    if value == last.value and item.cites:
+    """The item with the new value in its own shape; one that is right and cited needs nothing, unless it is a model's
+    and somebody else says so, too."""
+    if value == last.value and item.cites and not (item.awaits and set(cites) - set(item.cites)):
         return
     at = item.text.rfind(value)
     text = item.text[:at] + last.value + item.text[at + len(value) :]

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from handoff.errors import KnowledgeUnreadable
+from handoff.marks.model_mark import MIN_OUTCOMES, PROPOSED, ModelMark, person_name, with_mark
 from handoff.tiers import split
 from missions.archive_path import dated_path, day_of
 from missions.plain_data import read_json
+from missions.side_by_side.split import independent_of
 
 FOLDER = "knowledge"
 _EVIDENCE = ("<!-- shiftbook: evidence -->", "<!-- /shiftbook: evidence -->")
 _LESSONS = ("<!-- shiftbook: lessons, written from knowledge/ -->", "<!-- /shiftbook: lessons -->")
 _HEADING = "## Lessons of the fleet"
 _FIELD = re.compile(r"([a-z_]+):[ \t]*(.*)")
+_MENTION = ("text", "memo_id", "mission", "project", "when", "marked")
+_STANDING = ("proposed", "passed")
 
 
 class LessonState(StrEnum):
@@ -34,7 +38,8 @@ class LessonState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LessonMention:
-    """One memo's words for a lesson. `when` is the memo's time, `marked` that a person marked it for promotion."""
+    """One memo's words for a lesson. `when` is the memo's time, `marked` that a person marked it for promotion,
+    `proposed` that a model proposed it, `passed` that the node records of the mission that its checks held."""
 
     text: str
     memo_id: str
@@ -42,6 +47,8 @@ class LessonMention:
     project: str = ""
     when: str = ""
     marked: bool = False
+    proposed: bool = False
+    passed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +72,16 @@ class Knowledge:
         """Where the ledger keeps it."""
         return f"{FOLDER}/{self.slug}.md"
 
+    @property
+    def mark(self) -> ModelMark | None:
+        """The mark of a lesson that only models proposed: confirmed by who decided, or by two outcomes that agree."""
+        if not self.mentions or not all(one.proposed for one in self.mentions):
+            return None
+        if self.by:
+            return ModelMark(confirmed_by=person_name(self.by))
+        passed = {independent_of(one.mission): one.memo_id for one in reversed(self.mentions) if one.passed}
+        return ModelMark(confirmed_in=tuple(passed.values())) if len(passed) >= MIN_OUTCOMES else PROPOSED
+
 
 def slug_of(text: str, taken: Collection[str]) -> str:
     """A file name for a lesson: its first words, numbered if another lesson has them."""
@@ -85,10 +102,11 @@ def render_knowledge(one: Knowledge) -> str:
         "missions": _unique_names(mention.mission for mention in one.mentions),
         "projects": _unique_names(mention.project for mention in one.mentions),
         "entries": _unique_names(mention.memo_id for mention in one.mentions),
-        "memos": [vars(mention) for mention in one.mentions],
+        "memos": [{key: vars(mention)[key] for key in _MENTION} for mention in one.mentions],
         "against": list(one.against),
         "over": list(one.over),
     }
+    front |= {key: named for key in _STANDING if (named := _memos_of(one, key))}
     lines = ["---", *(f"{key}: {_json(value)}" for key, value in front.items()), "---", ""]
     prose = one.prose or f"# {_one_line(one.lesson)}"
     return "\n".join([*lines, prose.strip("\n"), "", _EVIDENCE[0], "", *_evidence(one), "", _EVIDENCE[1], ""])
@@ -109,6 +127,7 @@ def parse_knowledge(slug: str, text: str) -> Knowledge:
             raise KnowledgeUnreadable(line=number, reason="it is not `name: value`")
     try:
         memos = front.get("memos", [])
+        standing = {key: frozenset(_string_tuple(front.get(key))) for key in _STANDING}
         return Knowledge(
             slug=slug,
             lesson=str(front["lesson"]),
@@ -116,7 +135,7 @@ def parse_knowledge(slug: str, text: str) -> Knowledge:
             since=str(front.get("since", "")),
             by=str(front.get("by", "")),
             why=str(front.get("why", "")),
-            mentions=tuple(LessonMention(**memo) for memo in memos) if isinstance(memos, list) else (),
+            mentions=tuple(_mention(memo, standing) for memo in memos) if isinstance(memos, list) else (),
             against=_string_tuple(front.get("against")),
             over=_string_tuple(front.get("over")),
             prose=_text_outside("\n".join(lines[end + 1 :]), _EVIDENCE),
@@ -131,7 +150,11 @@ def with_lessons(portfolio: str, known: Iterable[Knowledge]) -> str:
     Lessons come from agents, so they never stand among the rules: marks that do are taken out, and a page that ends in
     rules gets a heading that ends them.
     """
-    lines = [f"- {_one_line(one.lesson)} ({one.path})" for one in known if one.state is LessonState.KNOWN]
+    lines = [
+        with_mark(f"- {_one_line(one.lesson)} ({one.path})", one.mark)
+        for one in known
+        if one.state is LessonState.KNOWN
+    ]
     block = "\n".join([_LESSONS[0], *lines, _LESSONS[1]])
     start, end = portfolio.find(_LESSONS[0]), portfolio.find(_LESSONS[1])
     if 0 <= start < end:
@@ -166,7 +189,8 @@ def _evidence(one: Knowledge) -> Sequence[str]:
     for mention in one.mentions:
         memo = f"[{mention.memo_id}](../{dated_path('memos', day_of(mention.when), mention.memo_id)})"
         where = f" in {mention.project}" if mention.project else ""
-        lines.append(f"- {memo}, mission {mention.mission}{where}: {_one_line(mention.text)}")
+        said = f"- {memo}, mission {mention.mission}{where}: {_one_line(mention.text)}"
+        lines.append(with_mark(said, PROPOSED) if mention.proposed else said)
     if one.against:
         lines += ["", "Contradicted by:", "", *(f"- {_one_line(words)}" for words in one.against)]
     return lines
@@ -175,6 +199,17 @@ def _evidence(one: Knowledge) -> Sequence[str]:
 def _text_outside(text: str, marks: tuple[str, str]) -> str:
     start, end = text.find(marks[0]), text.find(marks[1])
     return (text[:start] + text[end + len(marks[1]) :] if 0 <= start < end else text).strip("\n")
+
+
+def _memos_of(one: Knowledge, key: str) -> list[str]:
+    return _unique_names(mention.memo_id for mention in one.mentions if vars(mention)[key])
+
+
+def _mention(memo: dict[str, object], standing: Mapping[str, frozenset[str]]) -> LessonMention:
+    """A mention as it stands in the file. What programs before did not know stands in lists beside, so that they read
+    the rest."""
+    found = LessonMention(**memo)  # type: ignore[arg-type]
+    return replace(found, proposed=found.memo_id in standing["proposed"], passed=found.memo_id in standing["passed"])
 
 
 def _unique_names(values: Iterable[str]) -> list[str]:

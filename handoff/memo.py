@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from handoff.entry import IDENTIFIER, TIME
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import fences, headings, quoted, tidy, unquoted
+from handoff.marks.model_mark import PROPOSED, with_mark
 from missions.archive_path import dated_path, day_of
 from missions.one_line import shorten
 from missions.plain_data import read_json
@@ -43,6 +44,11 @@ class Memo:
     summary: str
     key_findings: tuple[str, ...] = ()
     lessons_learned: tuple[str, ...] = ()
+    """A lesson that a model proposed ends in the mark of that (`marks.model_mark`)."""
+    warnings_heard: tuple[str, ...] = ()
+    """What the journal warned of at its actions, and what followed, a line each."""
+    passed: bool = False
+    """Whether the node records that the mission ended well, and that its tests or its command passed."""
     artifacts: tuple[str, ...] = ()
     promotion_candidate: bool = False
     promotion_tags: tuple[str, ...] = ()
@@ -59,9 +65,15 @@ def render_memo(memo: Memo) -> str:
     """The memo as a file; white space in findings and lessons is folded. Raises BadId and BadTime."""
     _validate(memo)
     front = {name: getattr(memo, name) for name in (*_TEXT_FIELDS, *_LIST_FIELDS, "promotion_candidate")}
+    front |= {"passed": True} if memo.passed else {}
     lines = ["---", *(f"{name}: {_json(value)}" for name, value in front.items()), "---", "", "## Summary", ""]
     lines += [quoted(tidy(memo.summary)), ""]
-    for title, items in (("Key findings", memo.key_findings), ("Lessons learned", memo.lessons_learned)):
+    listed = (
+        ("Key findings", memo.key_findings),
+        ("Lessons learned", memo.lessons_learned),
+        ("Warnings heard", memo.warnings_heard),
+    )
+    for title, items in listed:
         folded = [f"- {' '.join(item.split())}" for item in items if item.strip()]
         lines += [f"## {title}", "", *folded, ""] if folded else []
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -93,7 +105,9 @@ def parse_memo(text: str) -> Memo:
         summary=unquoted(tidy(body.get("summary", ""))),
         key_findings=_bullets(body.get("key findings", "")),
         lessons_learned=_bullets(body.get("lessons learned", "")),
+        warnings_heard=_bullets(body.get("warnings heard", "")),
         artifacts=_name_list(front.get("artifacts", [])),
+        passed=front.get("passed") is True,
         promotion_candidate=front.get("promotion_candidate") in (True, "yes", "True"),
         promotion_tags=_name_list(front.get("promotion_tags", [])),
     )
@@ -114,15 +128,19 @@ def memo_from_result(
     answer: str,
     created: str,
     artifacts: Sequence[str] = (),
+    warnings_heard: Sequence[str] = (),
     promotion_tags: Sequence[str] = (),
+    by_model: bool = False,
+    passed: bool = False,
 ) -> Memo:
     """The memo of a mission that ended as `outcome`: the answer's first sentences, and the findings it lists.
 
     Findings and lessons are the bullet points under headings that say so; nothing is made up. What did not succeed
-    says so first, because an agent's own words often claim more than was reached.
+    says so first, because an agent's own words often claim more than was reached. `by_model`: the lessons are marked.
     """
     said = _sections(answer)
     sentences = _first_sentences(_prose(answer)) or f"{title.strip() or mission}: {outcome}."
+    taught = _bullets(said.get("lessons learned", "") or said.get("lessons", ""))
     if outcome.casefold() not in _SUCCESS_OUTCOMES:
         sentences = f"{outcome.strip().capitalize()}: {sentences}"
     return Memo(
@@ -132,7 +150,9 @@ def memo_from_result(
         task=task,
         summary=sentences,
         key_findings=_bullets(said.get("key findings", "") or said.get("findings", "")),
-        lessons_learned=_bullets(said.get("lessons learned", "") or said.get("lessons", "")),
+        lessons_learned=tuple(with_mark(lesson, PROPOSED) for lesson in taught) if by_model else taught,
+        passed=passed,
+        warnings_heard=tuple(warnings_heard),
         artifacts=tuple(artifacts),
         promotion_tags=tuple(promotion_tags),
         created=created,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from handoff.briefing import Add, Delta, Resolve, Update
 from handoff.errors import ProposalUnreadable
+from handoff.marks.model_mark import read_mark
 from handoff.review import BriefingProposal
 from missions.one_line import shorten
 from missions.plain_data import read_json
@@ -89,12 +90,20 @@ def describe_delta(delta: Delta) -> str:
     """One change in words."""
     cites = f" ({', '.join(delta.cites)})" if delta.cites else ""
     if isinstance(delta, Add):
-        return f"add to {_one_line(delta.section)}: {_one_line(delta.text)}{cites}"
+        return f"add to {_one_line(delta.section)}: {_one_line(delta.text)}{_marked(delta)}{_instead(delta)}{cites}"
     if isinstance(delta, Resolve):
         return f"settled: {_one_line(delta.was)}{cites}"
     if delta.text.split() == delta.was.split():
-        return f"said again: {_one_line(delta.text)}{cites}"
-    return f"update: {_one_line(delta.was)} → {_one_line(delta.text)}{cites}"
+        return f"said again: {_one_line(delta.text)}{_marked(delta)}{_instead(delta)}{cites}"
+    return f"update: {_one_line(delta.was)} → {_one_line(delta.text)}{_marked(delta)}{_instead(delta)}{cites}"
+
+
+def _marked(delta: Add | Update) -> str:
+    return f" {delta.mark}" if read_mark(delta.mark) else ""
+
+
+def _instead(delta: Add | Update) -> str:
+    return f" in the place of “{_one_line(delta.instead)}” once it is confirmed" if delta.instead else ""
 
 
 def remarks(proposal: BriefingProposal) -> Iterator[str]:
@@ -107,6 +116,9 @@ def remarks(proposal: BriefingProposal) -> Iterator[str]:
         yield f"nobody took this step: {_one_line(one.text)} ({', '.join(one.cites)})"
     for item in proposal.stale:
         yield f"no longer fits: {_one_line(item.text)}: {item.why}"
+    for hurts in proposal.harmful:
+        cites = f" ({', '.join(hurts.cites)})" if hurts.cites else ""
+        yield f"hurts: {_one_line(hurts.text)}{cites}: {_one_line(hurts.why)}"
     for left in proposal.dropped_with_reason:
         # A small model can go on for pages: what it said is shown in short, the reason is what counts.
         yield f"left out: {_one_line(shorten(left.text, 100, words=True))}: {shorten(left.reason, 160, words=True)}"
@@ -126,7 +138,8 @@ def _one_line(words: str) -> str:
 
 def _json(delta: Delta) -> str:
     kind = next(name for name, known in _KINDS.items() if isinstance(delta, known))
-    return json.dumps({"kind": kind, **vars(delta)}).replace("--", "\\u002d\\u002d")
+    said = {name: value for name, value in vars(delta).items() if value or name != "instead"}
+    return json.dumps({"kind": kind, **said}).replace("--", "\\u002d\\u002d")
 
 
 def _parse_delta(text: str, line: int) -> Delta:

@@ -71,17 +71,27 @@ class Hit:
     neighbour: bool = False
 
 
-def index(conn: Connection, entries: Iterable[Entry]) -> int:
-    """Add the entries whose ids the index does not have, and say how many those were. The caller commits."""
+def index(conn: Connection, entries: Iterable[Entry], *, older: bool = False) -> int:
+    """Add the entries whose ids the index does not have, and say how many those were. The caller commits.
+
+    They come after what is there, or before it if they are `older`: rows that follow each other are neighbours.
+    """
     _prepare(conn)
+    rows: list[tuple[str, str, str, str, str]] = []
     added = 0
     for entry in entries:
         if conn.execute("SELECT 1 FROM recall_entry WHERE entry_id = ?", (entry.entry_id,)).fetchall():
             continue
         conn.execute("INSERT INTO recall_entry VALUES (?)", (entry.entry_id,))
-        for row in _rows(entry):
-            conn.execute("INSERT INTO recall_row (day, heading, text, entry_id, moment) VALUES (?, ?, ?, ?, ?)", row)
+        rows += _rows(entry)
         added += 1
+    first = _first_place(conn) - len(rows) if older else None
+    for number, row in enumerate(rows):
+        place = None if first is None else first + number
+        conn.execute(
+            "INSERT INTO recall_row (rowid, day, heading, text, entry_id, moment) VALUES (?, ?, ?, ?, ?, ?)",
+            (place, *row),
+        )
     return added
 
 
@@ -121,6 +131,11 @@ def search(conn: Connection, query: str, limit: int = 5) -> list[Hit]:
 def _prepare(conn: Connection) -> None:
     for statement in _SCHEMA:
         conn.execute(statement)
+
+
+def _first_place(conn: Connection) -> int:
+    found = conn.execute("SELECT rowid FROM recall_row ORDER BY rowid LIMIT 1").fetchall()
+    return int(found[0][0] or 0) if found else 1
 
 
 def _rows(entry: Entry) -> Iterator[tuple[str, str, str, str, str]]:

@@ -1,13 +1,14 @@
 """What should change in the briefing because of the entries since the last review, and what needs a person's eye?
 
 The review proposes; it changes nothing itself. It works from statements that it can compare (`statements`), so that the
-same entries and the same briefing always give the same proposal, with no model at hand. Three safeguards:
+same entries and the same briefing always give the same proposal, with no model at hand. Four safeguards:
 
 1. every proposed item cites entries, and is dropped with a reason unless they say what it says (`evidence_check`);
 2. a model may only put an item's words better: its words are held to the same test, and the plain ones used if they
    fail it;
 3. nothing becomes a standing rule: block quotes and fenced blocks are never read, and `briefing.apply` takes no delta
-   under a heading of standing rules.
+   under a heading of standing rules;
+4. what a model said first, or worded, is marked as that (`mined.confirmation`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, parse
 from handoff.entry import Entry
 from handoff.evidence_check import disagreement
 from handoff.facts import DroppedChange, fact_changes, superseded
+from handoff.marks.model_mark import PROPOSED
+from handoff.mined.confirmation import Accepted, Confirmations
+from handoff.mined.harmful_items import HarmfulItem
 from handoff.open_items import Recurring, Reversal, blocker_changes, decision_changes, step_changes
 from handoff.paths import is_missing, named_paths
 from handoff.statements import FACT, WITHDRAWAL, Statement, own_words, statements
@@ -52,6 +56,8 @@ class BriefingProposal:
     untaken_steps: tuple[Recurring, ...]
     stale: tuple[StaleItem, ...]
     dropped_with_reason: tuple[DroppedChange, ...]
+    harmful: tuple[HarmfulItem, ...] = ()
+    """Items that hurt, by what missions did that were given them; whoever reviews a ledger adds them."""
 
 
 def review(
@@ -60,8 +66,13 @@ def review(
     *,
     known_paths: Collection[str],
     wording: Reword | None = None,
+    earlier: Mapping[str, Entry] | None = None,
+    accepted: Accepted = lambda mission: True,
 ) -> BriefingProposal:
-    """Propose changes from the entries, oldest first. No known path at all means that paths are not judged."""
+    """Propose changes from the entries, oldest first. No known path at all means that paths are not judged.
+
+    `earlier` are the entries that reviews read before, by id; of a mission that is not `accepted` nothing is confirmed.
+    """
     items = parse(briefing_text)
     said = [(at, one) for at, entry in enumerate(entries_since) for one in statements(entry)]
     facts = [one for _, one in said if one.kind in {FACT, WITHDRAWAL}]
@@ -70,8 +81,10 @@ def review(
     steps, untaken = step_changes(said, *_in_section(items, "Next steps"), len(entries_since))
     sources = {entry.entry_id: _entry_text(entry) for entry in entries_since}
     checked = list(_verify_changes([*fact_changes(facts, items), *blockers, *decisions, *steps], sources, wording))
+    journal = {**(earlier or {}), **{entry.entry_id: entry for entry in entries_since}}
+    deltas = [one for one in checked if not isinstance(one, DroppedChange)]
     return BriefingProposal(
-        deltas=tuple(one for one in checked if not isinstance(one, DroppedChange)),
+        deltas=tuple(Confirmations(entries=journal, accepted=accepted).marked(deltas, items)),
         repeated_blockers=tuple(repeated),
         reversed_decisions=tuple(reversed_),
         untaken_steps=tuple(untaken),
@@ -116,7 +129,8 @@ def _reword(one: Delta, cited: Sequence[str], wording: Reword | None) -> Iterato
     reason = disagreement(text, cited) or disagreement(one.text, [text]) if text else "the model gave no words"
     if reason:
         yield DroppedChange(text=text, cites=one.cites, reason=f"the model's words: {reason}")
-    yield one if reason else replace(one, text=text)
+    reworded = text.split() != one.text.split()
+    yield one if reason else replace(one, text=text, mark=str(PROPOSED) if reworded else one.mark)
 
 
 def _stale_items(

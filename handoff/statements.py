@@ -9,18 +9,19 @@ Five kinds are read without a model, each from the shapes in which people and ou
 - step: a numbered point, or one that begins with a verb, under For Next Instance.
 
 Block quotes and fenced blocks are left out altogether: they are evidence that the session read somewhere, and what a
-web page says about a port, or demands as a rule, is not what the session states.
+web page says about a port, or demands as a rule, is not what the session states. What a model wrote is `proposed`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handoff.entry import SECTIONS, Entry
 from handoff.evidence_check import stem
 from handoff.markdown import fences, open_fence
+from handoff.marks.model_mark import split_mark
 
 FACT, WITHDRAWAL, DECISION, BLOCKER, STEP, DONE = "fact", "withdrawal", "decision", "blocker", "step", "done"
 
@@ -64,7 +65,10 @@ _LABELS = frozenset(_LABELS_WORDS.split())
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """One statement of an entry; `key` is what a fact or withdrawal is about, in comparable form, `name` as written."""
+    """One statement of an entry; `key` is what a fact or withdrawal is about, in comparable form, `name` as written.
+
+    `proposed`: a model proposed it, and nobody who wrote it down has confirmed that.
+    """
 
     kind: str
     text: str
@@ -72,6 +76,7 @@ class Statement:
     key: str = ""
     name: str = ""
     value: str = ""
+    proposed: bool = False
 
 
 def statements(entry: Entry) -> Iterator[Statement]:
@@ -80,14 +85,18 @@ def statements(entry: Entry) -> Iterator[Statement]:
         return
     for heading, body in entry.sections:
         told = heading not in SECTIONS
-        for line, is_point, numbered, nested in _lines(own_words(body)):
+        by_model = entry.by_model and not (heading == "Blockers" and entry.is_attempt)
+        for marked, is_point, numbered, nested in _lines(own_words(body)):
+            line, mark = split_mark(marked)
+            proposed = by_model or (mark is not None and not mark.confirmed)
             step = heading == "For Next Instance" and is_point and _begins_with_verb(line)
             known = None if step or _RESULT.match(line) else _parse_fact(line, entry.entry_id)
             if known:
                 if not told:
-                    yield known
+                    yield replace(known, proposed=proposed)
             elif not nested and (kind := _kind(heading, line, is_point=is_point, numbered=numbered)):
-                yield Statement(kind=kind, text=_DECISION.sub("", line), entry_id=entry.entry_id)
+                words = _DECISION.sub("", line)
+                yield Statement(kind=kind, text=words, entry_id=entry.entry_id, proposed=proposed)
 
 
 def own_words(body: str) -> str:

@@ -13,6 +13,7 @@ from enum import Enum
 from functools import lru_cache
 
 from handoff.markdown import fences
+from handoff.marks.pointers import POINTERS_TITLE
 from missions.one_line import shorten
 
 
@@ -91,7 +92,8 @@ def split(text: str) -> tuple[DocumentItem, ...]:
                 item = replace(item, level=_PARAGRAPH)
         standing = item.standing or any(head.standing for head in above)
         day = item.day or next((head.day for head in reversed(above) if head.day), "")
-        item = replace(item, standing=standing, day=day, lead=not (item.level or led or standing))
+        pointers = any(head.title == POINTERS_TITLE for head in above)
+        item = replace(item, standing=standing, day=day, lead=not (item.level or led or standing or pointers))
         led = led or item.lead
         above += [item] if item.level else []
         items.append(item)

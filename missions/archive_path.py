@@ -22,6 +22,8 @@ DAY_LEVELS, INDEX_LEVELS = 3, 4
 DAY = r"\d{4}/\d\d/\d\d"
 PLACE = rf"(?:\d{{4}}-\d\d|{DAY}{'/[0-9a-f]' * DAY_LEVELS})"
 """What stands between a kind's folder and a file, as a regular expression: a month in older ledgers, or a day."""
+LEFT_FILES = r"diff|output\.txt|verdict\.json|evidence\.json|evidence/[1-9][0-9]?"
+"""How the paths end of what attempts leave beside a mission, as a regular expression."""
 _DAY = re.compile(DAY, re.ASCII)
 
 

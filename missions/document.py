@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from missions import frontmatter
+from missions.agents.agent_names import is_paid_agent
 from missions.declared.plain_values import WrongValues, assembled
 from missions.errors import BadName, escape_surrogates
 from missions.fields import NODE_FIELDS, explain, explain_all, read_fields, too_few_attempts
@@ -15,7 +16,6 @@ from missions.mission import (
     AUTO,
     FINISHED,
     NO_PROJECT,
-    PAID_AGENTS,
     UPDATE_AGENT,
     UPDATE_TASK,
     Mission,
@@ -29,9 +29,6 @@ MAX_FILE_BYTES = 256 * 1024
 """Bytes. A mission is a page that a person wrote; anything larger is a file that landed in the wrong folder."""
 
 RESULT_MARK = "<!-- shiftbook: nodes write below this line -->"
-
-_TRIED_ONCE = PAID_AGENTS | {AUTO, UPDATE_AGENT}
-"""Agents that cost money, or change a node's program, so that a failed attempt is not repeated unasked."""
 
 
 def read(path: str, data: bytes) -> Mission | Quarantined:
@@ -54,6 +51,11 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
     except WrongValues as error:
         reason, line = explain(error, block.lines)
         return Quarantined(name=name, path=path, reason=escape_surrogates(reason), line=line)
+
+
+def _is_tried_once(agent: str) -> bool:
+    """Whether it costs money, or changes a node's program, so that a failed attempt is not repeated unasked."""
+    return agent in {AUTO, UPDATE_AGENT} or is_paid_agent(agent)
 
 
 def field_problems(data: bytes) -> list[tuple[str, int | None]]:
@@ -88,7 +90,7 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     title = fields.title or _first_line(body) or name
     if not body.strip() and not fields.run and not fields.title:
         raise Malformed("the file is empty: write what is to be done", None)
-    retries = fields.max_retries if fields.max_retries is not None else (1 if agent in _TRIED_ONCE else 3)
+    retries = fields.max_retries if fields.max_retries is not None else (1 if _is_tried_once(agent) else 3)
     projectless = (fields.project or "").strip().lower() == NO_PROJECT
     return assembled(
         Mission,

@@ -30,6 +30,8 @@ class ClaimState(StrEnum):
 
 
 PAUSED_REASON = "paused by a person"
+QUESTION_REASON = "it asks: "
+"""How the reason of a mission begins that rests because its agent asked a person something."""
 """The reason of a claim that ended because a person paused its mission: the file says whether it is still paused."""
 
 OBJECT_NAME = re.compile(r"[0-9a-f]{40}")
@@ -101,14 +103,17 @@ def _is_name(text: str) -> bool:
         return False
 
 
-def grant(mission: Mission, *, blob: str, node: str, boot: str, nonce: str) -> Claim:
-    """A first claim on an open mission: the next epoch after the last one that the branch has folded."""
+def grant(mission: Mission, *, blob: str, node: str, boot: str, nonce: str, after: int = 0) -> Claim:
+    """A first claim on an open mission: the next epoch after the last one that the branch has folded.
+
+    `after`: the last epoch of the missions that had this name before it, which a person took away.
+    """
     return Claim(
         mission=mission.name,
         blob=blob,
         node=node,
         boot=boot,
-        epoch=mission.epoch + 1,
+        epoch=max(mission.epoch, after) + 1,
         attempt=mission.attempt + 1,
         nonce=nonce,
     )

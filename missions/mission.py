@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
+from missions.agents.agent_names import AGENT_SEPARATOR as AGENT_SEPARATOR
+from missions.agents.agent_names import AGENTS as AGENTS
+from missions.agents.agent_names import AUTO as AUTO
+from missions.agents.agent_names import LISTED_AGENTS as LISTED_AGENTS
+from missions.agents.agent_names import PAID_AGENTS as PAID_AGENTS
+from missions.agents.agent_names import REVIEW as REVIEW
+from missions.agents.agent_names import UPDATE_AGENT as UPDATE_AGENT
+from missions.agents.agent_names import joined_agents, known_agents, listed_agents
 from missions.declared.value_rules import After, Before, Limits
 from missions.errors import BadName
 from missions.field_types import (
@@ -28,7 +36,6 @@ from missions.field_types import (
     StringList,
     UtcTime,
     WholeNumber,
-    list_items,
     one_of,
     word_of,
     wrong_value,
@@ -59,26 +66,16 @@ OPEN = frozenset({Status.QUEUED, Status.FAILED})
 FINISHED = frozenset({Status.DONE, Status.CANCELLED})
 """States in which a mission leaves `missions/` for its archive. A dead one stays: a person has to look at it."""
 
-REVIEW = "review"
-"""A task and its agent, who does the same whatever the file says: a node may ask for it, too."""
 CODING_TASK = "coding_task"
 """The kind of work that changes a project, and so needs one."""
-UPDATE_TASK, UPDATE_AGENT = "system:update_factory", "update"
+UPDATE_TASK = "system:update_factory"
 """A node's program goes to another release; and who does that, which is nobody else's work. An admin alone may ask."""
 TASKS = ("general_task", CODING_TASK, REVIEW)
 """The kinds of work that divisions take and rules are for."""
-AGENTS = ("builtin", "command", REVIEW, UPDATE_AGENT, "claude", "codex", "gemini", "opencode", "aider", "auto")
 NO_PROJECT = "none"
 """What `project:` says of a mission that belongs to none, so that none is looked for."""
-AUTO = "auto"
-"""Whichever agent fits best: the node that takes the mission chooses, and says which and why."""
-PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider"})
-LISTED_AGENTS = PAID_AGENTS | {"builtin"}
-"""Agents of which a list may name several, to be tried in this order."""
-AGENT_SEPARATOR = ", "
 MAX_ATTEMPTS_BESIDE = 8
 """Most attempts that are made side by side."""
-_ONE_AGENT = one_of(AGENTS, "agent")
 APPROVALS = ("policy", "always", "auto")
 BY_POLICY = "policy"
 """A mission's `decided_by` where nobody had to decide."""
@@ -110,6 +107,20 @@ def slug(name: str) -> str:
     return found
 
 
+def name_of_file(stem: str) -> str:
+    """What a file without its ending is called as a mission: its slug, or as it stands where that is none."""
+    try:
+        return slug(stem)
+    except BadName:
+        return stem
+
+
+def mission_of_file(name: str) -> str:
+    """Which mission a file in the folder of missions is, by its name and whatever its spelling; "" for no such file."""
+    stem, _, ending = name.rpartition(".")
+    return name_of_file(stem) if stem and ending.lower() == "md" else ""
+
+
 _LINK = re.compile(
     r"\s*+(?:\[\[)?(?:\.{0,2}/)*+(?:missions/(?:archive/(?:[0-9a-f-]+/)+)?)?([^|#\]]*+)(?:[|#].*+)?(?:\]\])?\s*+"
 )
@@ -135,34 +146,6 @@ def _attached(words: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(one.word for one in read_attachments(words))
     except BadAttachment as error:
         raise ValueError(str(error)) from error
-
-
-def _joined_agents(value: Any) -> Any:
-    """A list of agents as one text; whatever else was written stays as it is."""
-    found = list_items(value) if isinstance(value, list | tuple) else None
-    if not found or not all(isinstance(each, str) for each in found):
-        return value
-    return AGENT_SEPARATOR.join(found)
-
-
-def _known_agents(value: str) -> str:
-    """One agent, or several that can be chosen from. Raises ValueError."""
-    if "," not in value:
-        return str(_ONE_AGENT.made(value))
-    found = [str(_ONE_AGENT.made(each.strip())) for each in value.split(",") if each.strip()]
-    if not found:
-        raise ValueError("names no agent: write one, or several with commas between")
-    if bad := next((each for each in found if each not in LISTED_AGENTS), ""):
-        raise ValueError(f"{bad} cannot stand in a list: there {', '.join(sorted(LISTED_AGENTS))} can")
-    return AGENT_SEPARATOR.join(dict.fromkeys(found))
-
-
-def _side_by_side_agents(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Agents that do attempts side by side. Raises ValueError."""
-    found = tuple(str(_ONE_AGENT.made(name)) for name in names)
-    if bad := next((each for each in found if each not in LISTED_AGENTS), ""):
-        raise ValueError(f"{bad} cannot stand in a list: there {', '.join(sorted(LISTED_AGENTS))} can")
-    return found
 
 
 def _group_name(value: str | None) -> str | None:
@@ -214,7 +197,7 @@ class MissionFields:
         SHOWN,
     ] = "general_task"
     agent: Annotated[
-        Annotated[str, Before(_joined_agents), After(_known_agents)] | None,
+        Annotated[str, Before(joined_agents), After(known_agents)] | None,
         PERSON,
         Help(says="who does it; auto is whoever fits best; of a list the first whose account is open", values=AGENTS),
         SHOWN,
@@ -227,7 +210,7 @@ class MissionFields:
     agents: Annotated[
         StringList,
         Limits(max_length=MAX_ATTEMPTS_BESIDE),
-        After(_side_by_side_agents),
+        After(listed_agents),
         PERSON,
         Help(says="who does them, each in its turn: an attempt for each agent where `attempts` says nothing"),
     ] = ()

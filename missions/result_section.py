@@ -36,7 +36,10 @@ def opens_with(answer: str, summary: str) -> bool:
 
 
 def failure_line(section: str) -> str:
-    """Why an attempt failed, in one line: its error, and the last line that it printed; "" where it says none."""
+    """Why an attempt failed, in one line: its error, and the last line that it printed, unless the error has it; ""
+    where it says none."""
     error, printed = _ERROR.search(section), _LAST_PRINTED.search(section)
-    parts = [found[1].strip() for found in (error, printed) if found]
-    return one_line(": ".join(parts), MAX_FAILURE_CHARS) if error else ""
+    if not error:
+        return ""
+    why, last = error[1].strip(), printed[1].strip() if printed else ""
+    return one_line(why if last in why else f"{why}: {last}", MAX_FAILURE_CHARS)

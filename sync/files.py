@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 UNFINISHED_SUFFIX = ".new"
 """How the name of a file ends that has not got its place yet. What a killed process leaves of it may be removed."""
+MAX_FLUSHES = 16
+"""Files that the disk is asked to keep at the same time."""
 
 
 def replace(
@@ -41,6 +44,41 @@ def replace(
         raise
     if durable:
         _flush(path.parent) if folder is None else os.fsync(folder)
+
+
+def place_all(found: Mapping[Path, bytes], *, mode: int) -> None:
+    """Puts new files in their places, in this order: none has its name before the contents of all are on the disk.
+
+    The names may still be lost by a power cut until `flush` has seen their folders. Raises OSError.
+    """
+    beside = {path.with_name(f".shiftbook-{secrets.token_hex(8)}{UNFINISHED_SUFFIX}"): path for path in found}
+    try:
+        for part, path in beside.items():
+            part.write_bytes(found[path])
+            part.chmod(mode)
+        flush(beside)
+        for part, path in beside.items():
+            part.replace(path)
+    except BaseException:
+        for part in beside:
+            part.unlink(missing_ok=True)
+        raise
+
+
+def flush(paths: Iterable[Path]) -> None:
+    """Has the disk keep what files, or folders' names, are now; what is gone by now needs none. Raises OSError.
+
+    All at once: a disk that is asked for a hundred together writes them in a tenth of the time.
+    """
+    asked = list(paths)
+    if len(asked) < 2:
+        for path in asked:
+            _flush_if_there(path)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # what only reads need not load it
+
+    with ThreadPoolExecutor(min(len(asked), MAX_FLUSHES)) as pool:
+        list(pool.map(_flush_if_there, asked))
 
 
 def move_into_place(part: Path, path: Path, *, durable: bool = True) -> None:
@@ -82,6 +120,11 @@ def create(path: Path, data: bytes, *, mode: int) -> bool:
         beside.unlink()
     _flush(path.parent)
     return True
+
+
+def _flush_if_there(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        _flush(path)
 
 
 def _flush(path: Path) -> None:

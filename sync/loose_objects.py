@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from sync import files
@@ -18,8 +19,25 @@ def write_loose(objects: Path, kind: str, data: bytes) -> Oid:
     """Writes an object into a repository's `objects` folder and returns its name. What is there already stays."""
     oid = object_id(kind, data)
     if not _freshen(path := _path(objects, oid)):
-        _place(path, zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data), COMPRESSION))
+        _place(path, _compressed(kind, data))
     return oid
+
+
+def write_loose_durably(objects: Path, found: Sequence[tuple[str, bytes]]) -> list[Oid]:
+    """The same of several, each on the disk before it has its name: an empty file under it would be taken for it.
+
+    What is there already is written again, for it may be such a file.
+    """
+    oids = [object_id(kind, data) for kind, data in found]
+    places = {Path(_path(objects, oid)): _compressed(*each) for oid, each in zip(oids, found, strict=True)}
+    for folder in {place.parent for place in places}:
+        folder.mkdir(exist_ok=True)
+    files.place_all(places, mode=0o444)
+    return oids
+
+
+def _compressed(kind: str, data: bytes) -> bytes:
+    return zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data), COMPRESSION)
 
 
 def _path(objects: Path, oid: Oid) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from sync.errors import UnsafeName
+from sync.place_names import is_tree_name
 from sync.remote import ObjectStore, Oid
 
 FILE, EXECUTABLE, SYMLINK, FOLDER, SUBMODULE = "100644", "100755", "120000", "40000", "160000"
@@ -115,6 +117,8 @@ def _sort_key(line: bytes) -> bytes:
 def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, FileContent]) -> Oid | None:
     """The tree after writing (or, with None, deleting) files by path. Returns None when nothing is left in it.
 
+    Raises UnsafeName for a path that no clone could check out: a name that somebody else chose is a part of many.
+
     Only the folders on the way to a change are read and written, so the cost does not grow with the repository.
     """
     data = store.get(tree, MAX_TREE_BYTES) if tree else b""
@@ -123,6 +127,8 @@ def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, FileCo
     below: dict[str, dict[str, FileContent]] = {}
     for path, content in changes.items():
         head, slash, rest = path.partition("/")
+        if content is not None and not is_tree_name(head):
+            raise UnsafeName(head)
         if slash:
             below.setdefault(head, {})[rest] = content
         elif content is None:
@@ -206,14 +212,35 @@ def find(store: ObjectStore, tree: Oid, path: str) -> TreeEntry | None:
     for part in path.split("/") if path else []:
         if entry.mode != FOLDER:
             return None
-        named = _entries_named(
-            store.get(entry.oid, MAX_TREE_BYTES), {part}
-        )  # the rest is not read: it may be a month's archive
-        found = read_tree(b"".join(named)).get(part)
+        found = _entry_named(store.get(entry.oid, MAX_TREE_BYTES), part)
         if found is None:
             return None
         entry = found
     return entry
+
+
+def _entry_named(data: bytes, name: str) -> TreeEntry | None:
+    """One entry of a tree. The others are not read: they may be a month's archive."""
+    end = b" %s\0" % name.encode("utf-8", "surrogateescape")
+    if end not in data:
+        return None
+    for line in reversed(_lines(data)):  # of two with one name the last one counts, as for whoever reads all
+        if line.endswith(end, 0, -20) and line.index(b" ") == len(line) - 20 - len(end):
+            return TreeEntry(line[: line.index(b" ")].decode(), line[-20:].hex())
+    return None
+
+
+def entry_lines(store: ObjectStore, folder: Oid) -> frozenset[bytes]:
+    """A folder's entries as they stand in it, to be compared with those of another version: a quarter of reading them.
+
+    Raises ObjectMissing, ObjectTooLarge, and ValueError for what is no tree.
+    """
+    return frozenset(_lines(store.get(folder, MAX_TREE_BYTES)))
+
+
+def line_name(line: bytes) -> str:
+    """The name in one of these."""
+    return line[:-21].partition(b" ")[2].decode("utf-8", "surrogateescape")
 
 
 MAX_CACHED_COMMIT_BYTES, MAX_COMMIT_BYTES = 4096, 1024 * 1024

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sync import files
-from sync.loose_objects import COMPRESSION, write_loose
+from sync.loose_objects import COMPRESSION, write_loose, write_loose_durably
 from sync.objects import object_id
 from sync.remote import Oid
 
@@ -19,19 +19,30 @@ PACK_FROM = 60
 _KINDS = {"commit": 1, "tree": 2, "blob": 3}
 
 
-def write_objects(objects: Path, found: Sequence[tuple[str, bytes]]) -> list[Oid]:
+def write_objects(objects: Path, found: Sequence[tuple[str, bytes]], *, durable: bool = False) -> list[Oid]:
     """Writes kinds with contents into a repository's `objects` folder and returns their names.
 
     In the order that they come in, or all in one moment: whoever is stopped has left no object that names a later one.
+    With `durable` a power cut leaves each whole or not there, as git's own packs and unlike git's loose objects
+    (git-config(1), core.fsync).
     """
     if len(found) < PACK_FROM:
+        if durable:
+            return write_loose_durably(objects, found)
         return [write_loose(objects, kind, data) for kind, data in found]
     oids = [object_id(kind, data) for kind, data in found]
-    _write_pack(objects / "pack", dict(zip(oids, found, strict=True)))
+    _write_pack(objects / "pack", dict(zip(oids, found, strict=True)), durable=durable)
     return oids
 
 
-def _write_pack(folder: Path, found: dict[Oid, tuple[str, bytes]]) -> None:
+def naming_folders(objects: Path, written: Sequence[Oid]) -> set[Path]:
+    """The folders in which the names stand of what `write_objects` wrote at once."""
+    if len(written) < PACK_FROM:
+        return {objects, *(objects / oid[:2] for oid in written)}
+    return {objects / "pack"}
+
+
+def _write_pack(folder: Path, found: dict[Oid, tuple[str, bytes]], *, durable: bool) -> None:
     """Nothing in it is a difference to another object: `git gc` finds those."""
     pack, entries = bytearray(struct.pack(">4sLL", b"PACK", 2, len(found))), list[tuple[bytes, int, int]]()
     for oid, (kind, data) in found.items():
@@ -41,9 +52,13 @@ def _write_pack(folder: Path, found: dict[Oid, tuple[str, bytes]]) -> None:
     checksum = hashlib.sha1(pack, usedforsecurity=False).digest()
     place = folder / f"pack-{checksum.hex()}.pack"
     folder.mkdir(exist_ok=True)
-    files.replace(place, bytes(pack + checksum), durable=False, mode=0o444)
-    index = _index(sorted(entries), checksum)
-    files.replace(place.with_suffix(".idx"), index, durable=False, mode=0o444)  # git looks for these: it goes last
+    index = place.with_suffix(".idx")
+    parts = {place: bytes(pack + checksum), index: _index(sorted(entries), checksum)}  # git looks for it: it goes last
+    if durable:
+        files.place_all(parts, mode=0o444)
+        return
+    for path, data in parts.items():
+        files.replace(path, data, durable=False, mode=0o444)
 
 
 def _head(kind: int, size: int) -> bytes:

@@ -13,7 +13,7 @@ from orchestrator.node.mission_bus.filing import BusFiling
 from orchestrator.node.mission_bus.recorder import HeadquartersBus, MissionRecorder
 from orchestrator.workflow.delegation.task_types import TaskHandler, TaskJob, TaskTypes
 from tests.ledgers import Peer, Ticks
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 LEASE = 0.4
 
@@ -100,7 +100,7 @@ def worker(
     )
 
 
-def work_off(one: BusWorker, seconds: float = 30.0) -> None:
+def work_off(one: BusWorker, seconds: float = PATIENCE) -> None:
     """Rounds until it has nothing and gets nothing."""
     one.step()
     until(lambda: not one.step() and not one.busy, "the worker's end", seconds=seconds)
@@ -119,7 +119,7 @@ class Gate:
         """Waits."""
         self.jobs.append(job)
         self.entered.set()
-        assert self.go_on.wait(60)
+        assert self.go_on.wait(PATIENCE)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

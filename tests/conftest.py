@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
-from tests import databases, schedule, short_model
+from tests import authorities, databases, schedule, short_model
 from tests.ledgers import Keys
 from tests.worker_server import pytest_xdist_setupnodes as pytest_xdist_setupnodes
 
@@ -24,28 +24,40 @@ if TYPE_CHECKING:
     from tests.ollama_shim import Shim
 
 os.environ.setdefault("LLM_PROVIDER_OVERRIDE", "xllamacpp")  # an Ollama on this machine is none of the tests' business
+authorities.believe_nobody()
 ANY_MACHINE = settings(settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How long an example takes says something of the machine, not of the code."""
 settings.register_profile("suite", ANY_MACHINE, max_examples=40, derandomize=True, database=None)
 settings.register_profile("thorough", ANY_MACHINE, max_examples=1000)  # `make nightly`, with other examples each night
 settings.load_profile("suite")
+NIGHTLY_SECONDS = 4 * 3600
+"""For a long form that hangs; the suite's limit (pyproject.toml) ended those that a busy machine does slowly."""
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("SHIFTBOOK_REQUIRE_SERVICES") == "1"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several workers share the tests, the slow modules begin first; every worker collects the same order."""
+    """Where several workers share the tests, the slow modules begin first; every worker collects the same order. A long
+    form has as long as it takes."""
+    for item in items:
+        if item.get_closest_marker("nightly") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(NIGHTLY_SECONDS))
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     if workers > 1:
         tests = [(item.path.relative_to(ROOT).as_posix(), item) for item in items]
         items[:] = schedule.ordered(tests, workers)
 
 
-def pytest_collection_finish() -> None:
-    """Thousands of tests and all modules are looked through no more whenever garbage is collected."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thousands of tests and all modules are looked through for garbage neither while they come to be nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def lacking(reason: str) -> None:

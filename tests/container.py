@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SUITE = "bookworm"
 BASE, IMAGE = "localhost/debian-base", "localhost/shiftbook"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-BUILD_SECONDS, STEP_SECONDS = 1800, 600
+BUILD_SECONDS, STEP_SECONDS = 2 * 3600, 3600
+"""For what hangs: a busy machine took more than half an hour to install the packages."""
 
 
 NAMESPACES = """

@@ -25,9 +25,9 @@ import psycopg
 from orchestrator.app import wiring
 from orchestrator.core.settings import Settings
 from tests.servers import free_port
+from tests.waiting import PATIENCE
 
 USER, PASSWORD = "shiftbook", "only-for-tests"
-START_SECONDS = 60.0
 
 
 def brought_up(settings: Settings) -> Settings:
@@ -108,10 +108,10 @@ def postgresql(bin_folder: Path) -> Iterator[Server]:
         finally:
             server.process.send_signal(signal.SIGINT)  # "fast shutdown"
             try:
-                server.process.wait(timeout=60)
+                server.process.wait(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 server.process.send_signal(signal.SIGQUIT)
-                server.process.wait(timeout=60)
+                server.process.wait(timeout=PATIENCE)
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _start(bin_folder: Path, folder: Path, somebody: dict[str, Any]) -> Server:
             **somebody,
         )
     server = Server(port=port, sockets=folder, process=process)
-    over = time.monotonic() + START_SECONDS
+    over = time.monotonic() + PATIENCE
     while True:
         try:
             server.run("SELECT 1")

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.waiting import PATIENCE
+
 RSS = '<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>{items}</channel></rss>'
 
 
@@ -107,7 +109,7 @@ def feed_server() -> Iterator[FeedServer]:
         found.ended.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=20)
+        thread.join(timeout=PATIENCE)
 
 
 def titles(entries: Sequence[object] | None) -> list[str]:

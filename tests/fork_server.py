@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import fcntl
 import gc
 import importlib
@@ -34,6 +35,7 @@ from typing import IO, NoReturn
 
 import orchestrator
 from orchestrator.cli import cli
+from tests.authorities import believe_nobody
 from tests.program import begin_web_by
 
 WHEN_USED = (
@@ -43,11 +45,16 @@ WHEN_USED = (
 """What the program imports inside of its functions, and needs in most of its processes."""
 LEFT_OUT = (
     *("orchestrator.__main__", "orchestrator.adapters.database.migrations"),
-    *("orchestrator.continuity.report", "orchestrator.continuity.statistics.", "orchestrator.continuity.verdicts"),
+    *("orchestrator.continuity.report", "orchestrator.continuity.html_report"),
+    *("orchestrator.continuity.statistics.", "orchestrator.continuity.verdicts"),
 )
 """What nobody imports as a module, and what loads numpy, which starts threads."""
 REQUEST_BYTES = 1 << 20
 MOST_FILES = 64
+HUGE = 2 << 20
+"""Bytes of a huge page of memory."""
+COLLAPSE = 25
+"""madvise(2)'s MADV_COLLAPSE, of Linux 6.1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +75,7 @@ def preload() -> None:
             importlib.import_module(module.name)
     for name in WHEN_USED:
         importlib.import_module(name)
+    believe_nobody()
     assert not {"xllamacpp", "llama_cpp", "numpy"} & sys.modules.keys()
 
 
@@ -115,7 +123,10 @@ def _leave(*sockets: socket.socket) -> None:
 
 
 def _tell_begun(pid: int, files: list[int]) -> None:
-    os.write(files[0], pid.to_bytes(4, "little"))
+    try:
+        os.write(files[0], pid.to_bytes(4, "little"))
+    except BrokenPipeError:  # who asked was killed meanwhile: nobody would end what was begun
+        os.kill(pid, signal.SIGKILL)
     for each in files[1:]:
         os.close(each)
 
@@ -198,13 +209,33 @@ def command(address: Path) -> None:
     runpy.run_module("orchestrator", run_name="__main__", alter_sys=True)
 
 
+def in_huge_pages() -> int:
+    """Puts this process's own memory into huge pages, so far as the system has them. Returns the bytes in some.
+
+    A fork copies an entry for each page, and its end takes each back: as much work as all that a short command does.
+    """
+    advise = ctypes.CDLL(None).madvise
+    advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    found = 0
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        place, kind, _, _, _, *name = line.split()
+        begin, end = (int(each, 16) for each in place.split("-"))
+        begin, end = -(-begin // HUGE) * HUGE, end // HUGE * HUGE
+        if kind == "rw-p" and name in ([], ["[heap]"]) and begin < end and advise(begin, end - begin, COLLAPSE) == 0:
+            found += end - begin
+    return found
+
+
 def main(preload: Callable[[], object], program: Callable[[], object]) -> None:
     """Is the server that the command line tells of, `NUMBER TURN`, and in each child the program."""
+    gc.disable()  # importing makes no garbage: looking for some takes a fifth of it
     preload()
     tasks = list(Path("/proc/self/task").iterdir())
     assert threading.active_count() == len(tasks) == 1, "a thread does not survive a fork"
     gc.collect()
     gc.freeze()
+    gc.enable()
+    in_huge_pages()
     with Path(sys.argv[2]).open("w") as turn:  # an opening of its own: a lock belongs to one
         asked = serve(socket.socket(fileno=int(sys.argv[1])), turn)
     if asked is not None:

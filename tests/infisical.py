@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.waiting import PATIENCE
+
 CLIENT_ID, CLIENT_SECRET = "id-of-the-node", "secret-of-the-node"
 PROJECT, TOKEN = "3c90c3cc-0d44-4b50-8888-8dd25736052a", "token-for-an-hour"
 
@@ -117,4 +119,4 @@ def infisical() -> Iterator[Infisical]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(PATIENCE)

@@ -13,6 +13,8 @@ import sys
 
 def main(address: str, words: list[str]) -> int:
     """Returns the exit code."""
+    heard = (signal.SIGINT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # from its start on what is said to this one is said to the program
     answer, theirs = os.pipe()
     request = {
         "words": words,
@@ -30,8 +32,9 @@ def main(address: str, words: list[str]) -> int:
             return 1  # the server has said why
         for each in (0, 1):
             os.close(each)  # so that the other side sees the end when the program has ended
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heard:
             signal.signal(number, lambda sent, _: os.kill(pid, sent))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
         return int.from_bytes(os.read(answer, 4), "little", signed=True)
 
 

@@ -46,6 +46,7 @@ from orchestrator.node.scheduler import HeartbeatGaps, Resumable, Scheduler
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.assignment.eligibility import Eligibility
 from orchestrator.workflow.fold import FoldResult, fold
+from orchestrator.workflow.run_questions.run_desk import RunDesks
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
@@ -56,6 +57,7 @@ from sync.publish import publish
 from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, Refs, RefUpdate
 from sync.signatures import Key, Principal, make_key
 from tests.orchestrator.repositories import git
+from tests.waiting import PATIENCE
 
 FLEET = """\
 [bus]
@@ -179,7 +181,8 @@ class Peer:
     def claim(self, *names: str) -> list[HeldClaim]:
         """Tries to win missions that are open now."""
         ledger = self.ledger()
-        return claims.claim_missions(self.bus, [ledger.open[name] for name in names])
+        wanted = [ledger.open[name] for name in names]
+        return claims.push_claims(self.bus, claims.prepare_claims(self.bus, wanted, ledger.departed_epoch))
 
     def hold(self, name: str) -> HeldClaim:
         """Wins one mission, or fails the test."""
@@ -418,7 +421,7 @@ class Working:
     def step(self) -> bool:
         """One round, and the end of what it started."""
         moved = self.node.step()
-        self.node.jobs.join(60)
+        self.node.jobs.join(PATIENCE)
         return moved
 
     def settle(self, rounds: int = 12) -> None:
@@ -507,6 +510,7 @@ def working(
     disk: DiskGate | None = None,
     quota: QuotaGate | None = None,
     cleanup: Cleanup | None = None,
+    desks: RunDesks | None = None,
 ) -> Working:
     """A node that works for this peer's name. It does not beat by itself: call `heartbeat.beat` as the test needs.
 
@@ -530,6 +534,7 @@ def working(
         safety=safety,
         disk=disk or cleanup,
         quota=quota,
+        desks=desks,
     )
     scheduler = intake_of(
         peer,

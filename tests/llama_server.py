@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 PROGRAM = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # ends with the test process, whatever becomes of it
@@ -81,7 +83,7 @@ def llama_server(path: Path, *, context: int = 2048, embedding: bool = False) ->
                 pipe.close()
 
 
-def eventually(said: object, seconds: float = 60) -> None:
+def eventually(said: object, seconds: float = PATIENCE) -> None:
     """Waits until `said()` is true, at most `seconds`."""
     over = time.monotonic() + seconds
     while not said():  # type: ignore[operator]

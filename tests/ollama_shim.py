@@ -22,6 +22,7 @@ import ollama
 from ollama._types import ChatRequest, EmbedRequest, PullRequest
 
 from tests.llama_server import Llama
+from tests.waiting import PATIENCE
 
 TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, "
@@ -83,7 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
         if asked.format:
             sent["response_format"] = {"type": "json_schema", "json_schema": {"name": "x", "schema": asked.format}}
         key = {"Authorization": f"Bearer {self.shim.chat.key}"}
-        with httpx.stream("POST", f"{self.shim.chat.url}/chat/completions", json=sent, headers=key, timeout=120) as got:
+        with httpx.stream(
+            "POST", f"{self.shim.chat.url}/chat/completions", json=sent, headers=key, timeout=PATIENCE
+        ) as got:
             if got.status_code != 200:
                 error = json.loads(got.read())["error"]
                 long = error.get("type") == "exceed_context_size_error"
@@ -130,7 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
         asked = EmbedRequest(**body)
         assert self.shim.vectors
         key = {"Authorization": f"Bearer {self.shim.vectors.key}"}
-        got = httpx.post(f"{self.shim.vectors.url}/embeddings", json={"input": asked.input}, headers=key, timeout=120)
+        got = httpx.post(
+            f"{self.shim.vectors.url}/embeddings", json={"input": asked.input}, headers=key, timeout=PATIENCE
+        )
         if got.status_code != 200:
             return self._send(400, {"error": "the input length exceeds the context length"})
         rows = [each["embedding"] for each in got.json()["data"]]

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.waiting import PATIENCE
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedSpan:
@@ -82,7 +84,7 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if found.held is not None:
-                found.held.wait(60)
+                found.held.wait(PATIENCE)
             if found.status == 200:
                 found.headers.append(dict(self.headers))
                 found.take(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)

@@ -19,8 +19,8 @@ import psycopg
 
 from tests.databases import PASSWORD, USER, Server
 from tests.servers import free_port
+from tests.waiting import PATIENCE
 
-START_SECONDS = 30.0
 CONNECTIONS = 2
 """To the server, for all clients together: fewer than those who come at once, so that they share them."""
 
@@ -69,10 +69,10 @@ def pgbouncer(program: str, server: Server) -> Iterator[Pooler]:
         finally:
             process.send_signal(signal.SIGTERM)  # "immediate shutdown"
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=30)
+                process.wait(timeout=PATIENCE)
 
 
 def _start(program: str, folder: Path) -> subprocess.Popen[bytes]:
@@ -89,7 +89,7 @@ def _start(program: str, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait(pooler: Pooler, folder: Path) -> None:
-    over = time.monotonic() + START_SECONDS
+    over = time.monotonic() + PATIENCE
     while True:
         try:
             with psycopg.connect(pooler.url("postgres"), prepare_threshold=None) as connection:

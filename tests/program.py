@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from orchestrator.app.web_process import BeginWeb, serve_words
+from tests.waiting import PATIENCE
 
 AT_START = ("PYTHON", "LD_", "MALLOC_", "COVERAGE_")
 """Beginnings of variables that count only for a process that is started with them."""
@@ -123,8 +124,7 @@ class ForkServer:
             try:
                 door.connect(str(self.folder / "door"))
             except (FileNotFoundError, ConnectionRefusedError):  # nobody began, or it has died
-                self._begin()
-                door.connect(str(self.folder / "door"))
+                self._begin(door)
         return door
 
     @contextmanager
@@ -138,13 +138,15 @@ class ForkServer:
                     yield
                     return
 
-    def _begin(self) -> None:
+    def _begin(self, door: socket.socket) -> None:
+        """The server is born with whoever began it at its door: it waits for nobody where that process dies."""
         (self.folder / "door").unlink(missing_ok=True)
         root = Path(__file__).resolve().parents[1]
         env = os.environ | self.environment
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(str(self.folder / "door"))
             listener.listen()
+            door.connect(str(self.folder / "door"))
             words = [sys.executable, "-m", self.module, f"{listener.fileno()}", f"{self.folder / 'turn'}", *self.words]
             more: dict[str, Any] = {"pass_fds": [listener.fileno()], "cwd": root, "stdin": subprocess.DEVNULL}
             self._process = subprocess.Popen(words, env=env, **more)
@@ -154,7 +156,7 @@ class ForkServer:
         if self._door:
             self._door.close()
         if self._process:
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=PATIENCE)
 
 
 def _ask(door: socket.socket, request: Mapping[str, object], files: Sequence[int]) -> tuple[int, int]:
@@ -233,7 +235,7 @@ def run(
     env: Mapping[str, str],
     cwd: Path,
     given: str = "",
-    timeout: float = 120,
+    timeout: float = PATIENCE,
     inside: Sequence[str] = (),
     fresh: bool = False,
 ) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 def b64(data: bytes) -> str:
@@ -131,4 +131,4 @@ def push_service() -> Iterator[PushService]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE)

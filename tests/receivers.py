@@ -110,7 +110,7 @@ def mailbox() -> Iterator[Mailbox]:
     """A running SMTP server."""
     found = Mailbox()
     found.port = free_port()  # it connects to the port that it was given, so 0 is none
-    controller = Controller(found, hostname="127.0.0.1", port=found.port)
+    controller = Controller(found, hostname="127.0.0.1", port=found.port, ready_timeout=PATIENCE)  # its own are 5 s
     controller.start()
     try:
         yield found

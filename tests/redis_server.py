@@ -8,7 +8,6 @@ from __future__ import annotations
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,8 +23,8 @@ from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.adapters.redis_bus.connection import read_address
 from orchestrator.adapters.redis_bus.stream_names import StreamNames
 from tests.conftest import require_program
-
-START_SECONDS = 30.0
+from tests.servers import free_port
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -66,7 +65,7 @@ class RedisServer:
             )
 
     def _await(self, process: subprocess.Popen[bytes], fact: Callable[[], bool]) -> None:
-        over = time.monotonic() + START_SECONDS
+        over = time.monotonic() + PATIENCE
         while not fact():
             assert process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < over, (self.folder / "log").read_text()
@@ -99,7 +98,7 @@ class RedisServer:
         """SIGKILL: what is not on its disk is gone."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=START_SECONDS)
+        self.process.wait(timeout=PATIENCE)
         self.process = None
 
     def copy(self, to: Path) -> None:
@@ -130,9 +129,7 @@ class RedisServer:
     def follow(self, to: Path) -> None:
         """Starts a replica of it with a log in a folder, and waits until it has all that there is."""
         to.mkdir()
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port = found.getsockname()[1]
+        port = free_port()
         self.set(port=port)
         self._replica = self._begin(self.folder / "replica.sock", to, "--replicaof", "127.0.0.1", str(port))
         self._await(self._replica, lambda: self._of_replica("INFO", "replication").get("master_link_status") == "up")
@@ -169,7 +166,7 @@ class RedisServer:
             bus.close()
         for process in filter(None, (self.process, self._replica)):
             process.send_signal(signal.SIGKILL)
-            process.wait(timeout=START_SECONDS)
+            process.wait(timeout=PATIENCE)
         self.process = self._replica = None
 
 

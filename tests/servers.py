@@ -11,33 +11,41 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests import program
 from tests.orchestrator.repositories import CLEAN
+from tests.waiting import PATIENCE, until
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nobody listens at, and that the kernel gives to nobody else as long as this process
+    lives.
+
+    A socket is bound to it that does not listen: whoever connects is refused, and a server that names the port, with
+    SO_REUSEADDR as every one does, may listen there, again after it has ended, too. A port that is only looked up may
+    be another's, or the near end of some connection, by the time that the server begins.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = int(held.getsockname()[1])
+        held.detach()
+    return port
 
 
-def _listening(port: int, seconds: float = 10.0) -> None:
-    over = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < over, "the server does not listen"
-            time.sleep(0.02)
-        else:
-            return
+def _listening(port: int, alive: Callable[[], bool]) -> None:
+    def answers() -> bool:
+        assert alive(), "the server has ended"
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+            return True
+        return False
+
+    until(answers, "the server listens")
 
 
 @contextmanager
@@ -53,11 +61,12 @@ def git_daemon(folder: Path) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        _listening(port)
+        _listening(port, lambda: process.poll() is None)
         yield f"git://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=60)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=PATIENCE)
 
 
 class _Backend(BaseHTTPRequestHandler):
@@ -129,7 +138,7 @@ def smart_http(folder: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
 
 
 @contextmanager
@@ -150,21 +159,18 @@ def shiftbook_serve(home: Path, bare: Path, **extra: str) -> Iterator[str]:
     process = program.start(*words, env=env, cwd=bare.parent, stdout=2, stderr=2, session=True, pass_fds=(ours,))
     os.close(ours)
     try:
-        over = time.monotonic() + 30
-        while not record.exists():
-            assert process.poll() is None, f"shiftbook serve ended with {process.returncode}"
-            assert time.monotonic() < over, "shiftbook serve does not listen"
-            time.sleep(0.02)
+        until(lambda: record.exists() or process.poll() is not None, "shiftbook serve tells its address")
+        assert process.poll() is None, f"shiftbook serve ended with {process.returncode}"
         url = str(json.loads(record.read_text(encoding="utf-8"))["url"])
-        _listening(int(url.rpartition(":")[2]))
+        _listening(int(url.rpartition(":")[2]), lambda: process.poll() is None)
         yield f"{url}/git/{bare.name}"
     finally:
         process.terminate()
         try:
-            process.wait(timeout=60)
+            process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=60)
+            process.wait(timeout=PATIENCE)
             raise
         finally:
             os.close(theirs)

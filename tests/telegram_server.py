@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 BOT = 123456789
@@ -102,7 +102,7 @@ class TelegramServer:
         """What the bot has said."""
         return [message["text"] for message in self.sent]
 
-    def said(self, words: str, seconds: float = 60.0) -> dict[str, Any]:
+    def said(self, words: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The first message with these words, once it is there."""
 
         def found() -> list[dict[str, Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,7 +19,7 @@ import pytest
 
 from missions.plain_data import read_json
 from tests import program
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -49,8 +51,24 @@ def test_a_process_is_one_of_its_own_and_can_be_killed(tmp_path: Path) -> None:
     assert isinstance(process, program.Forked)
     assert str(Path(f"/proc/{process.pid}/cwd").readlink()) in {str(tmp_path), str(Path.cwd())}
     process.kill()
-    assert process.wait(60) == process.poll() == -signal.SIGKILL
+    assert process.wait(PATIENCE) == process.poll() == -signal.SIGKILL
     assert not Path(f"/proc/{process.pid}").exists()
+
+
+def test_what_the_server_holds_lies_in_huge_pages() -> None:
+    """So far as the system has them: each fork would else copy an entry for every page of what is imported."""
+    script = (
+        "import re\nfrom pathlib import Path\nfrom tests.fork_server import in_huge_pages\n"
+        "held = [bytes(1000) for _ in range(50_000)]\n"
+        "found = in_huge_pages()\n"
+        "said = Path('/proc/self/smaps_rollup').read_text()\n"
+        "print(found, 1024 * int(re.search(r'AnonHugePages: +([0-9]+)', said)[1]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    found, told = map(int, done.stdout.split())
+    if not found:
+        pytest.skip("this system puts no memory into huge pages when asked")
+    assert told >= found > 30_000_000
 
 
 def test_waiting_has_an_end(tmp_path: Path) -> None:
@@ -60,11 +78,9 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.2)
     record = tmp_path / "home" / "http.json"
-    over = time.monotonic() + 60
-    while not record.exists() and process.poll() is None and time.monotonic() < over:
-        time.sleep(0.05)
+    until(lambda: record.exists() or process.poll() is not None, "it serves")
     process.terminate()
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_two_processes_do_not_share_their_chance(tmp_path: Path) -> None:
@@ -91,7 +107,7 @@ def test_a_launcher_is_the_program_by_a_command_line(tmp_path: Path) -> None:
     with subprocess.Popen(program.launched("serve"), env=env, cwd=tmp_path, stderr=subprocess.DEVNULL) as server:
         until(lambda: (tmp_path / "home" / "http.json").exists() or server.poll() is not None, "it serves")
         server.terminate()
-        assert server.wait(60) == 0
+        assert server.wait(PATIENCE) == 0
 
 
 def test_a_nodes_web_server_is_forked_too_and_ends_with_it(tmp_path: Path) -> None:
@@ -112,7 +128,7 @@ def test_a_nodes_web_server_is_forked_too_and_ends_with_it(tmp_path: Path) -> No
         until(lambda: served(tmp_path) not in {0, first.pid}, "another one serves")
         second = psutil.Process(served(tmp_path))
         node.kill()
-        node.wait(60)
+        node.wait(PATIENCE)
         until(lambda: not second.is_running(), "it has ended with the node")
     finally:
         node.kill()
@@ -124,6 +140,30 @@ def served(folder: Path) -> int:
         return int(read_json((folder / "home" / "http.json").read_text(encoding="utf-8"))["pid"])
     except (OSError, ValueError):
         return 0
+
+
+def test_who_asks_and_is_killed_at_once_ends_no_server(tmp_path: Path) -> None:
+    """Nobody is left who would hear of the process, so it is ended; all others go on asking."""
+    env = environment(tmp_path / "home", SHIFTBOOK_HTTP="127.0.0.1:0")
+    request = {"words": ["serve"], "environment": env, "folder": str(tmp_path), "session": True, "keeps": []}
+    address = program.SERVER.address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door, Path(os.devnull).open("r+b") as nothing:
+        door.connect(str(address))
+        answer, theirs = os.pipe()
+        os.close(answer)
+        socket.send_fds(door, [json.dumps(request).encode()], [theirs, *[nothing.fileno()] * 3])
+        os.close(theirs)
+    assert program.run("--version", env=env, cwd=tmp_path).returncode == 0
+    until(lambda: not working_in(tmp_path), "what was begun has ended")
+
+
+def working_in(folder: Path) -> list[str]:
+    """The processes whose folder this is."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            found += [each.parent.name] if each.readlink() == folder else []
+    return found
 
 
 SHARED = """
@@ -162,3 +202,26 @@ def test_one_server_serves_a_run_and_ends_with_it(tmp_path: Path, short: Path) -
         for each in {one, other} - {begun}:
             each.communicate("")
     until(lambda: not list(short.glob("shiftbook-fork_server-*")), "the server has ended")
+
+
+def test_a_server_ends_whose_beginner_died_at_once(tmp_path: Path) -> None:
+    """As in a usage error of pytest: nobody else would ever come to its door."""
+    code = (
+        "import os, subprocess; from tests import program\n"
+        "begin = subprocess.Popen\n"
+        "def dying(*words, **more):\n    print(begin(*words, **more).pid, flush=True); os._exit(4)\n"
+        "subprocess.Popen = dying\n"
+        "program.ForkServer('tests.fork_server').address"
+    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # the address of a socket may have a hundred characters
+        env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")} | {"TMPDIR": folder}
+        root = Path(program.__file__).parents[1]
+        with (tmp_path / "pid").open("w") as said:  # a pipe would stay open for as long as the server lives
+            done = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, stdout=said, check=False)
+        pid = int((tmp_path / "pid").read_text())
+        try:
+            until(lambda: not list(Path(folder).glob("shiftbook-fork_server-*")), "the server has ended")
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            raise
+    assert done.returncode == 4

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which a test takes it that something hangs."""
 
 SOON, SELDOM = 0.01, 0.1

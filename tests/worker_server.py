@@ -36,6 +36,22 @@ def preload() -> None:
     cache = Path(sys.argv[2]).with_name("cache")  # what failed before is the run's to remember
     with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
         pytest.main([*sys.argv[4:], "-o", f"cache_dir={cache}", "-n", "0", "--collect-only", "-qqq"])
+    if "hypothesis" in sys.modules:
+        _read_constants()
+
+
+def _read_constants() -> None:
+    """Hypothesis takes numbers and words of the program for its examples, out of all modules, when a first test draws.
+    Read here, they are every worker's."""
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+
+    @settings(max_examples=20, derandomize=True, database=None, deadline=None)
+    @given(st.lists(st.integers(), min_size=50, max_size=50))
+    def draw(_numbers: list[int]) -> None:
+        """Of so many draws one asks for a constant."""
+
+    draw()
 
 
 def work() -> None:

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from handoff.briefing import parse
 from handoff.checking.findings import CheckInput, HandoffFinding, finding
 from handoff.checking.machine_paths import machine_path
 from handoff.documents import BRIEFING, LOG, PROJECT, DocumentLine, HandoffDocument, dates
+from handoff.marks.model_mark import LABEL, PROPOSED, is_unreadable
 from handoff.statements import key_of
 
 STALE_DAYS = 60
@@ -142,6 +144,24 @@ def machine_paths(given: CheckInput) -> Iterator[HandoffFinding]:
                 yield finding(document.file, line.number, "machine-path", why, "name it from the repository's root")
 
 
+def model_marks(given: CheckInput) -> Iterator[HandoffFinding]:
+    """A mark that cannot be read marks nothing, and its line is given for somebody's word; and what a model proposed is
+    no rule. Not in a log, which nobody changes."""
+    for document in (one for one in given.tiers if one.name != LOG):
+        for line in document.lines:
+            if is_unreadable(line.text):
+                why = "this says that a model proposed it in words that no program reads"
+                todo = f"end the line with {PROPOSED}, and nothing behind it but a comment"
+                yield finding(document.file, line.number, "model-mark", why, todo)
+        at = 0
+        for item in parse(document.text) if LABEL in document.text else ():
+            if item.standing and item.awaits:
+                why = "a model proposed this, and it stands among the rules, which every instance follows"
+                number = document.line_at(at + len(item.raw) - len(item.raw.lstrip()))
+                yield finding(document.file, number, "model-mark", why, "confirm it in its mark, or move it out")
+            at += len(item.raw)
+
+
 def placeholders(given: CheckInput) -> Iterator[HandoffFinding]:
     """What a template left to be filled in."""
     for document in given.tiers:
@@ -224,6 +244,7 @@ RULES = (
     two_values,
     sessions_in_the_wrong_tier,
     machine_paths,
+    model_marks,
     placeholders,
     repeated_blocks,
 )

@@ -40,7 +40,7 @@ _VALUE = (
 _KEY = re.compile(
     rf"(?i){WORD}[\"'`\]*\\]{{0,4}}+(?P<gap>[ \t]{{0,4}}+)(?P<sep>:=|=>|={{1,2}}|:)(?!=)\*{{0,2}}+[ \t]{{0,4}}+{_VALUE}"
 )
-_FLAG = re.compile(rf"(?i)(?:--|\s-)(?:[\w-]{{0,24}}-)?{WORD}(?P<gap>)(?P<sep>[ \t])(?!-){_VALUE}")
+_FLAG = re.compile(rf"(?i)(?:--(?!-{{3}})|\s-)(?:[\w-]{{0,24}}-)?{WORD}(?P<gap>)(?P<sep>[ \t])(?!-){_VALUE}")
 _CANDIDATE = re.compile(
     r"(?:secret|token|pass|key|priv|cred|pwd|psk|[_-]p[aw]|[_-]dsn|auth|kenn|contrase|mot|senha|пароль|密|パス)"
     r"[\w-]{0,30}+[\"'`\]*\\]{0,4}+[ \t]{0,4}+[:=]"

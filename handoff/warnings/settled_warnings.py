@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from handoff.entry import Entry
 from handoff.evidence_check import coverage, stems
+from handoff.marks.model_mark import split_mark
 from handoff.statements import (
     DONE,
     SETTLING_STEMS,
@@ -46,7 +48,12 @@ class Settlement:
         if self.when < when or (not blocker and (not self.outright or self.when == when)):
             return False
         named = blocker and self.outright and subject.kind in _EXACT
-        return named or coverage(stems(text), stems(self.text)) >= MIN_OVERLAP
+        return named or coverage(stems(text), self.stems) >= MIN_OVERLAP
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The words of its text that carry meaning."""
+        return stems(self.text)
 
 
 def settlements_of(entry: Entry) -> Iterator[Settlement]:
@@ -60,10 +67,13 @@ def settlements_of(entry: Entry) -> Iterator[Settlement]:
 
 def _lines(entry: Entry) -> Iterator[tuple[str, bool]]:
     for one in statements(entry):
-        if one.kind == DONE and _mends(one):
+        if one.kind == DONE and _mends(one) and (entry.by_model or not one.proposed):
             yield one.text, False
     for heading in ("Blockers", "Lessons", "Decisions", "Work Accomplished"):
-        for line in points(own_words(entry.section(heading))):
+        for marked in points(own_words(entry.section(heading))):
+            line, mark = split_mark(marked)
+            if mark is not None and not mark.confirmed:
+                continue  # what a model only proposed takes no warning back
             if is_result(line) or withdrawal_of(line):
                 yield line, True
 

@@ -20,11 +20,12 @@ MAX_SIDE = 16_384
 """Pixels of its longer side."""
 MAX_CHUNKS = 20_000
 """Parts that are read of one picture."""
-PNG, JPEG, WEBP = "image/png", "image/jpeg", "image/webp"
-PICTURES = frozenset({PNG, JPEG, WEBP})
+PNG, JPEG, WEBP, GIF = "image/png", "image/jpeg", "image/webp", "image/gif"
+PICTURES = frozenset({PNG, JPEG, WEBP, GIF})
 """What a browser may show as a picture. Never SVG, which can hold a script."""
 TEXT, PDF = "text/plain", "application/pdf"
 _PNG_SIGN, _JPEG_SIGN = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_GIF_IMAGE, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, 0x3B
 _FRAMES = frozenset({*range(0xC0, 0xD0)}) - {0xC4, 0xC8, 0xCC}
 """The marks of a JPEG's frame, which tell its measures."""
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
@@ -54,7 +55,7 @@ class FileKind:
 
 
 def file_kind(data: bytes) -> FileKind:
-    """The kind of a file: PNG, JPEG, WebP, PDF or text in UTF-8. Raises UnusableFile."""
+    """The kind of a file: PNG, JPEG, WebP, GIF, PDF or text in UTF-8. Raises UnusableFile."""
     for sign, read in _READERS:
         if data.startswith(sign):
             try:
@@ -118,7 +119,7 @@ def _scan_end(data: bytes, at: int) -> int:
 def _webp(data: bytes) -> FileKind:
     (size,) = struct.unpack_from("<I", data, 4)
     if data[8:12] != b"WEBP":
-        raise UnusableFile("it is of no kind that is taken: PNG, JPEG, WebP, PDF or text in UTF-8")
+        raise UnusableFile("it is of no kind that is taken: PNG, JPEG, WebP, GIF, PDF or text in UTF-8")
     at, end, found = 12, 8 + size, None
     for _ in range(MAX_CHUNKS):
         name, length = struct.unpack_from("<4sI", data, at)
@@ -146,6 +147,36 @@ def _webp_measures(kind: bytes, head: bytes) -> tuple[int, int]:
     return wide & 0x3FFF, high & 0x3FFF
 
 
+def _gif(data: bytes) -> FileKind:
+    """GIF87a and GIF89a (https://www.w3.org/Graphics/GIF/spec-gif89a.txt): blocks up to the trailer, nothing behind."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    found = _picture(GIF, width, height)
+    at = 13 + _colours(flags)
+    for _ in range(MAX_CHUNKS):
+        sign = data[at]
+        if sign == _GIF_TRAILER:
+            return _ending(found, data, at + 1)
+        if sign == _GIF_IMAGE:
+            at = _gif_blocks(data, at + 11 + _colours(data[at + 9]))
+        elif sign == _GIF_EXTENSION:
+            at = _gif_blocks(data, at + 2)
+        else:
+            raise UnusableFile("it is no GIF: a part begins without its mark")
+    raise UnusableFile("its parts are too many")
+
+
+def _colours(flags: int) -> int:
+    """Bytes of the table of colours that follows."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _gif_blocks(data: bytes, at: int) -> int:
+    """Where the part after these blocks begins; each tells its length, an empty one ends them."""
+    while size := data[at]:
+        at += 1 + size
+    return at + 1
+
+
 def _pdf(data: bytes) -> FileKind:
     if b"%%EOF" not in data[-1024:]:
         raise UnusableFile("it is no whole PDF: its end is missing")
@@ -156,7 +187,7 @@ def _text(data: bytes) -> FileKind:
     try:
         words = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UnusableFile("it is of no kind that is taken: PNG, JPEG, WebP, PDF or text in UTF-8") from error
+        raise UnusableFile("it is of no kind that is taken: PNG, JPEG, WebP, GIF, PDF or text in UTF-8") from error
     if not words.strip() or "\0" in words:
         raise UnusableFile("it is empty, or no text")
     return FileKind(media=TEXT)
@@ -174,5 +205,7 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], FileKind]], ...] = (
     (_PNG_SIGN, _png),
     (_JPEG_SIGN, _jpeg),
     (b"RIFF", _webp),
+    (b"GIF87a", _gif),
+    (b"GIF89a", _gif),
     (b"%PDF-", _pdf),
 )

@@ -35,6 +35,13 @@ def attempt_names(group: str) -> tuple[str, ...]:
     return tuple(attempt_name(group, number) for number in range(1, MAX_ATTEMPTS_BESIDE + 1))
 
 
+def independent_of(name: str) -> str:
+    """What a mission's result is counted as, where it is asked whether two are independent: attempts side by side were
+    given the same words, and count as one. Goes by the name alone, and rather takes two for one."""
+    found = NUMBERED.fullmatch(name)
+    return found["group"] if found else name
+
+
 def attempt_number(group: str, name: str) -> int:
     """The number of an attempt; 0 for a mission that is none of the group's by its name."""
     found = NUMBERED.fullmatch(name)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from missions.plain_data import read_json
 
 FOLDER = Path(__file__).resolve().parent / "page"
 INDEX = "index.html"
-ENCODINGS = {"br": ".br", "gzip": ".gz"}
-"""How a file may be sent, best first, and how its twin on the disk ends."""
+PACKED = ".gz"
+"""How the name of a file ends that lies packed on the disk, and nowhere plain."""
 KINDS = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -34,9 +34,16 @@ class PageFile:
 
     name: str
     kind: str
-    content: Mapping[Literal["", "br", "gzip"], Path]
+    path: Path
+    packed: bool
+    """Whether what lies at `path` is gzip, as a browser takes it."""
     etag: str
     lasting: bool
+
+    def plain(self) -> bytes:
+        """Its content, for who takes no gzip."""
+        data = self.path.read_bytes()
+        return gzip.decompress(data) if self.packed else data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,22 +71,16 @@ def read_built_page(folder: Path = FOLDER) -> BuiltPage | None:
         page, api = str(said["page"]), int(said["api"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    twins = tuple(ENCODINGS.values())
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in KINDS]
-    files = {path.relative_to(folder).as_posix(): path for path in found if not path.name.endswith(twins)}
-    return BuiltPage(page=page, api=api, files={name: _file(name, path) for name, path in files.items()})
+    found = (_file(folder, path) for path in sorted(folder.rglob("*")) if path.is_file())
+    return BuiltPage(page=page, api=api, files={file.name: file for file in found if file is not None})
 
 
-def _file(name: str, path: Path) -> PageFile:
-    content: dict[Literal["", "br", "gzip"], Path] = {"": path}
-    for encoding, ending in ENCODINGS.items():
-        twin = path.with_name(path.name + ending)
-        if twin.exists():
-            content["br" if encoding == "br" else "gzip"] = twin
-    return PageFile(
-        name=name,
-        kind=KINDS[path.suffix],
-        content=content,
-        etag=hashlib.sha256(path.read_bytes()).hexdigest()[:20],
-        lasting=name.startswith("assets/"),
-    )
+def _file(folder: Path, path: Path) -> PageFile | None:
+    """A file of a kind that is served; None for any other."""
+    packed = path.suffix == PACKED
+    name = path.relative_to(folder).as_posix().removesuffix(PACKED)
+    kind = KINDS.get(Path(name).suffix)
+    if kind is None:
+        return None
+    etag = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+    return PageFile(name=name, kind=kind, path=path, packed=packed, etag=etag, lasting=name.startswith("assets/"))

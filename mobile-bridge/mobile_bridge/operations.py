@@ -23,6 +23,8 @@ MAX_OPERATION_BYTES = 1024 * 1024
 """Bytes of one operation's text."""
 MAX_OPERATIONS = 1000
 """Operations of one push, and of one page of a pull."""
+PUSH_FRAME_BYTES = 64 * 1024
+"""Bytes of a push's body that are kept for what stands around its operations: its own frame, a seal, their heads."""
 MAX_DEPTH = 8
 """Lists and objects inside one another in a value."""
 MAX_ITEMS = 10_000
@@ -97,6 +99,11 @@ def parse_stamp(hlc: str) -> Stamp:
     """The stamp of a text that is known to be one."""
     wall, counter, node = hlc.split("-", 2)
     return Stamp(int(wall), int(counter), node)
+
+
+def push_bytes(body_bytes: int) -> int:
+    """How many bytes of operations, each with its comma, fit into a body of so many; a seal adds less than a 128th."""
+    return max(body_bytes - body_bytes // 128 - PUSH_FRAME_BYTES, body_bytes // 2)
 
 
 def owner_of(device: str) -> str:

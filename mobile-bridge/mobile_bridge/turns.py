@@ -53,8 +53,9 @@ def read_turn(op: Operation) -> SyncedTurn | None:
 
 
 def conversation_of(entity: str) -> str:
-    """The conversation that an entity stands for; empty for any other entity."""
-    return entity.removeprefix(CHAT) if entity.startswith(CHAT) else ""
+    """The conversation that an entity stands for; empty for any other entity, and for what names a folder above."""
+    name = entity.removeprefix(CHAT) if entity.startswith(CHAT) else ""
+    return "" if name.startswith(".") else name
 
 
 def _word(value: Any) -> str:

@@ -31,9 +31,9 @@ from orchestrator.api.routes.delegation import (
     signals,
 )
 from orchestrator.api.routes.devices import device_model, paired, pairing, push, sealed, state, sync, sync_conflicts
-from orchestrator.api.routes.documents import handoff, journal, memos
+from orchestrator.api.routes.documents import continuity, handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, heartbeat, me, nodes, usage
-from orchestrator.api.routes.missions import decisions, filing, handover, listing, orders, steering
+from orchestrator.api.routes.missions import decisions, evidence, filing, handover, listing, orders, steering
 from orchestrator.api.routes.openai import endpoints
 from orchestrator.api.web import (
     access_log,
@@ -46,6 +46,7 @@ from orchestrator.api.web import (
     stream_slots,
 )
 from orchestrator.api.web.context import SERVICES_KEY, AppServices
+from orchestrator.api.web.route_rule import RouteRule
 
 BLUEPRINTS: tuple[Callable[[], APIBlueprint], ...] = (
     health.blueprint,
@@ -72,10 +73,12 @@ BLUEPRINTS: tuple[Callable[[], APIBlueprint], ...] = (
     sync_conflicts.blueprint,
     usage.blueprint,
     listing.blueprint,
+    evidence.blueprint,
     filing.blueprint,
     decisions.blueprint,
     orders.blueprint,
     handoff.blueprint,
+    continuity.blueprint,
     journal.blueprint,
     memos.blueprint,
     page.blueprint,
@@ -106,6 +109,7 @@ def create_app(doors: AppServices) -> OpenAPI:
     )
     app.openapi_version = "3.1.0"
     app.extensions[SERVICES_KEY] = doors
+    app.url_rule_class = RouteRule
     app.url_map.merge_slashes = False  # a redirect would answer before the gate does
     app.json = json_body.BoundedJsonProvider(app)
     app.request_class = json_body.JsonRequest

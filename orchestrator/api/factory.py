@@ -8,6 +8,7 @@ from functools import partial
 
 from orchestrator.api.auth.device_access import open_device_access
 from orchestrator.api.auth.ops_tokens import JwtOpsTokens
+from orchestrator.api.auth.order_scopes import scopes_in_force
 from orchestrator.api.auth.tokens import Authenticator
 from orchestrator.api.web.bus_glance import BusGlance
 from orchestrator.api.web.context import AppServices
@@ -36,7 +37,6 @@ def open_app_services(settings: Settings) -> AppServices:
         wiring.remote(settings).close()  # makes this machine's clone, if there is none yet, so that it can be watched
     devices = open_device_access(settings, stores, now=wiring.now, clock=wiring.clock, random=os.urandom)
     deaf = wakeups.watch_locally(settings.home, settings.ledger, bell.ring)
-    stop_sync = open_sync_worker(settings, stores, synced).start()
     checks = {
         "ledger": lambda: _check_ledger(settings),
         "store": lambda: _check_store(stores),
@@ -56,8 +56,10 @@ def open_app_services(settings: Settings) -> AppServices:
         stores=stores,
         bus=_open_bus(settings),
         drain=(bell.close,),
-        close=(deaf, *closes, stop_sync, chats.close, stores.close),
+        close=(deaf, *closes, chats.close, stores.close),
     )
+    worker = open_sync_worker(settings, stores, synced, orders=partial(_catch_up, services))
+    object.__setattr__(services, "close", (worker.start(), *services.close))
     if settings.ledger:
         output = OutputEvents(
             folder=settings.home / "work", publish=services.events.publish, remote=lambda: wiring.remote(settings)
@@ -65,6 +67,16 @@ def open_app_services(settings: Settings) -> AppServices:
         object.__setattr__(services, "output_events", output)
         object.__setattr__(services, "close", (output.start(), *services.close))
     return services
+
+
+def _catch_up(services: AppServices) -> None:
+    """Carries out what was ordered by sync and broken off; whoever listens is told, and the node looks."""
+    stores = services.stores
+    if services.orders is None or stores is None:
+        return
+    if services.orders.catch_up(lambda bringer: scopes_in_force(stores, bringer)):
+        wakeups.nudge(services.settings.home)
+        services.events.publish("sync", {})
 
 
 def _open_bus(settings: Settings) -> BusGlance | None:

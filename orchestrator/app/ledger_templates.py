@@ -38,6 +38,7 @@ sandbox = "required"      # required: commands run only where a sandbox works; o
 # branch = "main"
 # test = "pytest -q"
 # on_approval = "merge"     # what an approval does with a result's branch: merge, push or nothing
+# merge_queue = true        # approved results are tested together before they are merged
 """
 
 PORTFOLIO = """\

@@ -33,7 +33,7 @@ from orchestrator.node.loop import Node
 from orchestrator.node.wakeups import HqEventClient
 from orchestrator.policy.node_report import render_report
 from sync import files
-from sync.watch import TreeWatch, watch_file, watch_refs
+from sync.disk.watch import TreeWatch, watch_file, watch_refs
 
 CAPABILITIES_FILE = "capabilities.md"
 """In the home folder."""
@@ -272,7 +272,6 @@ def _watch_clone(settings: Settings, folder: Path, tell: Tell, sent: Callable[[]
 def _watch_until(watching: CloneWatch, stopped: threading.Event) -> None:
     tree = watching.tree
     eyes = TreeWatch(tree.folder, WATCHED_FOLDERS, watching.moved)
-    watching.tell("watching", f"edits in {tree.folder} are committed after {watching.quiet:g} quiet seconds")
     try:
         watching.run(eyes.refresh, stopped)
     finally:

@@ -20,8 +20,8 @@ from orchestrator.core.settings import SETTING_NAMES, Settings, secret_variables
 from orchestrator.node.headquarters.registrar import Registrar
 from orchestrator.node.loop import Node
 from orchestrator.node.wakeups import HqEventClient
+from sync.disk.watch import watch_file
 from sync.git_remote import GitRemote
-from sync.watch import watch_file
 
 EVERY_SECONDS = 300.0
 SETTLE_SECONDS = 0.5

@@ -5,7 +5,6 @@ Both steps may be repeated at any time: what is there already is left as it is.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +13,12 @@ from pathlib import Path
 from orchestrator.app import ledger_templates
 from orchestrator.app.clone_setup import configure_clone
 from orchestrator.app.identity import ensure_keys, person_name
+from orchestrator.app.machine_settings import add_settings
 from orchestrator.app.mirror_seed import seed_mirror
 from orchestrator.app.sparse_files import leave_out_finished
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.repository_address import holds_credential
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from orchestrator.ledger.trust.files import SIGNERS_PATH
@@ -70,7 +71,7 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
     """
     folder = folder.absolute()
     done: list[str] = []
-    _without_password(remote)
+    _refuse_credential("--remote", remote)
     folder.mkdir(parents=True, exist_ok=True)
     git = Git(folder)
     if not _is_repository(folder / ".git"):
@@ -106,7 +107,7 @@ def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
     folder = folder.absolute()
     done: list[str] = []
     if not _is_repository(folder / ".git"):
-        _without_password(url)
+        _refuse_credential("URL", url)
         shown = bearer_environment(url, settings.git_token.get_secret_value())
         _clone(url, folder, shown)
         done.append(f"cloned {url} into {folder}")
@@ -116,6 +117,7 @@ def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
         raise NotFound(f"{url} is not a ledger: it has no fleet.toml. Make one with `shiftbook init {folder}`")
     branch = git.text("symbolic-ref", "--short", "HEAD")
     origin = git.text("remote", "get-url", "origin")
+    _refuse_credential(f"the address of origin in {folder}", origin)
     person = person_name(git)
     ensure_keys(settings, person)
     done += configure_clone(git, folder, settings, person, branch)
@@ -188,17 +190,20 @@ def _committed(git: Git, path: str) -> str:
     return out.decode("utf-8", "replace") if code == 0 else ""
 
 
-def _without_password(url: str) -> None:
-    """Raises WrongSetting for a URL that holds a password: git would write it into the clone's settings."""
-    if re.match(r"https?://[^/@]*:[^/@]+@", url):
+def _refuse_credential(what: str, url: str) -> None:
+    """Raises WrongSetting for an address with a password or a token: it would get into `.git/config` and `.env`."""
+    if holds_credential(url):
         raise WrongSetting(
-            "URL", "it holds a password; leave it out, and set SHIFTBOOK_GIT_TOKEN or use git's credential helper"
+            what,
+            "it holds a password or a token: leave it out (`git remote set-url origin URL` where a clone has it),"
+            " and set SHIFTBOOK_GIT_TOKEN or use git's credential helper",
         )
 
 
 def _remote(git: Git, folder: Path, wanted: str, branch: str, done: list[str]) -> str:
     """The URL that the ledger is shared through: what was asked for, what is there, or a bare repository beside it."""
     here = git.text("remote", "get-url", "origin", codes=(0, 2))
+    _refuse_credential(f"the address of origin in {folder}", here)
     if here and wanted and here != wanted:
         raise WrongSetting("--remote", f"this repository has the remote {here} already; change it with git, then again")
     if here:
@@ -295,16 +300,8 @@ def _with_free_name(git: Git, settings: Settings) -> tuple[Settings, list[str]]:
 
 
 def _write_environment_file(settings: Settings, wanted: Mapping[str, str], says: str) -> list[str]:
-    """Writes into the home folder's `.env` what it does not say already. Returns `says`, with the file, if it did."""
-    path = settings.home / ".env"
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    lines = [f"{key}={value}" for key, value in wanted.items() if f"{key}=" not in before]
-    if not lines:
-        return []
-    settings.home.mkdir(parents=True, exist_ok=True)
-    before += "\n" if before and not before.endswith("\n") else ""
-    files.replace(path, before + "\n".join(lines) + "\n", mode=path.stat().st_mode & 0o777 if path.exists() else None)
-    return [f"{says} ({path})"]
+    """Writes into the home folder's `.env` what it does not set already. Returns `says`, with the file, if it did."""
+    return [f"{says} ({settings.home / '.env'})"] if add_settings(settings, wanted) else []
 
 
 def _setup_result(

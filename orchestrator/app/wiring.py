@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
     from orchestrator.execution.programs.port import Program
     from orchestrator.execution.project_setup import ProjectSetups
-    from orchestrator.execution.project_trial import ProjectTrial
     from orchestrator.execution.workspace.clone import Workspaces
+    from orchestrator.ledger.config.fleet_toml import FleetConfig
     from orchestrator.ledger.snapshot import SnapshotReader
     from orchestrator.ledger.transport import Transport
     from orchestrator.node.clone_watch import CloneWatch
@@ -171,15 +171,16 @@ def memos(speaker: Transport, reads: SnapshotReader, trust: Trust) -> Memos:
 def reviews(settings: Settings, speaker: Transport, reads: SnapshotReader, answers: Model, *, clone: bool) -> Reviews:
     """The review of the logs. Without `clone` a project's files are only looked at where a clone of it is here."""
     from orchestrator.adapters.agents.log_review import SentenceWriter
+    from orchestrator.policy.authorization import Trust
     from orchestrator.workflow.journal.review import Reviews
 
-    never = threading.Event()
-    spaces = workspaces(settings)
+    never, spaces = threading.Event(), workspaces(settings)
 
     def paths(project: Project) -> frozenset[str]:
         return spaces.files(project, never, clone=clone)
 
-    return Reviews(bus=speaker, reader=reads, paths=paths, wording=SentenceWriter(model=answers, stop=never))
+    words = SentenceWriter(model=answers, stop=never)
+    return Reviews(bus=speaker, reader=reads, paths=paths, wording=words, trust=Trust(speaker.store))
 
 
 def reviewer(settings: Settings, speaker: Transport, link: GitRemote, answers: Model) -> ReviewAgent:
@@ -304,13 +305,16 @@ def model_manager(settings: Settings) -> ModelManager:
     return ModelManager(settings=settings, router=router(settings), checks=check_book(settings))
 
 
-def sandbox(*, required: bool) -> Sandbox:
-    """What confines commands: bubblewrap; nothing only where the fleet allows that and bubblewrap does not work."""
+def sandbox(*, required: bool, rootfs: Path | None = None) -> Sandbox:
+    """What confines commands: bubblewrap; nothing only where the fleet allows that and bubblewrap does not work.
+
+    With a root file system it is never nothing: one that cannot be used is to be mended.
+    """
     from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
     from orchestrator.adapters.sandbox.none import NoSandbox
 
-    bubblewrap = Bubblewrap()
-    return bubblewrap if required or bubblewrap.missing() is None else NoSandbox()
+    bubblewrap = Bubblewrap(rootfs=rootfs)
+    return bubblewrap if required or rootfs or bubblewrap.missing() is None else NoSandbox()
 
 
 def workspaces(settings: Settings) -> Workspaces:
@@ -327,29 +331,27 @@ def project_setups(settings: Settings, confined: Sandbox, spaces: Workspaces) ->
     from orchestrator.execution.project_setup import ProjectSetups
 
     return ProjectSetups(
-        sandbox=confined, workspaces=spaces, private=settings.home, home=Path.home(), environ=os.environ
+        sandbox=confined,
+        workspaces=spaces,
+        private=settings.home,
+        home=Path.home(),
+        environ=os.environ,
+        root=str(settings.rootfs or ""),
     )
 
 
-def project_trial(settings: Settings, folder: Path, say: Callable[[str], None]) -> ProjectTrial:
-    """What tries a project's set-up and tests once on this machine, in `folder`; it shares set-ups with the node."""
-    from orchestrator.execution.project_trial import ProjectTrial
-    from orchestrator.execution.workspace.clone import Workspaces
-
-    confined, spaces = sandbox(required=True), Workspaces(cache=settings.home / "cache")
-    setups = project_setups(settings, confined, spaces)
-    return ProjectTrial(sandbox=confined, workspaces=spaces, setups=setups, folder=folder, say=say)
-
-
-def programs() -> tuple[Program, ...]:
-    """The agents' programs that are known, whether or not they are installed."""
+def programs(rules: FleetConfig | None = None) -> tuple[Program, ...]:
+    """The agents' programs that are known, whether or not they are installed, with those of the fleet's own rules."""
     from orchestrator.adapters.agents import programs as known
 
-    return tuple(known())
+    return tuple(known(rules.agents if rules else {}))
 
 
-def agents(settings: Settings, answers: Model, confined: Sandbox, *, held: Iterable[str] = ()) -> dict[str, Agent]:
-    """The agents that work on this machine, by name. `held` is what the built-in one's tools may not do."""
+def agents(
+    settings: Settings, answers: Model, confined: Sandbox, rules: FleetConfig | None = None, *, held: Iterable[str] = ()
+) -> dict[str, Agent]:
+    """The agents that work on this machine, by name, with those of the fleet's own rules. `held` is what the built-in
+    one's tools may not do."""
     from orchestrator.adapters.agents.builtin import BuiltinAgent
     from orchestrator.adapters.agents.command import CommandAgent
     from orchestrator.adapters.agents.program_agent import ProgramAgent
@@ -362,7 +364,7 @@ def agents(settings: Settings, answers: Model, confined: Sandbox, *, held: Itera
     setups = project_setups(settings, confined, spaces)
     attempts = AttemptRunner(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)
     command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)
-    wanted = [each for each in programs() if not settings.agents or each.name in settings.agents]
+    wanted = [each for each in programs(rules) if not settings.agents or each.name in settings.agents]
     coding = [ProgramAgent(program=each, attempts=attempts) for each in wanted]
     policy = replace(UNATTENDED_POLICY, denies=UNATTENDED_POLICY.denies.union(held))
     own = BuiltinAgent(model=answers, attempts=attempts, policy=policy, answer_tokens=settings.answer_tokens)

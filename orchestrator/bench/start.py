@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from orchestrator.bench.large_repository import measure_large_repository
 from orchestrator.bench.result import Measurement, median
 from orchestrator.bench.testbed import make_testbed
 
@@ -32,8 +33,12 @@ BARS = {
 baseline takes 35 to 53 ms on a quiet one, so 5.6 of it are 200 to 300 ms. No help is heavier than `mission chat`'s."""
 
 
-def measure() -> list[Measurement]:
-    """Each command beside a Python that loads click and rich and ends."""
+def measure(repository_mib: int = 0) -> list[Measurement]:
+    """Each command beside a Python that loads click and rich and ends; with a size, workspaces of such a repository."""
+    return measure_large_repository(repository_mib) if repository_mib else _commands()
+
+
+def _commands() -> list[Measurement]:
     with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
         root = Path(folder) / "ledger"
         ground = make_testbed(root, missions=MISSIONS)

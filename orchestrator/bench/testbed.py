@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from missions.selection import NodeCapabilities
 from orchestrator.app import ledger_templates, wiring
 from orchestrator.bench.history import import_finished
 from orchestrator.core.environment import load_settings
-from orchestrator.core.ports.agent import Outcome
+from orchestrator.core.ports.agent import Outcome, Project
 from orchestrator.core.roles import Role
 from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import claim_missions, complete
@@ -277,3 +278,10 @@ def _commit(store: GitStore, onto: str | None, files: dict[str, bytes | None], p
 
 def _publish(ground: BenchSetup, tip: str) -> None:
     Git(ground.bare).run("update-ref", "refs/heads/main", tip)
+
+
+def open_workspace(home: Path, url: str, folder: Path) -> None:
+    """A workspace of the repository at `url` in a folder, as a node with that home makes it. Raises WorkspaceFailed."""
+    made = wiring.workspaces(load_settings(home=home))
+    project = Project(name="bench", url=url)
+    made.open(project, mission="bench", attempt=1, folder=folder, stop=threading.Event())

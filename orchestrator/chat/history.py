@@ -9,8 +9,8 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
+from handoff.secrets.excerpts import redacted_line
 from handoff.secrets.redact import redact, redact_values
-from missions.one_line import one_line
 from missions.plain_data import read_json
 from orchestrator.chat.ledger_context import LedgerContext
 from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult
@@ -49,7 +49,7 @@ class ChatHistory:
             return found
         begun = self._begun(request) if request.key else None
         return begun or self.conversations.create(
-            request.project or project, request.device, one_line(request.message, MAX_TITLE_CHARACTERS)
+            request.project or project, request.device, redacted_line(request.message, MAX_TITLE_CHARACTERS)
         )
 
     def forget(self, conversation: Conversation) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handoff.secrets.redact import redact
-from missions.one_line import one_line
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.chat.values import ChatAnswer, ChatRequest
 from orchestrator.core.ports.conversations import Conversation
 from orchestrator.workflow.journal.log import ExternalAgent, Logbook
@@ -56,7 +55,7 @@ def entry_sections(request: ChatRequest, conversation: Conversation, answer: Cha
 
 def _one_line(text: str) -> str:
     """The beginning of a text; a secret that its end would cut is taken out before."""
-    return one_line(redact(text).text, MAX_LINE_CHARACTERS)
+    return redacted_line(text, MAX_LINE_CHARACTERS)
 
 
 def _describe_call(call: dict[str, Any] | Any) -> str:

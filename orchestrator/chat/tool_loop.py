@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from handoff.budget_fit import block
@@ -19,10 +19,12 @@ from orchestrator.chat.partial_answer import PartialAnswer, answer_content
 from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
 from orchestrator.chat.queue import FairSemaphore, QueueTicket
 from orchestrator.chat.tool_approvals import ToolApprovals
-from orchestrator.chat.tools.tool import Toolbox, ToolPermission, ToolRequest, ToolTrace
+from orchestrator.chat.tools.tool import HELD_BACK, Toolbox, ToolPermission, ToolRequest, ToolTrace
+from orchestrator.chat.tools.tool_action import action_of
 from orchestrator.chat.tools.toolbox import answer_schema
 from orchestrator.chat.values import AnswerEvent, AnswerUsage, OnAnswerEvent
 from orchestrator.core import tracing
+from orchestrator.core.ports.action_warner import NO_ADVICE, ActionAdvice
 from orchestrator.core.ports.model import Generation, Prompt, PromptMessage, Stop, TextGenerator, Usage
 
 
@@ -101,8 +103,8 @@ class ToolLoop:
             call = parse_tool_call(made.text) if self.box and not last and made.finish == "stop" else None
             if call is None:
                 return self._said(made.text, "steps" if last and self.box and made.finish == "stop" else made.finish)
-            traced = self._use(call)
-            self._take(made.text, traced)
+            traced, advice = self._use(call)
+            self._take(made.text, traced, advice)
             if self.stop.is_set():
                 return self._said("", "cancelled")
             if self.ends_on_repeat and self._repeats(traced):
@@ -160,10 +162,14 @@ class ToolLoop:
     def _report_position(self, place: int) -> None:
         self.hear(AnswerEvent(kind="position", data={"position": place}))
 
-    def _use(self, call: ToolRequest) -> ToolTrace:
-        """One call of a tool: what policy says, what a person says, what came of it."""
+    def _use(self, call: ToolRequest) -> tuple[ToolTrace, str]:
+        """One call of a tool: what policy says, what the journal warns of, what a person says, what came of it; and
+        the warning, where one came with the result."""
         assert self.box
-        leave = self.box.leave(call)
+        leave, action = self.box.leave(call), action_of(call)
+        advice = NO_ADVICE if leave is ToolPermission.DENY else self.box.warner.before(action)
+        if advice.refuses:
+            return self._held_back(call, advice), ""
         shown = {"tool": call.tool, "arguments": redact_values(call.arguments)}
         number = self.notes.begin(call, "held" if leave is ToolPermission.ASK else "running")
         word = leave.value
@@ -171,11 +177,37 @@ class ToolLoop:
             word = ToolPermission.ALLOW.value if self._ask_person(call, shown) else ToolPermission.DENY.value
         self.hear(AnswerEvent(kind="tool", data={**shown, "state": "running"}))
         traced = self.box.use(call, word, self.stop)
+        if action and word != ToolPermission.DENY.value:
+            self.box.warner.followed(action, ok=traced.ok)
+        self._tell(number, replace(traced, result="\n".join(filter(None, (traced.result, advice.text)))))
+        return traced, advice.text
+
+    def _held_back(self, call: ToolRequest, advice: ActionAdvice) -> ToolTrace:
+        """A call that is not done this once, because the journal warns of it."""
+        assert self.box
+        number = self.notes.begin(call, "running")
+        traced = ToolTrace(
+            tool=call.tool,
+            act=self.box.act(call),
+            arguments=call.arguments,
+            leave=HELD_BACK,
+            ok=False,
+            changed=False,
+            result=advice.text,
+            seconds=0.0,
+        )
+        self._tell(number, traced)
+        return traced
+
+    def _tell(self, number: int, traced: ToolTrace) -> None:
+        """A call that is over, for the store and for people."""
         self.notes.finish(number, traced)
         self._calls.append(traced)
-        told = traced.json() | {"arguments": shown["arguments"], "result": redact(traced.json()["result"]).text}
+        told = traced.json() | {
+            "arguments": redact_values(traced.arguments),
+            "result": redact(traced.json()["result"]).text,
+        }
         self.hear(AnswerEvent(kind="tool", data={**told, "state": "done" if traced.ok else "failed"}))
-        return traced
 
     def _ask_person(self, call: ToolRequest, shown: Mapping[str, Any]) -> bool:
         assert self.box
@@ -183,10 +215,10 @@ class ToolLoop:
         self.hear(AnswerEvent(kind="approval", data={"id": question.id, "act": question.act, **shown}))
         return self.approvals.wait(question, self.stop)
 
-    def _take(self, said: str, traced: ToolTrace) -> None:
+    def _take(self, said: str, traced: ToolTrace, advice: str) -> None:
         clean = redact(traced.result).text
         self.show.hear(traced.tool, clean)
-        result = block("result", clean, traced.tool)
+        result = block("result", clean, traced.tool) + (block("journal", advice) if advice else "")
         self._steps.append({"said": said, "result": result})
         self.messages += [PromptMessage(role="assistant", content=said), PromptMessage(role="user", content=result)]
 

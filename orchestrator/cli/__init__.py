@@ -47,11 +47,21 @@ def _show_usage_error(error: click.ClickException) -> None:
         click.echo(f"`{context.command_path} {context.help_option_names[-1]}` says how it is used", err=True)
 
 
-def _say_error(words: str) -> None:
+def _say_error(words: str, code: int) -> None:
     """On standard error. It may quote what anybody has sent."""
     from orchestrator.cli.terminal import printable
 
     click.echo(f"shiftbook: {printable(words)}", err=True)
+    _say_as_json(words, code)
+
+
+def _say_as_json(words: str, code: int) -> None:
+    """On standard output, where a program asked for JSON and has none yet."""
+    asked = sys.argv[1:]
+    if "--json" in asked[: asked.index("--") if "--" in asked else None]:
+        from orchestrator.cli.terminal import print_json_error
+
+        print_json_error(words, code)
 
 
 def _word_meant(error: click.ClickException) -> str:
@@ -75,21 +85,22 @@ def main() -> None:
     except click.ClickException as error:
         _show_usage_error(error)
         code = 2
+        _say_as_json(error.format_message(), code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         code = 130
     except OrchestratorError as error:
-        _say_error(str(error))
         code = error.exit_code
+        _say_error(str(error), code)
     except BrokenPipeError:  # `shiftbook mission list | head`: whoever reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (SyncError, MissionError) as error:
-        _say_error(str(error))
         code = 1
+        _say_error(str(error), code)
     except OSError as error:
         from sync.git_messages import explained
 
-        _say_error(explained(str(error), str(error)))
         code = 1
+        _say_error(explained(str(error), str(error)), code)
     sys.exit(code if isinstance(code, int) else 0)

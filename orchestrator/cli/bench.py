@@ -55,7 +55,7 @@ def _measure(name: str, given: Mapping[str, object]) -> Iterable[Measurement]:
         signal.signal(signal.SIGTERM, usual)
 
 
-bus, chat, handoff, start, sync = map(_command, ("bus", "chat", "handoff", "start", "sync"))
+bus, chat, handoff, past, start, sync = map(_command, ("bus", "chat", "handoff", "past", "start", "sync"))
 click.option(
     "--bus",
     "over",
@@ -75,8 +75,14 @@ click.option(
     default=0,
     help="Only how a ledger with so many finished missions does, and how it is joined and searched.",
 )(bus)
-
-
+click.option(
+    "--repository",
+    "repository_mib",
+    type=click.IntRange(0, 100_000),
+    default=0,
+    metavar="MIB",
+    help="Only how soon a workspace of a repository of so many MiB stands.",
+)(start)
 click.option(
     "--only",
     metavar="ROW",

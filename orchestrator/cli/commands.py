@@ -11,6 +11,7 @@ from orchestrator.cli.lazy import CommandTable, LazyGroup, Sections
 PROJECT: CommandTable = {
     "list": ("project.listing:list_", "Lists the projects: address, branch, test command."),
     "show": ("project.listing:show", "Shows one project: set-up, tests, what an approval does."),
+    "queue": ("project.queue:queue", "Shows its merge queue: order, what is tested now."),
     "add": ("project.add:add", "Looks at a repository and adds it to the fleet."),
     "discover": ("project.discover:find", "Finds repositories under a folder and asks which to add."),
     "edit": ("project.changing:edit", "Changes what fleet.toml says of a project."),
@@ -22,6 +23,7 @@ MISSION: CommandTable = {
     "show": ("mission.showing:show", "Shows one mission: result, fields, diff, memo."),
     "watch": ("mission.following:watch", "Follows one mission until it ends."),
     "diff": ("mission.decisions:diff", "Shows what the last attempt changed."),
+    "evidence": ("mission.evidence:evidence", "Lists and keeps what the tests left."),
     "compare": ("mission.side_by_side:compare", "Shows several attempts beside each other."),
     "split": ("mission.side_by_side:split", "Makes missions of a file that asks for several attempts."),
     "approve": ("mission.decisions:approve", "Accepts a result that waits for you."),
@@ -36,6 +38,7 @@ MISSION: CommandTable = {
     "retry": ("mission.orders:retry", "Puts a failed mission back into the queue."),
     "trust": ("mission.orders:trust", "Vouches for an untrusted mission: you sign its text."),
     "adopt": ("mission.decisions:adopt", "Makes late work the mission's result."),
+    "import": ("mission.board_import:import_", "Files the open tasks of another program's board."),
     "from-chat": ("mission.handover:from_chat", "Makes a mission of a chat on this machine."),
     "chat": ("mission.handover:take_over", "Takes a mission over as a chat on this machine."),
 }
@@ -74,8 +77,11 @@ LOG: CommandTable = {
     "tail": ("journal.log:tail", "Lists the newest entries of the journal."),
     "show": ("journal.log:show", "Shows one entry whole."),
     "add": ("journal.log:add", "Appends an entry, signed by you."),
+    "confirm": ("journal.confirm:confirm", "Confirms what a model proposed, or takes it back."),
     "search": ("journal.log:search", "Finds what earlier sessions said."),
-    "export": ("journal.log:export", "Prints the journal as a fine-tuning set."),
+    "export": ("journal.export:export", "Prints the journal as a training set."),
+    "import": ("journal.past:import_", "Takes in what claude, codex and others wrote down here."),
+    "open": ("journal.past:open_", "Shows the place in a transcript that is cited."),
 }
 MEMO: CommandTable = {
     "list": ("journal.memo:list_", "Lists memos, or the lessons that they teach."),
@@ -142,12 +148,13 @@ BENCH: CommandTable = {
     "bus": ("bench:bus", "Measures claims, folds, wake-up, idle cost and growth."),
     "chat": ("bench:chat", "Measures tokens a second and the first word."),
     "handoff": ("bench:handoff", "Measures the handoff over 10,000 log entries."),
+    "past": ("bench:past", "Measures imports of transcripts, and a search over them."),
     "start": ("bench:start", "Measures how soon commands answer."),
     "sync": ("bench:sync", "Measures how fast devices hand over and get operations."),
 }
 
 CONTINUITY: CommandTable = {
-    "show": ("continuity:show", "Says how far a study is, and its next step."),
+    "show": ("continuity:show", "Shows what real missions say, or how far a study is."),
     "plan": ("continuity:plan", "Writes a study's plan, before the first answer."),
     "run": ("continuity:run", "Makes the trials that are missing."),
     "report": ("continuity:report", "Prints what a study found, and how sure that is."),
@@ -162,8 +169,8 @@ mission = LazyGroup(
     table=MISSION,
     default="list",
     sections={
-        "Commands": ("list", "new", "show", "watch"),
-        "Decide": ("diff", "compare", "approve", "reject", "deliver", "trust", "split", "adopt"),
+        "Commands": ("list", "new", "import", "show", "watch"),
+        "Decide": ("diff", "evidence", "compare", "approve", "reject", "deliver", "trust", "split", "adopt"),
         "Steer": ("say", "budget", "edit", "cancel", "pause", "resume", "retry"),
         "Chats": ("from-chat", "chat"),
     },

@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,11 @@ EMBEDDED = frozenset({"xllamacpp", "llama-cpp-python"})
 """Backends that run in this program and cost nothing but time."""
 ENOUGH_POWER = 0.8
 """The chance of finding what a study is made to find, below which its plan says how many projects that would take."""
+DEFAULT_BUDGET = 600
+"""Tokens in each arm, where nobody says how many."""
+MONTHS_SHOWN = 4
+"""Months of a series that fit beside the names, in 80 columns."""
+NO_CASE = "nothing can be said yet: ended missions, failed attempts, heard warnings and questions are counted here"
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
@@ -33,33 +38,43 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON
 @click.option("--sessions", default=12, show_default=True, type=click.IntRange(4, 200), help="Sessions of each.")
 @click.option("--instances", default=2, show_default=True, type=click.IntRange(1, 20), help="Fresh instances an item.")
 @click.option("--turns", default=2, show_default=True, type=click.IntRange(1, 20), help="Calls in a task at most.")
-@click.option("--budget", default=600, show_default=True, type=click.IntRange(100, 100_000), help="Tokens in each arm.")
+@click.option("--budget", type=click.IntRange(100, 100_000), help="Tokens in each arm.  [default: 600]")
 @click.option(
     "--generation", default=3, show_default=True, type=click.IntRange(1, 20), help="Reviews before the handoff."
 )
-@click.option("--items", type=click.Choice(["all", "questions", "tasks"]), default="all", help="What is asked.")
+@click.option("--items", type=click.Choice(["all", "questions", "tasks"]), help="What is asked.  [default: all]")
 @click.option("--arm", "arms", multiple=True, help="Only this arm; may be repeated.")
+@click.option(
+    "--ablation",
+    metavar="NAME",
+    help="The arms and hypotheses of one question: tiers, order, briefing, budgets, action.",
+)
 @click.option("--difference", default=0.2, show_default=True, help="The difference that it is made to find.")
 @click.option("--discordance", default=0.4, show_default=True, help="The share of pairs that will differ.")
 @click.option("--spread", default=0.15, show_default=True, help="How far projects differ in it (standard deviation).")
 @click.option("--seed", type=int, help="What projects and order are drawn by; drawn afresh unless given.")
 @AS_JSON
-def plan(folder: Path, arms: tuple[str, ...], seed: int | None, as_json: bool, **sizes: int | float | str) -> None:
+def plan(
+    folder: Path,
+    arms: tuple[str, ...],
+    ablation: str | None,
+    budget: int | None,
+    items: str | None,
+    seed: int | None,
+    as_json: bool,
+    **sizes: int | float,
+) -> None:
     """Writes a study's plan into DIR, before the first answer: arms, sizes, hypotheses, their power.
 
     The reader is the model that answers here (SHIFTBOOK_MODEL, `shiftbook models use`). A plan is never changed.
     """
     from handoff.context_builder import memoised
-    from orchestrator.continuity.arms import Arm
     from orchestrator.continuity.given_contexts import with_contexts
     from orchestrator.continuity.reader import ModelReader
     from orchestrator.continuity.study_plan import StudyPlan, with_power, write_plan
 
-    unknown = [arm for arm in arms if arm not in set(Arm)]
-    if unknown:
-        raise WrongSetting("--arm", f"there is no arm {unknown[0]!r}: one of {', '.join(Arm)}")
+    chosen = _chosen(arms, ablation, budget, items)
     model = _model()
-    chosen = tuple(dict.fromkeys(arms)) or tuple(map(str, Arm))
     try:
         unfixed = with_power(
             StudyPlan(
@@ -67,7 +82,7 @@ def plan(folder: Path, arms: tuple[str, ...], seed: int | None, as_json: bool, *
                 seed_given=seed is not None,
                 reader=ModelReader(model=model).name,
                 made=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                arms=chosen,
+                **chosen,  # type: ignore[arg-type]  # as the plan has them
                 **sizes,  # type: ignore[arg-type]  # click has checked them
             )
         )
@@ -135,21 +150,24 @@ def run(folder: Path, minutes: float | None, yes: bool, as_json: bool) -> None:
 @FOLDER
 @click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write it into this file.")
 @click.option("--title", default="Continuity: one study", show_default=True, help="Its heading.")
+@click.option("--html", "as_html", is_flag=True, help="As one page of HTML with plots, which needs nothing else.")
 @AS_JSON
-def report(folder: Path, target: Path | None, title: str, as_json: bool) -> None:
-    """Prints what a study found as a page of Markdown: verdicts, measures, the worst cases, the cost."""
+def report(folder: Path, target: Path | None, title: str, as_html: bool, as_json: bool) -> None:
+    """Prints what a study found as a page of Markdown, or HTML: verdicts, measures, the worst cases, the cost."""
     from orchestrator.continuity.study_plan import read_plan, require_statistics
     from orchestrator.continuity.study_run import plan_commit, read_answers
     from sync import files
 
     require_statistics()
     from orchestrator.continuity.arm_measures import measure_arms
+    from orchestrator.continuity.html_report import render_html
     from orchestrator.continuity.report import render_report
     from orchestrator.continuity.verdicts import judge
 
     made = read_plan(folder)
     records = read_answers(made, folder)
-    text = render_report(made, records, title, commit=plan_commit(folder))
+    render = render_html if as_html else render_report
+    text = render(made, records, title, commit=plan_commit(folder))
     if target:
         files.replace(target, text)
     if as_json:
@@ -165,10 +183,20 @@ def report(folder: Path, target: Path | None, title: str, as_json: bool) -> None
 
 
 @click.command("show")
-@FOLDER
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]", required=False)
+@click.option("--month", default="", metavar="YYYY-MM", help="Measure this month anew; default: the one that runs.")
 @AS_JSON
-def show(folder: Path, as_json: bool) -> None:
-    """Says what a study's plan is, how far it is, and the next step; asks no model and judges nothing."""
+def show(folder: Path | None, month: str, as_json: bool) -> None:
+    """Shows what the fleet's real missions say about continuity, this month and the months before.
+
+    They are counts with intervals and no experiment. With DIR: what a study's plan is, how far it is, and the next
+    step. Asks no model and judges nothing.
+    """
+    if folder is None:
+        _show_fleet(month, as_json)
+        return
+    if month:
+        raise WrongSetting("--month", "a study has none: leave DIR out to see the fleet's months")
     from orchestrator.continuity.study_plan import read_plan
     from orchestrator.continuity.study_run import read_answers
 
@@ -185,11 +213,73 @@ def show(folder: Path, as_json: bool) -> None:
     click.echo(f"next: shiftbook continuity {'report' if done == of else 'run'} {folder}", err=True)
 
 
-def _effort(made: StudyPlan) -> str:
-    from orchestrator.continuity.study_plan import most_calls
+def _show_fleet(month: str, as_json: bool) -> None:
+    from orchestrator.workflow.continuity.month_overview import continuity_overview
+    from orchestrator.workflow.continuity.month_page import MONTH
 
-    calls, tokens = most_calls(made), made.budget + made.max_tokens
-    return f"{calls:,} calls of about {tokens:,} tokens and what a task's turns add: {calls * tokens:,} in all"
+    if month and not MONTH.fullmatch(month):
+        raise WrongSetting("--month", f"{month!r} is no month, such as 2026-11")
+    fleet = wiring.fleet(load_settings())
+    found = continuity_overview(fleet.ledger(), month or f"{wiring.now():%Y-%m}")
+    terminal.warn(fleet)
+    if as_json:
+        terminal.print_json(found)
+        return
+    click.echo(f"{found['month']}: {found['says']}")
+    counted = [one for one in found["measures"] if one["of"]]
+    for one in counted:
+        click.echo(
+            f"{one['short']:42}{one['share_words']:>5}  {one['count']} of {one['of']}  {one['interval_words']}".rstrip(
+                "–"
+            )
+        )
+    for item in found["harmful"]:
+        click.echo(f"hurts: {item['project']}: {item['text']} [{', '.join(item['cites'])}]: {item['why']}")
+    if len(found["series"]) > 1:
+        _print_series(found["series"][-MONTHS_SHOWN:])
+    if not counted:
+        click.echo(NO_CASE, err=True)
+    elif left := len(found["measures"]) - len(counted):
+        click.echo(f"{left} more measure{'s have' if left > 1 else ' has'} no case yet", err=True)
+    click.echo("counts of real missions, no experiment: that months differ is no result", err=True)
+
+
+def _print_series(rows: list[dict[str, Any]]) -> None:
+    """The shares of some months beside each other."""
+    click.echo(f"\n{'':42}{'  '.join(row['month'] for row in rows)}")
+    for measures in zip(*(row["measures"] for row in rows), strict=True):
+        cells = "  ".join(f"{one['share_words']:>7}" for one in measures)
+        click.echo(f"{measures[0]['short']:42}{cells}")
+
+
+def _chosen(arms: tuple[str, ...], ablation: str | None, budget: int | None, items: str | None) -> dict[str, object]:
+    """Which arms, hypotheses, tokens and items a plan has. Raises WrongSetting."""
+    from orchestrator.continuity.ablations import ABLATIONS
+    from orchestrator.continuity.arms import MEANS, Arm
+
+    if unknown := [arm for arm in arms if arm not in set(MEANS)]:
+        raise WrongSetting("--arm", f"there is no arm {unknown[0]!r}: one of {', '.join(MEANS)}")
+    if ablation is None:
+        wanted = tuple(dict.fromkeys(arms)) or tuple(map(str, Arm))
+        return {"arms": wanted, "budget": budget or DEFAULT_BUDGET, "items": items or "all"}
+    if ablation not in ABLATIONS or arms:
+        none = f"there is none {ablation!r}: one of {', '.join(ABLATIONS)}"
+        raise WrongSetting("--ablation", "it names its arms: leave --arm out" if arms else none)
+    one = ABLATIONS[ablation]
+    return {
+        "arms": tuple(map(str, one.arms)),
+        "hypotheses": one.hypotheses,
+        "budget": budget or one.budget,
+        "items": items or one.items,
+    }
+
+
+def _effort(made: StudyPlan) -> str:
+    from orchestrator.continuity.study_plan import most_calls, most_tokens
+
+    calls, tokens = most_calls(made), most_tokens(made)
+    each = round(tokens / max(1, calls))
+    return f"{calls:,} calls of about {each:,} tokens and what a task's turns add: {tokens:,} in all"
 
 
 def _more_projects(made: StudyPlan) -> str:

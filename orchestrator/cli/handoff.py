@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
+
+if TYPE_CHECKING:
+    from handoff.warnings.warning_index import SaidWarning
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
@@ -21,13 +25,14 @@ FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option("--task", default="", help="The task that the instance would be given.")
 @click.option("--budget", default=4000, show_default=True, help="Tokens at most.")
 @click.option("--model", "model_file", default="", metavar="FILE", help="Count with this GGUF file's tokenizer.")
-@click.option("--at", "action", metavar="COMMAND", help="Print what the journal says of this command or path.")
+@click.option("--at", "action", metavar="COMMAND", help="Print what the journal warns of at this command or path.")
 @click.option("--json", "as_json", is_flag=True, help="Print text, parts and cuts as JSON.")
 def show(project: str, task: str, budget: int, model_file: str, action: str | None, as_json: bool) -> None:
     """Prints the assembled handoff; what was cut is said on standard error.
 
-    With --at 'pytest tests/x.py' it prints what the journal warns of at that command, or path: lessons and failures,
-    three at most, each with the entry that it stands in.
+    With --at 'pytest tests/x.py' it prints instead what the journal warns of at that command, or path: lessons and
+    failures, three at most, each with its entry and with how many runs it helped and how many it hurt. What is not said
+    any more, because it hurt, is on standard error.
     """
     if action is not None:
         _print_warnings(action, project, as_json)
@@ -64,22 +69,42 @@ def _print_warnings(action: str, project: str, as_json: bool) -> None:
         raise WrongSetting("--at", "say a command or a path, for example: --at 'pytest tests/x.py'")
     chosen = load_settings()
     fleet = wiring.fleet(chosen)
-    found = wiring.logbook(chosen, fleet).warnings(action, project=project or None)
+    book = wiring.logbook(chosen, fleet)
+    found = book.warnings(action, project=project or None)
+    gone = book.warnings(action, project=project or None, withdrawn=True)
     terminal.warn(fleet)
     if as_json:
         terminal.print_json(
             [
-                {"text": one.text, "entry": one.entry_id, "about": one.about, "when": one.when, "line": one.line}
-                for one in found
+                {
+                    "text": one.text,
+                    "entry": one.entry_id,
+                    "author": one.author,
+                    "about": one.about,
+                    "when": one.when,
+                    "line": one.line,
+                    "quoted": one.quoted,
+                    "helped": one.counts.helped,
+                    "hurt": one.counts.hurt,
+                    "withdrawn": one.counts.withdrawn,
+                }
+                for one in (*found, *gone)
             ]
         )
         return
     for one in found:
-        terminal.say(terminal.printable(one.line))
+        terminal.say(terminal.printable(f"{one.line}{_counted(one)}"))
+    for one in gone:
+        click.echo(terminal.printable(f"not said any more: {one.line}{_counted(one)}"), err=True)
     if not found:
         click.echo("the journal warns of nothing there", err=True)
     else:
         click.echo(f"the whole entry: shiftbook log show {found[0].entry_id}", err=True)
+
+
+def _counted(one: SaidWarning) -> str:
+    helped, hurt = one.counts.helped, one.counts.hurt
+    return f" · helped {helped}, hurt {hurt}" if helped or hurt else ""
 
 
 @click.command("check")

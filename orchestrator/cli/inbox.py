@@ -37,6 +37,7 @@ def inbox(context: click.Context, as_json: bool) -> None:
     if not chosen.ledger and not as_json:
         click.echo(context.find_root().get_help())
         click.echo(FIRST_STEPS)
+        terminal.say_past()
         return
     fleet = wiring.fleet(chosen)
     found = fleet.inbox(_questions(chosen))

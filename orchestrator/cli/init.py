@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from contextlib import nullcontext
@@ -43,6 +42,8 @@ def init(folder: Path, remote: str, here: bool, as_json: bool) -> None:
         made = setup.init(folder, load_settings(), remote=remote)
     _report(made, as_json)
     first = made.done and made.works_for == made.remote
+    if first and not as_json:
+        terminal.say_past()
     if first and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
         from orchestrator.cli.first_questions import ask
 
@@ -70,6 +71,7 @@ def join(url: str, folder: Path | None, as_json: bool) -> None:
     """
     from orchestrator.app import setup
     from orchestrator.app.joining.join_link import is_link, read_link
+    from orchestrator.core.repository_address import clone_folder
 
     url = sys.stdin.readline().strip() if url == "-" else url
     if is_link(url):
@@ -80,8 +82,7 @@ def join(url: str, folder: Path | None, as_json: bool) -> None:
             click.echo(f"{link.server} has no TLS: whoever is on the line reads the link", err=True)
         _report(join_by_link(link, folder, load_settings()), as_json)
         return
-    name = re.sub(r"\.git$", "", url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]) or "ledger"
-    _report(setup.join(url, folder or Path(name), load_settings()), as_json)
+    _report(setup.join(url, folder or clone_folder(url), load_settings()), as_json)
 
 
 def _report(made: LedgerSetup, as_json: bool) -> None:

@@ -76,9 +76,14 @@ def watch(path: Path, pull: bool, as_json: bool) -> None:
 
 def _event_printer(as_json: bool) -> closing[JsonLines | EventLines]:
     """What a node says while it works."""
+    from orchestrator.cli import terminal
     from orchestrator.cli.live.event_lines import EventLines, JsonLines
 
-    return closing(JsonLines() if as_json else EventLines())
+    if not as_json:
+        return closing(EventLines())
+    lines = JsonLines()
+    terminal.errors_are_told_by(lines.error)
+    return closing(lines)
 
 
 @click.command("serve")

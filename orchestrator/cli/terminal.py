@@ -24,6 +24,10 @@ MAX_COLUMNS = 100
 """Columns of a sentence at most, however wide the terminal is."""
 ANSWERS = "[Y/n]:_"
 """So much room takes what click writes behind a question, with the answer."""
+_documents: list[bool] = []
+"""One for each document that was begun in this process."""
+_error_lines: list[Callable[[str, int], None]] = []
+"""What prints a command's error among the lines that it prints."""
 Row = tuple[str, str, str, str]
 """An entry of the log book: time, title, detail, status."""
 
@@ -116,8 +120,27 @@ def print_status(words: str, status: str) -> None:
 
 
 def print_json(data: Any) -> None:
-    """Data for programs, on standard output."""
+    """Data for programs, on standard output: one document."""
+    _documents.append(True)
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+
+
+def print_json_line(data: Any) -> None:
+    """A document in one line, which others may follow."""
+    click.echo(json.dumps(data, ensure_ascii=False, default=str))
+
+
+def errors_are_told_by(tell: Callable[[str, int], None]) -> None:
+    """From now on why this command failed is one of the lines that it prints, in their form."""
+    _error_lines.append(tell)
+
+
+def print_json_error(words: str, code: int) -> None:
+    """Why a command failed, for a program that reads its output as JSON; nothing where a document is there already."""
+    if _error_lines:
+        _error_lines[-1](words, code)
+    elif not _documents:
+        print_json_line({"error": words, "exit_code": code})
 
 
 @contextmanager
@@ -125,6 +148,8 @@ def json_items(*, wanted: bool = True) -> Iterator[Callable[[Any], None]]:
     """A list for programs, each item printed at once: it is a whole list also where what comes next raises. Nothing
     where it is not wanted."""
     begun = False
+    if wanted:
+        _documents.append(True)
 
     def add(item: Any) -> None:
         nonlocal begun
@@ -140,6 +165,16 @@ def json_items(*, wanted: bool = True) -> Iterator[Callable[[Any], None]]:
             click.echo("\n]")
     if wanted and not begun:
         click.echo("[]")
+
+
+def say_past() -> None:
+    """Says how much of a person's past other programs have written down here, if any; where a person looks."""
+    if for_people():
+        from orchestrator.app.factories.past_factory import past_sentence
+
+        found = past_sentence()
+        if found:
+            say(f"\nYour own past is here: {found}")
 
 
 def warn(fleet: Fleet) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from orchestrator.continuity.arms import Arm
+from orchestrator.continuity.arms import MEANS, Arm
 from orchestrator.continuity.trial import TASK, TrialRecord
 
 Pairs = dict[str, list[tuple[bool, bool]]]
@@ -53,12 +53,12 @@ class ArmMeasures:
 
 
 def measure_arms(records: Sequence[TrialRecord]) -> list[ArmMeasures]:
-    """Each arm that has trials, in the order of `Arm`."""
+    """Each arm that has trials, in the order of `MEANS`."""
     by_arm: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
         by_arm[record.arm].append(record)
     nothing = {(one.item, one.instance): one.right for one in by_arm.get(Arm.NOTHING, ())}
-    return [_measures(arm, by_arm[arm], nothing) for arm in map(str, Arm) if arm in by_arm]
+    return [_measures(arm, by_arm[arm], nothing) for arm in map(str, MEANS) if arm in by_arm]
 
 
 def paired(

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from handoff import recall
-from handoff.budget_fit import fit_log, fit_recalled
+from handoff.budget_fit import TIER_NAMES, PromptDocument, fit_document, fit_log, fit_recalled
 from handoff.context_builder import assemble
 from handoff.entry import parse_log
+from handoff.mined.document_index import given_document
 from handoff.tiers import Tier
 from handoff.warnings.warning_index import SaidWarning, add_warnings, warnings_at
+from orchestrator.continuity.ablation_arms import BUDGETS, AblationArm, ablated
 from orchestrator.continuity.scenarios.project_history import ProjectHistory
 from orchestrator.continuity.scenarios.vocabulary import SEPARATORS
 
@@ -40,9 +42,10 @@ class Arm(StrEnum):
     REFUSED = "refused"
 
 
+StudyArm = Arm | AblationArm
 ACTION_ARMS = frozenset({Arm.MISPLACED, Arm.AFTER, Arm.REFUSED})
 """Arms that there are in tasks only: who is asked a question does nothing that could be warned of."""
-MEANS = {
+MEANS: dict[StudyArm, str] = {
     Arm.NOTHING: "lines that say nothing",
     Arm.PLACEBO: "the handoff of another project",
     Arm.TAIL: "the newest entries of the journal, as they are",
@@ -52,7 +55,26 @@ MEANS = {
     Arm.MISPLACED: "the lines that the next two would hear at the action, at the start instead",
     Arm.AFTER: "lines that say nothing; the journal's warning comes with the result of the action",
     Arm.REFUSED: "lines that say nothing; the first action that the journal warns of is refused, with the warning",
+    AblationArm.NO_RULES: "the handoff without the project's document, which has the standing rules",
+    AblationArm.NO_BRIEFING: "the handoff without the briefing",
+    AblationArm.NO_LOG: "the handoff without the newest entries",
+    AblationArm.REVERSED: "the handoff with its parts in the opposite order: the newest entries first",
+    AblationArm.BRIEFING: "the briefing alone, which may fill the whole budget",
+    AblationArm.HANDOFF_500: "the handoff in 500 tokens, whatever the others have",
+    AblationArm.HANDOFF_1000: "the handoff in 1,000 tokens, whatever the others have",
+    AblationArm.HANDOFF_2000: "the handoff in 2,000 tokens, whatever the others have",
+    AblationArm.HANDOFF_4000: "the handoff in 4,000 tokens, whatever the others have",
 }
+
+
+def arm_of(word: str) -> StudyArm:
+    """The arm of that name. Raises ValueError."""
+    return AblationArm(word) if word in set(AblationArm) else Arm(word)
+
+
+def own_budget(arm: StudyArm) -> int | None:
+    """The tokens of an arm that has others than its study; None for all other arms."""
+    return BUDGETS.get(arm) if isinstance(arm, AblationArm) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +86,13 @@ class ArmMaker:
     generation: int
     budget: int
     count: CountTokens
-    _made: dict[tuple[Arm, str], str] = field(default_factory=dict, compare=False, repr=False)
+    _made: dict[tuple[StudyArm, str], str] = field(default_factory=dict, compare=False, repr=False)
 
-    def context(self, arm: Arm, request: str, actions: Iterable[str] = ()) -> str:
+    def context(self, arm: StudyArm, request: str, actions: Iterable[str] = ()) -> str:
         """What stands before the request; `actions` are the commands that might be run."""
         of = (arm, request if arm is Arm.RECALLED else "")
         if of not in self._made:
-            self._made[of] = self.filled(self._material(arm, request, actions))
+            self._made[of] = self.filled(self._material(arm, request, actions), own_budget(arm))
         return self._made[of]
 
     def warnings(self, action: str, said: Iterable[str] = ()) -> list[SaidWarning]:
@@ -79,14 +101,17 @@ class ArmMaker:
             add_warnings(conn, self.history.entries)
             return warnings_at(conn, action, said=tuple(said))
 
-    def filled(self, text: str) -> str:
-        """The text after as many lines that say nothing as the budget has room for."""
+    def filled(self, text: str, budget: int | None = None) -> str:
+        """The text after as many lines that say nothing as the budget, or the study's, has room for."""
+        room = self.budget if budget is None else budget
         line = self.count(FILLER + "\n") or 1
-        lines = max(0, (self.budget - self.count(text)) // line)
-        over = max(0, self.count(f"{FILLER}\n" * lines + text) - self.budget)
+        lines = max(0, (room - self.count(text)) // line)
+        over = max(0, self.count(f"{FILLER}\n" * lines + text) - room)
         return f"{FILLER}\n" * max(0, lines + (-over // line)) + text
 
-    def _material(self, arm: Arm, request: str, actions: Iterable[str]) -> str:
+    def _material(self, arm: StudyArm, request: str, actions: Iterable[str]) -> str:
+        if isinstance(arm, AblationArm):
+            return self._ablation(arm)
         if arm is Arm.PLACEBO:
             return self._handoff(self.placebo)
         if arm is Arm.HANDOFF:
@@ -101,10 +126,20 @@ class ArmMaker:
             return "".join(f"{one.line}\n" for one in self._every_warning(actions))
         return ""
 
-    def _handoff(self, history: ProjectHistory) -> str:
+    def _ablation(self, arm: AblationArm) -> str:
+        if arm is AblationArm.BRIEFING:
+            text = given_document(self.history.briefing(self.generation))
+            whole = PromptDocument(name=TIER_NAMES[Tier.BRIEFING], tier=Tier.BRIEFING, text=text, share=1.0)
+            return fit_document(whole, self.budget, self.count).text
+        if arm in BUDGETS:
+            return self._handoff(self.history, BUDGETS[arm])
+        return ablated(arm, self._handoff(self.history))
+
+    def _handoff(self, history: ProjectHistory, budget: int | None = None) -> str:
         tiers = {Tier.PROJECT: history.project_context, Tier.BRIEFING: history.briefing(self.generation)}
+        room = self.budget if budget is None else budget
         made = assemble(
-            role="", tiers=tiers, task="", now="", budget=self.budget, count=self.count, log=parse_log(history.journal)
+            role="", tiers=tiers, task="", now="", budget=room, count=self.count, log=parse_log(history.journal)
         )
         return made.head + made.log
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from orchestrator.continuity.arms import ACTION_ARMS, Arm, ArmMaker, CountTokens
+from orchestrator.continuity.arms import ACTION_ARMS, ArmMaker, CountTokens, StudyArm, arm_of
 from orchestrator.continuity.study_plan import StudyPlan
 
 
@@ -26,7 +26,7 @@ def arm_makers(plan: StudyPlan, count: CountTokens) -> dict[int, ArmMaker]:
 
 def context_digests(plan: StudyPlan, makers: Mapping[int, ArmMaker]) -> dict[str, str]:
     """The sha256 of all that the instances of each arm are given before their first action."""
-    return {arm: _digest(plan, Arm(arm), makers) for arm in plan.arms}
+    return {arm: _digest(plan, arm_of(arm), makers) for arm in plan.arms}
 
 
 def with_contexts(plan: StudyPlan, count: CountTokens) -> StudyPlan:
@@ -34,14 +34,14 @@ def with_contexts(plan: StudyPlan, count: CountTokens) -> StudyPlan:
     return replace(plan, contexts=context_digests(plan, arm_makers(plan, count)))
 
 
-def _digest(plan: StudyPlan, arm: Arm, makers: Mapping[int, ArmMaker]) -> str:
+def _digest(plan: StudyPlan, arm: StudyArm, makers: Mapping[int, ArmMaker]) -> str:
     found = hashlib.sha256()
     for part in _parts(plan, arm, makers):
         found.update(hashlib.sha256(part.encode("utf-8", "surrogatepass")).digest())
     return found.hexdigest()
 
 
-def _parts(plan: StudyPlan, arm: Arm, makers: Mapping[int, ArmMaker]) -> Iterator[str]:
+def _parts(plan: StudyPlan, arm: StudyArm, makers: Mapping[int, ArmMaker]) -> Iterator[str]:
     numbers = plan.project_numbers
     if arm not in ACTION_ARMS:
         for question in plan.questions.values():

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from orchestrator.continuity.arm_measures import ArmMeasures, measure_arms
-from orchestrator.continuity.arms import MEANS, Arm
+from orchestrator.continuity.arms import MEANS, arm_of
 from orchestrator.continuity.statistics.cluster_bootstrap import FEW_CLUSTERS
 from orchestrator.continuity.study_plan import StudyPlan
-from orchestrator.continuity.trial import TASK, TrialRecord
+from orchestrator.continuity.trial import TrialRecord
 from orchestrator.continuity.verdicts import ArmComparison, StudyVerdicts, judge
+from orchestrator.continuity.worst_cases import worst_cases
 
-MAX_CASES = 10
 LOW_POWER = 0.8
 """Below this chance of finding what it was made to find, a study that finds nothing says little."""
-_COLUMNS = (
+MEASURES = (
     ("questions right", "questions_right"),
     ("tasks right", "tasks_right"),
     ("decisions recovered before the first edit", "recovered"),
@@ -59,7 +59,7 @@ def _asked(plan: StudyPlan, verdicts: StudyVerdicts, title: str, commit: str) ->
         f"answered {len(plan.questions)} closed questions and did {len(plan.tasks)} small tasks, {plan.instances} "
         f"instances each. What differs between arms is what they were given, in {plan.budget} tokens each:\n"
     )
-    yield from (f"- **{arm}**: {MEANS[Arm(arm)]}" for arm in plan.arms)
+    yield from (f"- **{arm}**: {MEANS[arm_of(arm)]}" for arm in plan.arms)
     yield (
         f"\nThe plan says that it was written {plan.made} (sha256 `{plan.digest[:16]}…`), {_commit(commit)}, and its "
         f"seed was {'chosen by hand: nothing shows that it was the first' if plan.seed_given else 'drawn by chance'}; "
@@ -131,7 +131,7 @@ def _measured(measures: Sequence[ArmMeasures]) -> Iterator[str]:
     yield "## What each arm did\n"
     yield f"| measure | {' | '.join(one.arm for one in measures)} |"
     yield f"|---|{'---|' * len(measures)}"
-    for label, name in _COLUMNS:
+    for label, name in MEASURES:
         yield f"| {label} | {' | '.join(_figure(getattr(one, name)) for one in measures)} |"
 
 
@@ -149,45 +149,18 @@ def _reader(verdicts: StudyVerdicts, alpha: float) -> Iterator[str]:
 
 
 def _cases(plan: StudyPlan, records: Sequence[TrialRecord]) -> Iterator[str]:
-    """Where the handoff was there and the answer was wrong, first where nothing at all had been enough."""
-    right = {(one.item, one.instance, one.arm): one.right for one in records}
-
-    def weight(one: TrialRecord) -> tuple[bool, bool, str, int]:
-        bare, facts = (right.get((one.item, one.instance, arm), False) for arm in (Arm.NOTHING, Arm.ORACLE))
-        return (not bare, not facts, one.item, one.instance)
-
-    wrong = sorted((one for one in records if one.arm == Arm.HANDOFF and not one.right), key=weight)
     yield "## Where it failed\n"
-    if not wrong:
-        yield "With the handoff nothing was answered wrongly."
+    found = worst_cases(plan, records)
+    if not found.cases:
+        yield found.none
         return
-    yield f"The {min(MAX_CASES, len(wrong))} worst of {len(wrong)} with the handoff:\n"
+    yield f"The {len(found.cases)} worst of {found.wrong} with the handoff:\n"
     yield "| item | instance | chosen | right | with nothing | with the facts | the journal says it in |"
     yield "|---|---|---|---|---|---|---|"
-    for one in wrong[:MAX_CASES]:
-        bare, facts = (right.get((one.item, one.instance, arm)) for arm in (Arm.NOTHING, Arm.ORACLE))
-        wanted, cites = _evidence(plan, one)
-        words = (one.item, str(one.instance), one.answer or "nothing", wanted, _told(bare), _told(facts), cites)
+    for one in found.cases:
+        cites = ", ".join(one.cites) or "–"
+        words = (one.item, str(one.instance), one.chosen, one.right, one.with_nothing, one.with_facts, cites)
         yield f"| {' | '.join(words)} |"
-
-
-def _evidence(plan: StudyPlan, record: TrialRecord) -> tuple[str, str]:
-    """The right answer, and the entries that it stands in."""
-    if record.kind == TASK:
-        task = plan.tasks[record.item]
-        right = task.right
-        cites = (*task.setting.cites, *task.history.traps.cites)
-        return f"{right.value} {right.separator} {right.mode}", _joined(cites)
-    question = plan.questions[record.item]
-    return question.right, _joined(question.cites)
-
-
-def _joined(cites: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(cites)) or "–"
-
-
-def _told(right: bool | None) -> str:
-    return "–" if right is None else "right" if right else "wrong"
 
 
 def _cost(measures: Sequence[ArmMeasures]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from typing import Any
 
 from missions.plain_data import read_json
 from orchestrator import __version__
-from orchestrator.continuity.arms import ACTION_ARMS, Arm
+from orchestrator.continuity.arms import ACTION_ARMS, Arm, arm_of, own_budget
 from orchestrator.continuity.reader import MAX_ANSWER_TOKENS, TEMPERATURE
 from orchestrator.continuity.scenarios.build_task import BuildTask, tasks_of
 from orchestrator.continuity.scenarios.history_generator import GENERATOR_VERSION, SESSIONS, generate_history
@@ -170,10 +171,16 @@ class StudyPlan:
         return self.pairs(hypothesis) // (self.instances * self.projects)
 
     def trials(self) -> tuple[PlannedTrial, ...]:
-        """All trials, in an order drawn by chance."""
-        every = list(self._trials())
-        random.Random(f"order:{self.seed}").shuffle(every)  # noqa: S311  # the same order wherever it is run
-        return tuple(every)
+        """All trials, a project in an arm after the other, in an order drawn by chance within and among them: what such
+        a block begins with is the same, so a model with a prompt cache reads it once."""
+        blocks: dict[tuple[int, str], list[PlannedTrial]] = defaultdict(list)
+        for one in self._trials():
+            blocks[one.project, one.arm].append(one)
+        chance = random.Random(f"order:{self.seed}")  # noqa: S311  # the same order wherever it is run
+        for block in (ordered := list(blocks.values())):
+            chance.shuffle(block)
+        chance.shuffle(ordered)
+        return tuple(one for block in ordered for one in block)
 
     def _trials(self) -> Iterator[PlannedTrial]:
         for item in (*self.questions, *self.tasks):
@@ -216,6 +223,15 @@ def _size(plan: StudyPlan, hypotheses: int) -> dict[str, float]:
 def most_calls(plan: StudyPlan) -> int:
     """How many calls of the reader the study takes at most."""
     return sum(plan.turns if one.item in plan.tasks else 1 for one in plan.trials())
+
+
+def most_tokens(plan: StudyPlan) -> int:
+    """How many tokens those calls are given and answer, without what a task's turns add."""
+    return sum(
+        (own_budget(arm_of(one.arm)) or plan.budget) + plan.max_tokens
+        for one in plan.trials()
+        for _ in range(plan.turns if one.item in plan.tasks else 1)
+    )
 
 
 def require_statistics() -> Any:
@@ -271,7 +287,7 @@ def _plan_of(read: Any) -> StudyPlan:
     if not isinstance(read, dict) or set(read) != set(StudyPlan.__dataclass_fields__):
         raise ValueError("it has other fields than a plan")
     hypotheses = tuple(StudyHypothesis(**one) for one in read["hypotheses"])
-    arms = tuple(Arm(arm).value for arm in read["arms"])
+    arms = tuple(arm_of(arm).value for arm in read["arms"])
     for name, example in asdict(StudyPlan(reader="", made="", seed=0)).items():
         wanted = (int, float) if type(example) is float else list if type(example) is tuple else type(example)
         if not isinstance(read[name], wanted) or (type(read[name]) is bool) != (type(example) is bool):

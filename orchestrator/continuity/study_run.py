@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from missions.plain_data import read_json
 from orchestrator import __version__
-from orchestrator.continuity.arms import Arm, ArmMaker, CountTokens
+from orchestrator.continuity.arms import ArmMaker, CountTokens, arm_of
 from orchestrator.continuity.given_contexts import arm_makers, context_digests
 from orchestrator.continuity.reader import Reader
 from orchestrator.continuity.study_plan import PlannedTrial, StudyPlan
@@ -108,13 +108,13 @@ class StudyRun:
         named = {"instance": trial.instance, "seed": seed}
         project = maker.history.name
         if question := plan.questions.get(trial.item):
-            made = ask_question(question, project, Arm(trial.arm), maker, self.reader, **named)
+            made = ask_question(question, project, arm_of(trial.arm), maker, self.reader, **named)
         else:
             with tempfile.TemporaryDirectory(prefix="shiftbook-continuity-") as place:
                 made = attempt_task(
                     plan.tasks[trial.item],
                     project,
-                    Arm(trial.arm),
+                    arm_of(trial.arm),
                     maker,
                     self.reader,
                     **named,

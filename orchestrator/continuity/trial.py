@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.continuity.arms import Arm, ArmMaker
+from orchestrator.continuity.arms import Arm, ArmMaker, StudyArm
 from orchestrator.continuity.reader import Reader
 from orchestrator.continuity.scenarios.build_task import ActionOutcome, BuildAction, BuildTask, carry_out, prepare
 from orchestrator.continuity.scenarios.questions import NONE, ClosedQuestion
@@ -63,7 +63,7 @@ class TrialRecord:
 
 
 def ask_question(
-    question: ClosedQuestion, project: str, arm: Arm, maker: ArmMaker, reader: Reader, *, instance: int, seed: int
+    question: ClosedQuestion, project: str, arm: StudyArm, maker: ArmMaker, reader: Reader, *, instance: int, seed: int
 ) -> TrialRecord:
     """One question, in the wording of this instance."""
     wording = question.wordings[instance % len(question.wordings)]
@@ -127,7 +127,7 @@ def _judged_task(record: TrialRecord, task: BuildTask, actions: Sequence[BuildAc
 def attempt_task(
     task: BuildTask,
     project: str,
-    arm: Arm,
+    arm: StudyArm,
     maker: ArmMaker,
     reader: Reader,
     *,
@@ -147,7 +147,7 @@ class _TaskRun:
     """One task under way."""
 
     task: BuildTask
-    arm: Arm
+    arm: StudyArm
     maker: ArmMaker
     reader: Reader
     place: Path

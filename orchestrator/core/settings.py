@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+from missions.agents.agent_names import PAID_AGENTS, is_paid_agent
 from missions.declared.declared_table import DeclaredTable, made_by
 from missions.declared.plain_values import declared_fields
 from missions.declared.value_rules import After, Before, Limits
 from missions.errors import BadName
-from missions.mission import PAID_AGENTS, slug
+from missions.mission import slug
 from orchestrator.core import listen_address
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
@@ -162,7 +163,7 @@ def _chats(value: Any) -> Any:
 
 
 def _programs(value: frozenset[str]) -> frozenset[str]:
-    if not value <= PAID_AGENTS:
+    if not all(map(is_paid_agent, value)):
         raise ValueError(f"name some of {', '.join(sorted(PAID_AGENTS))}, separated by commas")
     return value
 
@@ -203,6 +204,7 @@ class Settings(DeclaredTable):
     slots: Annotated[int, Limits(ge=1, le=64)] = 1
     capabilities: Words = frozenset()
     agents: Annotated[Words, After(_programs)] = frozenset()
+    rootfs: Annotated[Path | None, After(_absolute)] = None
     watch: Annotated[Path | None, After(_absolute)] = None
     watch_quiet: Annotated[float, Limits(ge=0.1, le=3600)] = 2.0
     watch_pull: bool = False

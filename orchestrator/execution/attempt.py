@@ -18,6 +18,7 @@ from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import EXIT_GRACE_SECONDS, AttemptLimits, UsageMeter
+from orchestrator.execution.dev_services.served_run import ServiceFailed
 from orchestrator.execution.free_space import disk_full_reason
 from orchestrator.execution.outcome import FinishedAttempt, build_outcome
 from orchestrator.execution.programs.port import ErrorKind
@@ -55,7 +56,15 @@ class AttemptRunner:
         except WorkspaceFailed as error:
             lasting = str(error) if error.lasting and not stop.is_set() else ""
             parked = disk_full_reason(job.folder, error) or lasting
-            return Outcome(ok=False, summary="No workspace.", error=str(error), cancelled=stop.is_set(), parked=parked)
+            words = error.output if isinstance(error, ServiceFailed) else ""
+            return Outcome(
+                ok=False,
+                summary="No workspace." if not words else "Not started.",
+                output=words,
+                error=str(error),
+                cancelled=stop.is_set(),
+                parked=parked,
+            )
         except OSError as error:
             if not (parked := disk_full_reason(job.folder, error)):
                 raise
@@ -110,19 +119,31 @@ class _Attempt:
             self.job.say(f"[the earlier session cannot be gone on with, so it is begun anew: {turns[0].fault}]")
             site.forget()
             turns = [self._turn(self.worker.begin(self.job), site, bounds)]
+        try:
+            return turns, self._go_on(turns, site, bounds)
+        except ServiceFailed as error:  # what earlier rounds did is handed over
+            seen = self._verdict(turns[-1], site, bounds, untested=True)
+            return turns, replace(seen, unready=str(error), last_words=error.output)
+
+    def _go_on(self, turns: list[RoundResult], site: AttemptDir, bounds: AttemptLimits) -> WorkCheck:
+        """Adds rounds as long as that makes sense. Raises ServiceFailed."""
         while True:
             if self._budget_was_raised(turns[-1], bounds):
                 self.job.say("[it goes on: its budget was raised]")
                 again = prompts.resume_prompt(self.job) if site.kept.session else self.worker.begin(self.job)
                 turns.append(self._turn(again, site, bounds))
                 continue
+            if self._is_answered(turns[-1], bounds):
+                self.job.say("[it goes on: a person has answered]")
+                turns.append(self._turn(self._again("", site), site, bounds))
+                continue
             verdict = self._verdict(turns[-1], site, bounds)
             if self._is_told_more(turns[-1], bounds):
                 self.job.say("[back to the agent: it is told something by a person]")
                 turns.append(self._turn(self._again("", site), site, bounds))
                 continue
-            if not verdict.wrong or not self._may_repeat(turns[-1], bounds):
-                return turns, verdict
+            if not verdict.wrong or verdict.unready or not self._may_repeat(turns[-1], bounds):
+                return verdict
             self.rounds += 1
             self.job.say(f"[not right yet, back to the agent, {self.rounds} of {self.job.rounds}: {verdict.wrong}]")
             letter = verdict.feedback(self.job.mission.scope)
@@ -152,12 +173,14 @@ class _Attempt:
         bounds.usage_meter.tell(replace(turn.told.usage, seconds=turn.seconds))
         return turn
 
-    def _verdict(self, turn: RoundResult, site: AttemptDir, bounds: AttemptLimits) -> WorkCheck:
+    def _verdict(
+        self, turn: RoundResult, site: AttemptDir, bounds: AttemptLimits, *, untested: bool = False
+    ) -> WorkCheck:
         if not site.workspace:
             return WorkCheck(denials=turn.told.denials)
         verdict = verify(
             site,
-            None if turn.fault else self.runner.sandbox,
+            None if untested or turn.fault else self.runner.sandbox,
             bounds,
             leaves=turn.leaves,
             scope=self.runner.scope,
@@ -172,6 +195,10 @@ class _Attempt:
         now = bounds.usage_meter.mission_usd
         return self.budget is not None and now is not None and now > self.budget and not bounds.usage_meter.over()
 
+    def _is_answered(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
+        """Whether a person answered after the agent had been told to rest, and it can go on at once."""
+        return bool(turn.asks) and self.job.steering.waits and self._has_room(bounds)
+
     def _is_told_more(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
         """Whether a person said something that the agent can still be told. It is no repair, and counts as none."""
         return self._may_go_on(turn, bounds) and not self.job.steering.finish()
@@ -180,10 +207,11 @@ class _Attempt:
         return self.rounds < self.job.rounds and self._may_go_on(turn, bounds)
 
     def _may_go_on(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
+        return not turn.fault and self._has_room(bounds)
+
+    def _has_room(self, bounds: AttemptLimits) -> bool:
         able = self.worker.repeats and bounds.left >= MIN_ROUND_SECONDS
-        return able and not (
-            turn.fault or self.stop.is_set() or bounds.usage_meter.over() or disk_full_reason(self.job.folder)
-        )
+        return able and not (self.stop.is_set() or bounds.usage_meter.over() or disk_full_reason(self.job.folder))
 
 
 def _trace_round(span: tracing.Span, turn: RoundResult) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from missions.mission import PAID_AGENTS, Mission
+from missions.agents.agent_names import is_paid_agent
+from missions.mission import Mission
 from orchestrator.core import pricing
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.model import Usage
@@ -114,7 +115,7 @@ class BudgetTracker:
     def meter(self, ledger: LedgerSnapshot, mission: Mission) -> BudgetMeter:
         """The meter of an attempt that begins now. Give it to `settle` once the attempt is noted in the database."""
         meter = BudgetMeter(
-            limits=(), paid=mission.worker in PAID_AGENTS, project=mission.about or "", price=self.spending.price
+            limits=(), paid=is_paid_agent(mission.worker), project=mission.about or "", price=self.spending.price
         )
         self.renew(meter, ledger, mission)
         with self._lock:
@@ -136,7 +137,7 @@ class BudgetTracker:
 
         It stays in the queue: tomorrow is another day. A mission whose own budget is spent is parked when it is taken.
         """
-        if mission.worker not in PAID_AGENTS:
+        if not is_paid_agent(mission.worker):
             return ""
         limits = self._day_limits(ledger, mission, None)
         return next((f"the budget of {limit.what} is spent" for limit in limits if limit.reached(0.0)), "")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from orchestrator.execution.process.input_feed import InputFeed
-from orchestrator.execution.programs.port import ParsedOutput
+from orchestrator.execution.programs.port import ParsedOutput, ProgramConversation
 
 
 @dataclass(kw_only=True)
@@ -41,11 +41,49 @@ class ProgramDialogue:
 
         return hear
 
+    def cancel(self) -> bool:
+        """It is ended as any command is."""
+        return False
+
     @property
     def unheard(self) -> tuple[str, ...]:
         """What was sent and never taken in, when the round is over: a program takes it in as it was sent."""
         with self._lock:
             return tuple(self._said[max(0, self.told().heard - 1) :])
+
+
+@dataclass(kw_only=True)
+class ProtocolDialogue:
+    """One round's with a program that is spoken to in a protocol: what is said, and when its input ends, follows from
+    what it says."""
+
+    feed: InputFeed
+    conversation: ProgramConversation
+
+    def say(self, text: str) -> bool:
+        """Whether the program gets this text in this round."""
+        return self.conversation.say(text)
+
+    def hearing(self, take: Callable[[str], None]) -> Callable[[str], None]:
+        """Takes a line of the output; the conversation has answered it then."""
+        return take
+
+    def cancel(self) -> bool:
+        """Asks the program to end; whether it was asked."""
+        return self.conversation.cancel()
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """What was sent and never taken in."""
+        return self.conversation.unheard
+
+
+@contextmanager
+def protocol_dialogue(conversation: ProgramConversation) -> Iterator[ProtocolDialogue]:
+    """A dialogue that the conversation begins."""
+    with InputFeed() as feed:
+        conversation.begin(feed.write, feed.finish)
+        yield ProtocolDialogue(feed=feed, conversation=conversation)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class MessageBox:
 
     deaf: bool = False
     _spoken: dict[str, SpokenMessage] = field(default_factory=dict)
-    _intake: Intake | None = None
+    _intakes: list[Intake] = field(default_factory=list)
     _closed: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -46,13 +46,19 @@ class MessageBox:
             made = SpokenMessage(message_id=message_id, author=author, text=text, state=MessageState.QUEUED)
             if self._closed or self.deaf:
                 made = replace(made, state=MessageState.TOO_LATE)
-            elif self._intake is not None and self._intake(made.words):
+            elif self._intakes and self._intakes[-1](made.words):
                 made = replace(made, state=MessageState.INJECTED, told=True)
             self._spoken[message_id] = made
             return made.state
 
     def _waiting(self) -> list[SpokenMessage]:
         return [one for one in self._spoken.values() if not one.told and one.state is not MessageState.TOO_LATE]
+
+    @property
+    def waits(self) -> bool:
+        """Whether a message waits for the next round."""
+        with self._lock:
+            return bool(self._waiting())
 
     def finish(self) -> bool:
         """Closes the box unless something waits; whether it is closed."""
@@ -75,14 +81,14 @@ class MessageBox:
 
     @contextmanager
     def intake(self, take: Intake) -> Iterator[None]:
-        """While this lasts, messages go into the running round."""
+        """While this lasts, messages go into the running round, to who began to take them last."""
         with self._lock:
-            self._intake = take
+            self._intakes.append(take)
         try:
             yield
         finally:
             with self._lock:
-                self._intake = None
+                self._intakes.remove(take)
 
     def close(self) -> tuple[SpokenMessage, ...]:
         """The attempt is over: what comes now is too late. Returns all that was said."""

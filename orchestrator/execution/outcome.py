@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from missions.one_line import shorten
+from handoff.secrets.excerpts import redacted_excerpt
+from missions.evidence.bundle import NO_EVIDENCE
 from orchestrator.core.ports.agent import MissionProposal, Outcome
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Sandbox
@@ -98,6 +99,7 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
         parked=parked,
         changes=work.changes,
         tested=verdict.tests.passed if verdict.tests else None,
+        evidence=verdict.tests.evidence if verdict.tests else NO_EVIDENCE,
         rounds=done.rounds,
         denials=tuple(dict.fromkeys(each for turn in done.turns for each in turn.told.denials)),
         session=done.site.kept.session,
@@ -113,7 +115,7 @@ def _truncate_answer(text: str) -> str:
     return (
         text
         if len(text) <= MAX_ANSWER_CHARS
-        else f"{text[:MAX_ANSWER_CHARS]}\n[… {len(text) - MAX_ANSWER_CHARS:,} more characters …]"
+        else f"{redacted_excerpt(text, MAX_ANSWER_CHARS)}\n[… {len(text) - MAX_ANSWER_CHARS:,} more characters …]"
     )
 
 
@@ -121,7 +123,7 @@ def first_sentence(text: str) -> str:
     """The first sentence of an answer, as a summary."""
     line = text.strip().partition("\n")[0].strip()
     sentence = line.partition(". ")[0]
-    return shorten(line if sentence == line else sentence + ".", MAX_SENTENCE_CHARS)
+    return redacted_excerpt(line if sentence == line else sentence + ".", MAX_SENTENCE_CHARS)
 
 
 def _commit_work(done: FinishedAttempt, node: str) -> CommittedWork:
@@ -161,7 +163,7 @@ def _setup_notes(site: AttemptDir, work: CommittedWork) -> Iterable[str]:
 
 
 def _proposals(site: AttemptDir) -> tuple[tuple[MissionProposal, ...], tuple[str, ...]]:
-    return collect_proposals(site.proposals) if site.proposals.is_dir() else ((), ())
+    return collect_proposals(site.filed, site.proposals)
 
 
 def _summary(last: RoundResult, work: CommittedWork) -> str:
@@ -176,7 +178,10 @@ def _combined_output(done: FinishedAttempt) -> str:
     parts: Iterable[str] = [turn.output for turn in done.turns if turn.output]
     if tests:
         parts = [*parts, f"$ {tests.line}\n{tests.output.rstrip()}\n[{tests.how}]\n"]
-    return "".join(part if part.endswith("\n") or not tests else part + "\n" for part in parts)
+    if done.verdict.unready:
+        parts = [*parts, f"[{done.verdict.unready}]\n{done.verdict.last_words}\n"]
+    checked = tests or done.verdict.unready
+    return "".join(part if part.endswith("\n") or not checked else part + "\n" for part in parts)
 
 
 def _list_files(tree: Path) -> tuple[str, ...]:

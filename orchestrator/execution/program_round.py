@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -12,19 +10,32 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.core import pricing
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import AgentJob
-from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.quota_window import QuotaWindow, latest_windows
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
-from orchestrator.execution.dialogue import ProgramDialogue, dialogue
-from orchestrator.execution.process.runner import CommandResult, Ending, run
-from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, Program, RoundRequest
+from orchestrator.execution.bridge.person_question import PersonQuestion
+from orchestrator.execution.bridge.run_bridge import RunBridge
+from orchestrator.execution.dev_services.served_run import run_served
+from orchestrator.execution.dialogue import ProgramDialogue, ProtocolDialogue, dialogue, protocol_dialogue
+from orchestrator.execution.hooks.tool_hooks import ToolHooks
+from orchestrator.execution.output_collector import OutputCollector
+from orchestrator.execution.process.runner import CommandResult, Ending
+from orchestrator.execution.programs.error_kinds import MAX_ERROR_CHARS, error_kind
+from orchestrator.execution.programs.port import (
+    ErrorKind,
+    Launch,
+    ParsedOutput,
+    Program,
+    RoundRequest,
+)
+from orchestrator.execution.round_doors import RoundDoors, open_doors, resting, taking_words, unanswered_reason
 from orchestrator.execution.turn import RoundResult, is_quota_reason
 from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
+from orchestrator.execution.workspace.hidden_places import link_around
 
 if TYPE_CHECKING:
     from orchestrator.execution.egress.proxy import EgressProxy  # loaded with the first line that is opened
@@ -35,15 +46,6 @@ MAX_KEPT_REST = timedelta(hours=1)
 """For so long at most does an account rest because of what a program wrote down in its home."""
 MAX_LISTED_REFUSALS = 10
 """Most refusals of the network that a result names."""
-MAX_SHOWN_LINE_CHARS = 2000
-"""Longest line, in characters, that people who watch are shown."""
-MAX_LIVE_CHARS = 10 * 1024 * 1024
-"""Characters of a round that people who watch are told; what they see is kept in a file."""
-SESSION_ID = re.compile(r"[A-Za-z0-9][\w.:-]{0,199}", re.ASCII)
-"""What a conversation can be called: it becomes a word of the next round's command line."""
-MAX_RESULT_CHARS = 1024 * 1024
-"""Characters of what was shown that come back with the result, from its end; the program's own output stays whole in
-the attempt's folder, up to `process.MAX_OUTPUT_BYTES`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class ProgramWorker:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     """Where the keys to models' APIs are."""
     repeats: bool = True
+    _bridges: dict[Path, RunBridge] = field(default_factory=dict)
+    """Of each attempt, by its folder: it counts over all rounds."""
 
     @property
     def name(self) -> str:
@@ -73,6 +77,14 @@ class ProgramWorker:
         """One round. Raises WrongSetting where the way to the model cannot be opened, OSError."""
         site.home.mkdir(exist_ok=True)
         rules = "" if site.kept.session else prompts.project_rules(site.tree, self.program.unread_rules)
+        hooks = ToolHooks(warner=site.job.warner, tree=site.tree)
+        with open_doors(site, bounds, hooks, self._bridges) as doors:
+            result = self._round(prompt, rules, site, bounds, hooks, doors)
+        return resting(result, doors.question)
+
+    def _round(
+        self, prompt: str, rules: str, site: AttemptDir, bounds: AttemptLimits, hooks: ToolHooks, doors: RoundDoors
+    ) -> RoundResult:
         brief = RoundRequest(
             prompt=f"{prompt}\n\n{rules}".rstrip() if rules else prompt,
             tree=site.tree,
@@ -81,16 +93,23 @@ class ProgramWorker:
             budget_usd=_remaining_usd(site, bounds),
             tools=site.job.tools,
             seconds=bounds.left,
+            hook=doors.hooks.command if doors.hooks else "",
+            servers=doors.servers,
         )
         launch = self.program.launch(brief)
-        if astray := [each for each in launch.hidden if _links_outside(site.tree, each)]:
+        if astray := [link for each in launch.hidden if (link := link_around(site.tree, each))]:
             why = f"{astray[0]} of the project is a link, and {self.name} would do what is said where it leads"
             raise WorkspaceFailed(f"{why}: take the link out of the project")
-        heard = _OutputCollector(self.program.reading(launch.taken_before), site, bounds)
+        reading = launch.conversation or self.program.reading(launch.taken_before)
+        launch = replace(launch, readable=(*launch.readable, *doors.readable(hooked=launch.hooked)))
+        heard = OutputCollector(reading, site, bounds, hooks)
         with self._line(launch, site, bounds) as line, _open_dialogue(launch, brief.prompt, heard) as speech:
-            watch = bounds.watch(lambda: heard.told(None).ended, blocked=line.blocked if line else lambda: "")
-            ran = self._run(launch, line, site, bounds, watch, heard, speech)
-        result = _round_result(self.name, ran, heard, watch, launch, _proxy_notes(line))
+            watch = bounds.watch(
+                lambda: heard.told(None).ended,
+                blocked=lambda: _blocked_reason(launch, line) or unanswered_reason(doors.question, bounds.linger),
+            )
+            ran = self._run(launch, line, site, bounds, watch, heard, speech, doors.question)
+        result = _round_result(self.name, ran, heard, watch, launch, line)
         return replace(result, windows=_windows(result, launch, line))
 
     def _run(
@@ -100,14 +119,16 @@ class ProgramWorker:
         site: AttemptDir,
         bounds: AttemptLimits,
         watch: RoundStopFlag,
-        heard: _OutputCollector,
-        speech: ProgramDialogue | None,
+        heard: OutputCollector,
+        speech: ProgramDialogue | ProtocolDialogue | None,
+        question: PersonQuestion,
     ) -> CommandResult:
+        found = line.environment if line else {}
         environment = {
             **site.environment(site.home),
             "SHIFTBOOK_PROPOSALS": str(site.proposals),
-            **launch.environment,
-            **(line.environment if line else {}),
+            **_filled(launch.environment, found),
+            **found,
         }
         shown = confinement_for(site, environment)
         confinement = replace(
@@ -117,18 +138,21 @@ class ProgramWorker:
             kept=(site.home, site.proposals),
             line=line.socket if line else None,
         )
-        with site.job.steering.intake(speech.say) if speech else nullcontext():
-            ran = run(
-                self.sandbox.command(launch.argv, confinement),
-                folder=site.tree,
-                environment=environment,
+        with site.job.steering.intake(taking_words(speech.say, question)) if speech else nullcontext():
+            ran = run_served(
+                self.sandbox,
+                launch.argv,
+                confinement,
+                project=site.job.project,
+                services=site.job.project.agent_services if site.job.project else (),
+                folder=site.job.folder,
                 output=_next_output_path(site),
                 timeout=bounds.left,
                 stop=watch,
                 say=heard.take if speech is None else speech.hearing(heard.take),
                 whole=True,
-                confinement=confinement,
                 feed=speech.feed if speech else None,
+                farewell=lambda: _farewell(heard, speech),
             )
         if speech:
             site.job.steering.give_back(speech.unheard)
@@ -155,67 +179,48 @@ class ProgramWorker:
 
 
 def _open_dialogue(
-    launch: Launch, prompt: str, heard: _OutputCollector
-) -> AbstractContextManager[ProgramDialogue | None]:
+    launch: Launch, prompt: str, heard: OutputCollector
+) -> AbstractContextManager[ProgramDialogue | ProtocolDialogue | None]:
     """The way to speak to the program while it works; none to one that reads its prompt from elsewhere."""
+    if launch.conversation:
+        return protocol_dialogue(launch.conversation)
     return dialogue(launch.spoken_to, prompt, lambda: heard.told(None)) if launch.spoken_to else nullcontext()
 
 
-class _OutputCollector:
-    """What a program has said so far, kept in step with the session and the bill."""
+def _farewell(heard: OutputCollector, speech: ProgramDialogue | ProtocolDialogue | None) -> bool:
+    """The round must end now; whether the program was asked to do so by itself."""
+    heard.broken_off()
+    return speech.cancel() if speech else False
 
-    def __init__(self, reading: OutputParser, site: AttemptDir, bounds: AttemptLimits) -> None:
-        self._reading, self._site, self._bounds = reading, site, bounds
-        self._usage = self._counted = self._priced = Usage()
-        self._shown: deque[str] = deque()
-        self._size = self._dropped = self._said = 0
 
-    def take(self, line: str) -> None:
-        shown = self._reading.take(line)
-        if shown.strip():
-            self._show(shown)
-        told = self.told(None)
-        self._site.remember(told.session)
-        if told.usage != self._usage:
-            self._usage = told.usage
-            self._bounds.usage_meter.tell(told.usage)
+def _blocked_reason(launch: Launch, line: EgressProxy | None) -> str:
+    """Why nothing more can come of a round until a person has looked."""
+    by_the_line = line.blocked() if line else ""
+    return by_the_line or (launch.conversation.blocked() if launch.conversation else "")
 
-    def _show(self, shown: str) -> None:
-        """Keeps the end of it, and tells people who watch, but not without end."""
-        for each in shown.splitlines():
-            self._shown.append(f"{each[:MAX_SHOWN_LINE_CHARS]}\n")
-            self._size += len(self._shown[-1])
-        while self._size > MAX_RESULT_CHARS:
-            gone = len(self._shown.popleft())
-            self._size, self._dropped = self._size - gone, self._dropped + gone
-        if self._said < MAX_LIVE_CHARS:
-            self._site.job.say(shown[:MAX_SHOWN_LINE_CHARS])
-            self._said += min(len(shown), MAX_SHOWN_LINE_CHARS) + 1
-            if self._said >= MAX_LIVE_CHARS:
-                self._site.job.say("[more output than is shown live]")
 
-    def told(self, exit_code: int | None) -> ParsedOutput:
-        told = self._reading.told(exit_code)
-        if told.usage != self._counted:
-            self._counted, self._priced = told.usage, told.usage
-            if told.usage.cost_usd is None and told.usage.model:
-                self._priced = replace(told.usage, cost_usd=pricing.cost(told.usage))
-        named = told.session if SESSION_ID.fullmatch(told.session) else ""
-        return replace(told, usage=self._priced, session=named)
-
-    @property
-    def text(self) -> str:
-        head = f"[… {self._dropped:,} characters are left out here …]\n" if self._dropped else ""
-        return head + "".join(self._shown)
+def _filled(environment: Mapping[str, str], line: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a program, with those of its line where its own name them."""
+    found = dict(environment)
+    for name, value in line.items():
+        found = {each: text.replace(f"{{{name}}}", value) for each, text in found.items()}
+    return found
 
 
 def _round_result(
-    name: str, ran: CommandResult, heard: _OutputCollector, watch: RoundStopFlag, launch: Launch, notes: tuple[str, ...]
+    name: str,
+    ran: CommandResult,
+    heard: OutputCollector,
+    watch: RoundStopFlag,
+    launch: Launch,
+    line: EgressProxy | None,
 ) -> RoundResult:
-    ended = heard.told(None).ended
-    hung = ended and (watch.hung or ran.ending is Ending.TIMEOUT)
+    notes = _proxy_notes(line)
+    hung = heard.ended and (watch.hung or ran.ending is Ending.TIMEOUT)
     code = None if hung or ran.ending is not Ending.EXIT else ran.exit_code
     told = heard.told(code)
+    if launch.line_decides:
+        told = _judged_by_the_line(name, told, line)
     if hung:
         notes += (f"{name} hung after its last event and was ended",)
     if ran.cut_bytes:
@@ -232,6 +237,22 @@ def _round_result(
         notes=notes,
         leaves=launch.leaves,
     )
+
+
+def _judged_by_the_line(name: str, told: ParsedOutput, line: EgressProxy | None) -> ParsedOutput:
+    """What a program says of its work, as far as the calls that its model was asked for bear it out."""
+    if line is None:
+        return replace(
+            told, trouble=ErrorKind.LOGIN, error=f"{name} had no way to its model: the node has no key for it"
+        )
+    calls, told = line.verdict, replace(told, usage=replace(line.spent, backend=name))
+    if calls is None:
+        return replace(told, error=told.error or f"{name} has not asked its model") if told.ended else told
+    if calls.ok:
+        return told
+    said = calls.why or f"the model's API answered {calls.status}"
+    words = told.error or (redacted_line(told.answer, MAX_ERROR_CHARS) if told.ended else "")
+    return replace(told, trouble=error_kind(said, calls.status), error=": ".join(filter(None, (said, words))))
 
 
 def _windows(result: RoundResult, launch: Launch, line: EgressProxy | None) -> tuple[QuotaWindow, ...]:
@@ -278,19 +299,6 @@ def _proxy_notes(line: EgressProxy | None) -> tuple[str, ...]:
         *(f"the network refused: {why}" for why in refused),
         *((f"the network refused {more} more",) if more else ()),
     )
-
-
-def _links_outside(tree: Path, name: str) -> bool:
-    """Whether what must be hidden is a link to the whole tree, or to a place outside, which may be the tree again
-    (`/proc/self/cwd`): neither can be shown empty.
-    """
-    if not (tree / name).is_symlink():
-        return False
-    try:
-        place, work = (tree / name).resolve(), tree.resolve()
-    except (OSError, RuntimeError):
-        return False  # a circle leads nowhere
-    return place == work or not place.is_relative_to(work)
 
 
 def _remaining_usd(site: AttemptDir, bounds: AttemptLimits) -> float | None:

@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 
+from handoff.secrets.excerpts import redacted_excerpt
 from missions.mission import slug
-from missions.one_line import shorten
 from missions.plain_data import read_json
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Project
@@ -85,6 +85,8 @@ class ProjectSetups:
     private: Path
     home: Path
     environ: Mapping[str, str]
+    root: str = ""
+    """Another root file system than the machine's, in which a set-up is another one."""
     clock: Callable[[], float] = time.time
 
     def tools(self, project: Project, base: Workspace, stop: Stop, say: Callable[[str], None]) -> RunTools:
@@ -116,7 +118,7 @@ class ProjectSetups:
         self, project: Project, base: Workspace, found: RunTools, stop: Stop, say: Callable[[str], None]
     ) -> RunTools:
         top = self.workspaces.cache / SETUPS_FOLDER / f"{slug(project.name)}-{_digest(project.url)[:12]}"
-        place = top / setup_key(project, _lock_files(base))
+        place = top / setup_key(project, _lock_files(base), self.root)
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
             if not (place / SETUP_FILE).exists():
@@ -134,7 +136,7 @@ class ProjectSetups:
         place.mkdir()
         home.mkdir(exist_ok=True)
         made = self.workspaces.open(project, mission="setup", attempt=1, folder=place, stop=stop)
-        if place.name != setup_key(project, _lock_files(made)):
+        if place.name != setup_key(project, _lock_files(made), self.root):
             raise WorkspaceFailed(
                 f"{project.name} moved on while its set-up was made: it is made with the next attempt"
             )
@@ -179,9 +181,10 @@ class ProjectSetups:
         )
 
 
-def setup_key(project: Project, lock_files: Iterable[tuple[str, str]]) -> str:
-    """A name for one state of what a project depends on: its set-up line, its tools, its lock files' contents."""
-    return _digest(json.dumps([project.setup, list(project.tools), sorted(lock_files)]))[:16]
+def setup_key(project: Project, lock_files: Iterable[tuple[str, str]], root: str = "") -> str:
+    """A name for one state of what a project depends on: its set-up line, its tools, its lock files' contents,
+    its root file system."""
+    return _digest(json.dumps([project.setup, list(project.tools), sorted(lock_files), *filter(None, [root])]))[:16]
 
 
 def registry_access(environ: Mapping[str, str], home: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
@@ -251,7 +254,7 @@ def _failure(project: Project, ran: CommandResult) -> str:
         else describe_cut_off(ran.ending, ran.seconds, ran.why)
     )
     tail = [line.strip() for line in ran.output.splitlines() if line.strip()][-3:]
-    said = f"the set-up of {project.name} {how}: `{project.setup}`: {shorten(' · '.join(tail), 300)}"
+    said = f"the set-up of {project.name} {how}: `{project.setup}`: {redacted_excerpt(' · '.join(tail), 300)}"
     return f"{said}; `shiftbook project edit {project.name} --setup …` changes it"
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from handoff.secrets.excerpts import redacted_line
+from missions.lease import QUESTION_REASON
 from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.quota_window import QuotaWindow
 from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
 from orchestrator.execution.workspace.attempt_dir import AttemptDir
+
+MAX_QUESTION_CHARS = 400
+"""Characters of a question in the reason of a mission that rests; its result has all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,8 @@ class RoundResult:
     leaves: tuple[str, ...] = ()
     windows: tuple[QuotaWindow, ...] = ()
     """What was declared of the windows of the account with which it worked."""
+    asks: str = ""
+    """What it asked a person, if it rests because nobody has answered."""
 
     @property
     def fault(self) -> str:
@@ -61,6 +68,11 @@ class RoundResult:
         told = self.told
         failed = self.ending is Ending.EXIT and bool(self.fault) and not self.parked
         return failed and not (told.ended or told.usage.tokens_out)
+
+
+def question_reason(question: str) -> str:
+    """Why a mission rests whose agent asked a person something."""
+    return f"{QUESTION_REASON}{redacted_line(question, MAX_QUESTION_CHARS)}"
 
 
 def is_quota_reason(parked: str) -> bool:

@@ -21,9 +21,11 @@ from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
 from sync import files
-from sync.git import start_http_backend
+from sync.git import Git, start_http_backend
 
 CHUNK_BYTES = 64 * 1024
+FLUSHED = "objects,reference"
+"""What git has the disk keep of a push before it says that it was taken: by itself neither small ones nor refs."""
 MAX_HEADER_BYTES = 16 * 1024
 """Bytes of headers that git's program may say before its answer."""
 MAX_PROCESSES = 16
@@ -232,4 +234,6 @@ def open_http_backend(settings: Settings) -> GitHttpBackend | None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bare.name):
         raise WrongSetting("SHIFTBOOK_SERVE_GIT", f"{bare.name!r} cannot stand in a web address: rename the folder")
     install_hook(bare, settings)
+    if not Git(bare, as_person=True).text("config", "--get", "core.fsync", codes=(0, 1)):
+        Git(bare).config({"core.fsync": FLUSHED})
     return GitHttpBackend(bare=bare, push_bytes=settings.git_bytes)

@@ -22,7 +22,7 @@ from orchestrator.ledger.heartbeat.turn_record import RECORD_FILE
 from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.steering.live_refs import REQUEST_FILE, VIEW_FILE
 from orchestrator.ledger.steering.messages import ANSWER_FILE, MESSAGE_FILE
-from orchestrator.ledger.transport import BEAT, CLAIM, LIVE, SAY, TURN, WATCH
+from orchestrator.ledger.transport import BEAT, CLAIM, LIVE, QUEUE, SAY, TURN, WATCH
 from orchestrator.ledger.trust.files import SIGNERS_PATH
 from orchestrator.ledger.trust.history import TrustState
 from orchestrator.ledger.trust.pins import TrustPins
@@ -38,6 +38,7 @@ from orchestrator.policy.write_rules import (
     check_ref_update,
     mission_name,
 )
+from orchestrator.workflow.merge_queue.queue_record import QUEUE_FILE
 from sync import files
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment
@@ -46,8 +47,8 @@ from sync.remote import MOVED_MESSAGE, Oid
 from sync.signatures import Verifier
 
 PUSHER_VARIABLE = "SHIFTBOOK_PUSHER"
-SPOKEN_REFS = (SAY, WATCH, LIVE, TURN)
-SPOKEN_FILES = frozenset({MESSAGE_FILE, ANSWER_FILE, REQUEST_FILE, VIEW_FILE, RECORD_FILE})
+SPOKEN_REFS = (SAY, WATCH, LIVE, TURN, QUEUE)
+SPOKEN_FILES = frozenset({MESSAGE_FILE, ANSWER_FILE, REQUEST_FILE, VIEW_FILE, RECORD_FILE, QUEUE_FILE})
 MAX_SPOKEN_TREE_BYTES = 1024
 HOOK_MARK = "# shiftbook's gate"
 SOCKET_RECORD = "gate"

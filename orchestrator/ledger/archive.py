@@ -19,7 +19,7 @@ from types import MappingProxyType
 from missions import document
 from missions.archive_path import ARCHIVE_FOLDER as ARCHIVE_FOLDER
 from missions.archive_path import INDEX_FOLDER, archive_path, index_path, is_day
-from missions.mission import Mission, Quarantined
+from missions.mission import Mission, Quarantined, name_of_file
 from sync.objects import EXECUTABLE, FILE, FOLDER, MAX_TREE_BYTES, TreeEntry, find, folder_entries, read_tree
 from sync.remote import ObjectStore, Oid
 
@@ -39,9 +39,10 @@ def read_mission(store: ObjectStore, path: str, blob: Oid) -> Mission | Quaranti
     data = mission_bytes(store, blob)
     if data is not None:
         return document.read(path, data)
-    stem = path.rsplit("/", 1)[-1].removesuffix(".md")
+    name = path.rsplit("/", 1)[-1]
+    stem = name[: -len(".md")] if name.lower().endswith(".md") else name
     reason = f"the file has {store.size(blob):,} bytes; a mission has at most {document.MAX_FILE_BYTES:,}"
-    return Quarantined(name=stem, path=path, reason=reason)
+    return Quarantined(name=name_of_file(stem), path=path, reason=reason)
 
 
 def mission_bytes(store: ObjectStore, blob: Oid) -> bytes | None:
@@ -212,10 +213,10 @@ class Archive:
 
     def mission(self, name: str) -> tuple[str, Oid, Mission | Quarantined] | None:
         """A finished mission's path, blob and what the file says."""
+        if self.store is None or (not self.months and self.memory.is_absent(self.store, self.tree, name, "")):
+            return None  # as of nearly all that are open, which are asked for whenever the branch has moved
         place = self.find(name)
-        if place is None or self.store is None:
-            return None
-        return *place, self.memory.read(self.store, *place)
+        return None if place is None else (*place, self.memory.read(self.store, *place))
 
     def _find(self, name: str) -> tuple[str, Oid] | None:
         indexed, by_month = self._indexed(name), self._in_month(name)
@@ -307,7 +308,10 @@ class ArchiveMemory:
     def is_absent(self, store: ObjectStore, archive: Oid, name: str, ending: str) -> bool:
         """Whether it is known that the index has nothing of that name: its folder of the sixteen is as it was then."""
         known = self._absent.get((name, ending))
-        return known is not None and self._index_part(store, archive, known[0]) == known[1]
+        if known is None:
+            return False
+        parts = self._parts  # other threads look through other archives
+        return (parts if parts[0] == archive else self._read_parts(store, archive))[1].get(known[0]) == known[1]
 
     def note_absent(self, store: ObjectStore, archive: Oid, name: str, ending: str) -> None:
         """The index has nothing of that name."""
@@ -318,12 +322,13 @@ class ArchiveMemory:
 
     def _index_part(self, store: ObjectStore, archive: Oid, part: str) -> Oid | None:
         """One of the index's sixteen folders; None where there is none."""
-        known, parts = self._parts  # other threads look through other archives
-        if known != archive:
-            entries = folder_entries(store, find(store, archive, INDEX_FOLDER.removeprefix(f"{ARCHIVE_FOLDER}/")))
-            parts = {name: entry.oid for name, entry in entries.items()}
-            self._parts = archive, parts
-        return parts.get(part)
+        known = self._parts  # other threads look through other archives
+        return (known if known[0] == archive else self._read_parts(store, archive))[1].get(part)
+
+    def _read_parts(self, store: ObjectStore, archive: Oid) -> tuple[Oid, Mapping[str, Oid]]:
+        entries = folder_entries(store, find(store, archive, INDEX_FOLDER.removeprefix(f"{ARCHIVE_FOLDER}/")))
+        self._parts = known = archive, {name: entry.oid for name, entry in entries.items()}
+        return known
 
     def read(self, store: ObjectStore, path: str, blob: Oid) -> Mission | Quarantined:
         """The mission in a blob, parsed once."""

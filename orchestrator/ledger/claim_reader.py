@@ -76,7 +76,7 @@ class ClaimReader:
     def read(self, refs: Refs) -> tuple[dict[str, HeldClaim], dict[str, str]]:
         """The claims by the missions that they are on, and why others cannot be read. The same values as before where
         no claim moved and none is looked at again."""
-        now = {ref.removeprefix(CLAIM): oid for ref, oid in refs.items() if ref.startswith(CLAIM)}
+        now = self._standing(refs)
         anew = {oid: self._look(oid) for oid in now.values() if oid not in self._known}
         if self._seen is not None and self._seen[0] == now and not anew.keys() & self._known.keys():
             return self._seen[1], self._seen[2]
@@ -93,6 +93,10 @@ class ClaimReader:
                 junk[name] = found if isinstance(found, str) else f"it is a claim on {found.claim.mission}"
         self._seen = (now, held, junk)
         return held, junk
+
+    def _standing(self, refs: Refs) -> dict[str, Oid]:
+        """The claims among these refs, by the missions that they are on."""
+        return {ref.removeprefix(CLAIM): oid for ref, oid in refs.items() if ref.startswith(CLAIM)}
 
     def _look(self, oid: Oid) -> HeldClaim | str:
         why = self._missing.reason(oid)

@@ -1,25 +1,32 @@
 """How does a node win a mission, keep it, and hand it back, when others may try the same at any moment?
 
 Each step is one compare-and-swap on the mission's claim ref. Traps A to D are described in ARCHITECTURE.md; the line
-that guards each one is marked here, and tests/orchestrator/test_traps.py fails when it is taken out.
+that guards each one is marked here, and tests/orchestrator/ledger/test_traps.py fails when it is taken out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from missions import lease
+from missions.evidence.bundle import NO_EVIDENCE
 from missions.lease import Claim, ClaimState
+from missions.mission import Mission
 from orchestrator.core.events import Tell
+from orchestrator.ledger.file_history.file_versions import FileVersions
 from orchestrator.ledger.result_record import ResultRecord, read_record
 from orchestrator.ledger.snapshot import CLAIM_FILE, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.ledger.transport import CLAIM, LOG, RESULTS, Transport, late_ref
 from sync.errors import HistoryRewritten, ObjectMissing, PushRefused, TooManyRaces
 from sync.gathered_objects import GatheredObjects
 from sync.objects import load_commit
-from sync.publish import publish, push_and_resolve
+from sync.publish import push_and_resolve
 from sync.remote import Oid, PushVerdict, Refs, RefUpdate
+
+MAX_SEARCHED = 500
+"""Commits between two looks that are searched for the moment in which a claim was withdrawn."""
 
 
 def claim_missions(bus: Transport, wanted: Sequence[MissionFile]) -> list[HeldClaim]:
@@ -27,9 +34,22 @@ def claim_missions(bus: Transport, wanted: Sequence[MissionFile]) -> list[HeldCl
     return push_claims(bus, prepare_claims(bus, wanted))
 
 
-def prepare_claims(bus: Transport, wanted: Sequence[MissionFile]) -> list[HeldClaim]:
-    """First claims on missions, made and not yet pushed."""
-    asked = [lease.grant(f.mission, blob=f.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce()) for f in wanted]
+def prepare_claims(
+    bus: Transport, wanted: Sequence[MissionFile], departed: Callable[[Mission], int] = lambda mission: 0
+) -> list[HeldClaim]:
+    """First claims on missions, made and not yet pushed. `departed` tells the last epoch of the missions that had
+    its name before one (`LedgerSnapshot.departed_epoch`)."""
+    asked = [
+        lease.grant(
+            f.mission,
+            blob=f.blob,
+            node=bus.name,
+            boot=bus.boot,
+            nonce=bus.nonce(),
+            after=departed(f.mission),
+        )
+        for f in wanted
+    ]
     gathered = GatheredObjects(bus.store)
     together = replace(bus, store=gathered)
     held = [HeldClaim(claim=c, oid=_commit(together, c, onto=None)) for c in asked]
@@ -201,12 +221,16 @@ def _push_with(
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignEnding:
-    """How a mission that nobody holds has ended elsewhere: `claim` makes of a fresh claim the one that is recorded."""
+    """How a mission that nobody holds has ended elsewhere: `claim` makes of a fresh claim the one that is recorded.
+
+    `departed`: the last epoch of the missions that had its name before it.
+    """
 
     filed: MissionFile
     state: ClaimState
     claim: Callable[[Claim], Claim]
     record: Callable[[Claim], ResultRecord]
+    departed: int = 0
 
 
 def close_unclaimed(bus: Transport, endings: Callable[[Refs], Sequence[ForeignEnding]]) -> list[str]:
@@ -224,7 +248,9 @@ def close_unclaimed(bus: Transport, endings: Callable[[Refs], Sequence[ForeignEn
         before = log = refs.get(LOG + bus.name)
         for one in endings(refs):
             mission = one.filed.mission
-            fresh = lease.grant(mission, blob=one.filed.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce())
+            fresh = lease.grant(
+                mission, blob=one.filed.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce(), after=one.departed
+            )
             held = one.claim(fresh)
             opened = _commit(bus, held, onto=None)
             log = bus.commit(one.record(held).files(), f"{mission.name}: {one.state}", onto=log, tree=None)
@@ -233,7 +259,7 @@ def close_unclaimed(bus: Transport, endings: Callable[[Refs], Sequence[ForeignEn
             named.append(mission.name)
         return [*updates, RefUpdate(ref=LOG + bus.name, expect=before, new=log)] if updates else []
 
-    publish(bus.remote, plan, sleep=bus.sleep)
+    bus.publish(plan)
     return named
 
 
@@ -256,12 +282,19 @@ def _log_has_record(bus: Transport, tip: Oid | None, record: ResultRecord, roof:
 
 
 def _commit_has_record(bus: Transport, commit: Oid, record: ResultRecord) -> bool:
-    """By its words, not by mission and epoch alone: a person who reverts a fold sets the epoch back."""
+    """By its words, not by mission and epoch alone: a person who reverts a fold sets the epoch back.
+
+    As files, for not all that a record holds can be read back: half a letter, a proposal without a word.
+    """
     try:
         found = read_record(bus.store, commit)
     except (ObjectMissing, KeyError, ValueError):
         return False
-    return replace(found, artifacts={}) == replace(record, fields=dict(record.fields), artifacts={})
+    return _bare(found).files() == _bare(record).files()
+
+
+def _bare(record: ResultRecord) -> ResultRecord:
+    return replace(record, artifacts={}, evidence=NO_EVIDENCE)
 
 
 def keep_late(bus: Transport, claim: Claim, record: ResultRecord) -> str:
@@ -283,6 +316,9 @@ class RewriteDetector:
 
     bus: Transport
     _seen: Mapping[str, HeldClaim] = field(default_factory=dict)
+    _tip: Oid = ""
+    _paths: Mapping[str, str] = field(default_factory=dict)
+    """Where the file of each claimed mission stood that was open at the last look."""
 
     def check(self, ledger: LedgerSnapshot) -> None:
         """Takes in one fetch. Raises HistoryRewritten."""
@@ -291,11 +327,29 @@ class RewriteDetector:
             if old is None or old.oid == now.oid or self.bus.store.descends(now.oid, old.oid):
                 continue
             filed = ledger.open.get(name) or ledger.archived(name)
-            if not lease.is_valid_replacement(
-                old.claim, now.claim, folded_epoch=filed.mission.epoch if filed else None
-            ):
+            epoch = filed.mission.epoch if filed else None
+            valid = lease.is_valid_replacement(old.claim, now.claim, folded_epoch=epoch)
+            if not valid and not self._withdrawn(old, now, ledger):
                 raise HistoryRewritten(CLAIM + name, old.oid, now.oid)
-        self._seen = dict(ledger.claims)
+        self._seen, self._tip = dict(ledger.claims), ledger.tip
+        self._paths = {name: filed.path for name in self._seen if (filed := ledger.open.get(name))}
+
+    def _withdrawn(self, old: HeldClaim, now: HeldClaim, ledger: LedgerSnapshot) -> bool:
+        """Whether the holder of a fresh claim may have withdrawn it since (`confirm`), so that the ref was free again.
+
+        It does so only where the branch has, at some moment, no open mission of an earlier epoch: no readable file, or
+        one whose fold was reverted since. A stale holder's epoch is lower than what was seen, and stays an alarm.
+        """
+        fresh = old.claim.state is ClaimState.RUNNING and not load_commit(self.bus.store, old.oid).parents
+        if not fresh or now.claim.epoch < old.claim.epoch:
+            return False
+        path = self._paths.get(old.claim.mission)
+        if path is None:
+            return True
+        versions = FileVersions(self.bus.store)
+        commits = islice(self.bus.store.between(ledger.tip, self._tip), MAX_SEARCHED)
+        found = (versions.mission(path, commit) for commit in commits)
+        return any(mission is None or mission.epoch >= old.claim.epoch for mission in found)
 
 
 def _commit(bus: Transport, claim: Claim, *, onto: Oid | None) -> Oid:

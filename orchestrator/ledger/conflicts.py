@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from handoff.secrets.excerpts import redacted_excerpt, redacted_line
 from handoff.secrets.redact import redact
 from missions import frontmatter
 from missions.archive_path import PLACE, dated_path
@@ -18,7 +19,6 @@ from missions.errors import BadName
 from missions.frontmatter import Malformed
 from missions.merging.file_diff import FILE, Conflict
 from missions.mission import slug
-from missions.one_line import one_line
 from sync.objects import EXECUTABLE, FOLDER, TreeEntry, find, folder_entries
 from sync.objects import FILE as PLAIN
 from sync.remote import ObjectStore, Oid
@@ -176,11 +176,7 @@ def _redacted_value(text: str | None) -> str | None:
         if len(text) > MAX_VALUE_CHARS
         else ""
     )
-    return (
-        (redact(text[: MAX_VALUE_CHARS + MAX_SECRET_CHARS]).text[:MAX_VALUE_CHARS] + over)
-        .replace("\r\n", "\n")
-        .rstrip("\n")
-    )
+    return (redacted_excerpt(text, MAX_VALUE_CHARS) + over).replace("\r\n", "\n").rstrip("\n")
 
 
 def _fence_value(text: str | None) -> str:
@@ -207,4 +203,4 @@ def _attribution(name: str, commit: str) -> str:
 
 
 def _quote_short(text: str | None) -> str:
-    return "leaving it out" if text is None else f"“{one_line(text, 60)}”"
+    return "leaving it out" if text is None else f"“{redacted_line(text, 60)}”"

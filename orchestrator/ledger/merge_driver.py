@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from handoff.encoding import lossless_text
 from handoff.log import union
 from missions.merging.file_diff import Conflict, has_value
 from missions.merging.merge import merge
@@ -77,7 +78,7 @@ def find_side(top: Path, path: str, data: bytes) -> MergeSide:
 def merge_versions(path: str, base: bytes, ours: MergeSide, theirs: MergeSide, *, day: str) -> MergedFile:
     """The merged file for the path in the ledger. Which side is called ours does not matter."""
     if is_log_path(path, anywhere=True):
-        texts = [data.decode("utf-8", "surrogateescape") for data in (base, ours.data, theirs.data)]
+        texts = map(lossless_text, (base, ours.data, theirs.data))
         return MergedFile(data=union(*texts).encode("utf-8", "surrogateescape"))
     merged = merge(base, StampedVersion.of(ours.data), StampedVersion.of(theirs.data))
     mission = conflicts.mission_of(path)

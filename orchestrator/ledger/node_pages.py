@@ -135,6 +135,11 @@ def announced_nodes(ledger: LedgerSnapshot) -> dict[str, Presence]:
     return {name: _presence(ledger, name, pages[name], unseen, datetime.min) for name in sorted(pages)}
 
 
+def page_versions(ledger: LedgerSnapshot) -> dict[str, Oid]:
+    """Every node that has a page, with that page's name as an object."""
+    return {name: entry.oid for name, entry in _pages(ledger).items()}
+
+
 def _pages(ledger: LedgerSnapshot) -> dict[str, TreeEntry]:
     entries = folder_entries(ledger.store, find(ledger.store, ledger.tree, PAGES_FOLDER))
     return {name.removesuffix(".md"): entry for name, entry in entries.items() if name.endswith(".md")}

@@ -21,7 +21,6 @@ from orchestrator.ledger.transport import Transport
 from sync.errors import StampAhead
 from sync.hybrid_clock import HybridClock, Stamp, clamp_drift
 from sync.objects import find, load_commit
-from sync.publish import publish
 from sync.remote import Oid, Refs, RefUpdate
 
 MAX_COMMITS = 200
@@ -70,7 +69,7 @@ def commit_change(
         commit = bus.commit(changes, made.message, onto=ledger.tip, tree=ledger.tree)
         return [RefUpdate(ref=bus.main, expect=ledger.tip, new=commit)]
 
-    moved = publish(bus.remote, plan, sleep=bus.sleep)
+    moved = bus.publish(plan)
     return moved[0].new if moved else None
 
 

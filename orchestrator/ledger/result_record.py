@@ -7,22 +7,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from handoff.entry import parse_log
+from handoff.secrets.excerpts import redacted_line
 from missions import document
 from missions.approval import MAX_COUNT, ChangeFacts
 from missions.archive_path import MEMO_FOLDER, archive_path, dated_path, day_of, index_entry, index_path
 from missions.declared.plain_values import WrongValues
 from missions.errors import BadName
+from missions.evidence.bundle import (
+    MANIFEST_NAME,
+    MAX_EVIDENCE_BYTES,
+    MAX_MANIFEST_BYTES,
+    NO_EVIDENCE,
+    EvidenceBundle,
+    file_name,
+    read_bundle,
+)
 from missions.fields import RECORD_FIELDS, explain, read_fields
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
-from missions.one_line import printable, shorten
 from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.repeated_ending import merge_repeated_ending
@@ -48,12 +57,17 @@ def artifact_files(claim: Claim, day: str, kind: str, data: bytes) -> dict[str, 
     return {artifact_path(claim, day, kind): data, index: index_entry(day)}
 
 
+def evidence_path(mission: str, attempt: int, day: str, number: int) -> str:
+    """Where a file of an attempt's evidence is kept: by its number, in a folder of its own."""
+    return archive_path(mission, day, f"{attempt}.{file_name(number)}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResultRecord:
     """An attempt's texts. `fields` are the node fields for the mission's front matter; times are UTC text.
 
     `section` goes under the mission's `## Result`, `entry` into the session log at `log_path`, `memo` to `memo_path`,
-    `artifacts` (diff, output) beside the archived mission, by their ending. `facts` is what policy is asked about;
+    `artifacts` (diff, output) and `evidence` beside the archived mission. `facts` is what policy is asked about;
     `proposals` are missions that the agent would file, by name.
     """
 
@@ -69,22 +83,37 @@ class ResultRecord:
     artifacts: Mapping[str, str] = field(default_factory=dict)
     facts: ChangeFacts = field(default_factory=ChangeFacts)
     proposals: Mapping[str, str] = field(default_factory=dict)
+    evidence: EvidenceBundle = NO_EVIDENCE
 
     def files(self) -> Mapping[str, bytes | None]:
         """The record as files of a commit."""
-        beside = {"section", "entry", "memo", "artifacts", "proposals"}
+        beside = {"section", "entry", "memo", "artifacts", "proposals", "evidence"}
         meta = {key: value for key, value in asdict(self).items() if key not in beside}
         parts = {"section.md": self.section, "entry.md": self.entry, "memo.md": self.memo}
         parts |= {f"artifacts/{ending}": text for ending, text in self.artifacts.items()}
         parts |= {f"proposals/{name}": text for name, text in self.proposals.items()}
         meta_text = json.dumps(meta, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
         texts = {"record.json": meta_text} | {path: text for path, text in parts.items() if text}
-        return {path: text.encode("utf-8", "replace") for path, text in texts.items()}
+        return {path: text.encode("utf-8", "replace") for path, text in texts.items()} | self.evidence.parts()
 
     @property
     def day(self) -> str:
         """The archive's folder: the day on which the attempt ended."""
         return day_of(self.finished)
+
+
+def kept_files(claim: Claim, record: ResultRecord) -> dict[str, bytes]:
+    """What an attempt leaves beside the place where its mission ends: diff, output, its evidence and the list of it."""
+    texts = {kind: content.encode() for kind, content in record.artifacts.items()}
+    if manifest := record.evidence.manifest:
+        texts[MANIFEST_NAME] = replace(manifest, epoch=claim.epoch).print()
+    kept = {
+        evidence_path(claim.mission, claim.attempt, record.day, number): one.data
+        for number, one in enumerate(record.evidence.files, 1)
+    }
+    for kind, data in texts.items():
+        kept |= artifact_files(claim, record.day, kind, data)
+    return kept
 
 
 class _RecordModel(BaseModel):
@@ -117,6 +146,11 @@ def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
     """Reads what a log commit carries. Raises KeyError, ValueError or ObjectMissing for one that is not a record."""
     tree = load_commit(store, commit).tree
 
+    def evidence(path: str) -> bytes:
+        entry = find(store, tree, path)
+        most = MAX_MANIFEST_BYTES if path == MANIFEST_NAME else MAX_EVIDENCE_BYTES
+        return store.get(entry.oid, most) if entry and store.size(entry.oid) <= most else b""
+
     def text(path: str) -> str:
         entry = find(store, tree, path)
         return store.get(entry.oid, MAX_PART_BYTES).decode("utf-8", "replace") if entry else ""
@@ -136,6 +170,7 @@ def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
         entry=text("entry.md"),
         memo=text("memo.md"),
         artifacts={ending: content for ending, content in artifacts.items() if content},
+        evidence=read_bundle(evidence),
     )
 
 
@@ -173,7 +208,7 @@ def reject_reason(record: ResultRecord, mission: str) -> str:
 
 def _printable_line(text: str) -> str:
     """What a hostile node wrote, fit to be told in one line."""
-    return shorten(printable(text), 200)
+    return redacted_line(text, 200)
 
 
 def _invalid_value(fields: Mapping[str, Scalar]) -> str:

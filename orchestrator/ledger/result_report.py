@@ -12,8 +12,10 @@ from datetime import datetime
 from handoff.answers.destructive import with_guarded_fields
 from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
+from handoff.mined.confirmation import has_passed
 from handoff.secrets.redact import redact, redact_values
 from handoff.tiers import Tier, path_of
+from handoff.warnings.heard_warnings import HEARD_SECTION, HeardWarning, WarningVerdict, heard_list
 from missions.approval import MAX_PATH_CHARS, ChangeFacts
 from missions.archive_path import day_of
 from missions.frontmatter import Scalar
@@ -23,6 +25,7 @@ from missions.result_section import opens_with
 from orchestrator.core.ports.agent import DiffStat, Outcome
 from orchestrator.core.time_text import format_duration, format_utc
 from orchestrator.ledger.diff_budget import fit_diff
+from orchestrator.ledger.evidence_report import evidence_lines, redact_evidence
 from orchestrator.ledger.result_record import MAX_PROPOSALS, ResultRecord, artifact_path
 
 MAX_OUTPUT_LINES = 40
@@ -34,6 +37,8 @@ MAX_REASON_CHARS = 500
 """Characters of a reason in a mission's front matter."""
 MAX_NAMED_ITEMS = 10
 """Most paths or refusals of one kind that a section names."""
+MAX_NAMED_FILES = 200
+"""Most changed files that a journal entry or a memo names."""
 MAX_FACT_PATHS = 5000
 """Paths of one kind that a record lists; of more it says nothing, and a person looks at them."""
 
@@ -83,8 +88,9 @@ def build_record(attempt: EndedAttempt) -> ResultRecord:
         log_path=path_of(Tier.LOG, mission.project or ""),
         memo=render_memo(memo) if memo else "",
         memo_path=memo_path(memo) if memo else "",
-        artifacts={ending: fit_diff(text, MAX_ARTIFACT_CHARS) for ending, text in texts.items() if text.strip()},
+        artifacts={ending: redact_artifact(text) for ending, text in texts.items() if text.strip()},
         facts=change_facts(outcome),
+        evidence=outcome.evidence,
         proposals={_file_name(one.name): with_guarded_fields(one.text) for one in outcome.proposals[:MAX_PROPOSALS]},
     )
     return redact_record(record)
@@ -104,6 +110,7 @@ def redact_record(record: ResultRecord) -> ResultRecord:
         artifacts={ending: _redacted(text) for ending, text in record.artifacts.items()},
         facts=replace(record.facts, denials=_redacted_each(record.facts.denials)),
         proposals={_redacted(name): _redacted(text) for name, text in record.proposals.items()},
+        evidence=redact_evidence(record.evidence),
     )
 
 
@@ -112,13 +119,13 @@ def change_facts(outcome: Outcome) -> ChangeFacts:
     changes, usage = outcome.changes, outcome.usage
     free = not usage.model and not usage.tokens_in and not usage.tokens_out
     return ChangeFacts(
-        files=_bounded_paths(outcome.files),
+        files=recordable_paths(outcome.files),
         added=changes.added if changes else None,
         removed=changes.removed if changes else None,
-        binaries=_bounded_paths(changes.binaries) if changes else None,
-        modes=_bounded_paths(changes.modes) if changes else None,
-        executables=_bounded_paths(changes.executables) if changes else None,
-        links=_bounded_paths(changes.links) if changes else None,
+        binaries=recordable_paths(changes.binaries) if changes else None,
+        modes=recordable_paths(changes.modes) if changes else None,
+        executables=recordable_paths(changes.executables) if changes else None,
+        links=recordable_paths(changes.links) if changes else None,
         cost_usd=0.0 if free and usage.cost_usd is None else usage.cost_usd,
         tested=outcome.tested,
         denials=outcome.denials[:MAX_FACT_PATHS],
@@ -127,7 +134,8 @@ def change_facts(outcome: Outcome) -> ChangeFacts:
     )
 
 
-def _bounded_paths(paths: tuple[str, ...]) -> tuple[str, ...] | None:
+def recordable_paths(paths: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Paths as a record lists them; None where they are too many or too long for it."""
     short = all(len(path) <= MAX_PATH_CHARS for path in paths)
     return paths if short and len(paths) <= MAX_FACT_PATHS else None
 
@@ -142,8 +150,9 @@ def _file_name(name: str) -> str:
 
 
 def redact_artifact(text: str) -> str:
-    """A diff or an output as the ledger keeps it."""
-    return _redacted(fit_diff(text, MAX_ARTIFACT_CHARS))
+    """A diff or an output as the ledger keeps it. What is too long is redacted before it is cut as well."""
+    whole = _redacted(text) if len(text) > MAX_ARTIFACT_CHARS else text
+    return _redacted(fit_diff(whole, MAX_ARTIFACT_CHARS))
 
 
 def _redacted_each(texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -209,7 +218,7 @@ def _fact_lines(attempt: EndedAttempt, memo: str | None) -> list[str]:
     if outcome.submodules:
         kept = artifact_path(attempt.claim, day_of(format_utc(attempt.finished)), "submodules.diff")
         facts.append(f"written below submodules: `{kept}`")
-    facts += _work_lines(outcome)
+    facts += [*_work_lines(outcome), *evidence_lines(outcome.evidence)]
     if outcome.branch:
         facts.append(f"branch `{outcome.branch}` from `{(outcome.base or '')[:10]}`")
     if outcome.program or outcome.sandbox:
@@ -227,7 +236,13 @@ def _work_lines(outcome: Outcome) -> list[str]:
     more = len(outcome.denials) - MAX_NAMED_ITEMS
     told = [changes_line(outcome.changes) if outcome.changes else "", _tests_line(outcome), _rounds_line(outcome)]
     refused = [f"refused: {each}" for each in outcome.denials[:MAX_NAMED_ITEMS]]
-    return [*filter(None, told), *refused, *([f"refused: {more} more"] if more > 0 else [])]
+    heard = [f"the journal warned, and that {_printed(one)}" for one in outcome.heard[:MAX_NAMED_ITEMS]]
+    return [*filter(None, told), *refused, *([f"refused: {more} more"] if more > 0 else []), *heard]
+
+
+def _printed(heard: HeardWarning) -> str:
+    said = "led to nothing that could be told" if heard.verdict is WarningVerdict.UNCLEAR else heard.verdict.value
+    return f"{said}: {heard.text} [{heard.entry_id}]"
 
 
 def _rounds_line(outcome: Outcome) -> str:
@@ -279,7 +294,7 @@ def _last_lines(output: str) -> str:
 
 def _entry(attempt: EndedAttempt) -> Entry:
     mission, claim, outcome = attempt.mission, attempt.claim, attempt.outcome
-    changes = "\n".join(f"- {path}" for path in outcome.files)
+    changes = "\n".join(f"- {path}" for path in _named_files(outcome))
     if outcome.changes:
         changes = f"{changes_line(outcome.changes)}\n\n{changes}"
     ended = mission.run is not None and outcome.exit_code is not None
@@ -297,6 +312,7 @@ def _entry(attempt: EndedAttempt) -> Entry:
         "Blockers": outcome.error,
         "For Next Instance": waits.get(attempt.state, ""),
         "Test Status": "\n".join(tests),
+        HEARD_SECTION: heard_list(outcome.heard),
     }
     return Entry(
         entry_id=f"{mission.name}-{claim.epoch}",
@@ -307,6 +323,12 @@ def _entry(attempt: EndedAttempt) -> Entry:
         mission=mission.name,
         sections=tuple((name, text) for name, text in sections.items() if text.strip()),
     )
+
+
+def _named_files(outcome: Outcome) -> list[str]:
+    """The files that were changed, the first ones by name: an entry and a memo are read by people and by models."""
+    more = len(outcome.files) - MAX_NAMED_FILES
+    return [*outcome.files[:MAX_NAMED_FILES], *([f"… and {more:,} more"] if more > 0 else [])]
 
 
 def _memo(attempt: EndedAttempt) -> Memo:
@@ -320,5 +342,8 @@ def _memo(attempt: EndedAttempt) -> Memo:
         outcome=attempt.state.value,
         answer=outcome.answer or attempt.words or outcome.summary,
         created=format_utc(attempt.finished),
-        artifacts=outcome.files,
+        artifacts=_named_files(outcome),
+        warnings_heard=[one.line for one in outcome.heard],
+        by_model=_entry(attempt).by_model,
+        passed=has_passed(_entry(attempt)),
     )

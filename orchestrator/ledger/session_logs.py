@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from handoff.encoding import decode
+from handoff.encoding import readable_text
 from handoff.entry import Entry, ParsedLog, parse_log
 from handoff.log import append_many, union
 from handoff.tiers import Tier, path_of
@@ -104,7 +104,7 @@ def not_filed(
     ]
     folder = f"{_folder(project)}log/{date}"
     stand += [
-        parse_log(decode(data)[0])
+        parse_log(readable_text(data))
         for path, data in written.items()
         if data is not None and path != to and path.startswith(folder)
     ]
@@ -155,7 +155,7 @@ def parsed(store: ObjectStore, file: LogFile) -> ParsedLog:
 
 def text(store: ObjectStore, oid: Oid) -> str:
     """A log's text."""
-    return decode(store.get(oid, MAX_LOG_BYTES))[0]
+    return readable_text(store.get(oid, MAX_LOG_BYTES))
 
 
 def entries(store: ObjectStore, tree: Oid, project: str | None = None) -> Iterator[tuple[LogFile, Entry]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from bisect import insort
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from missions.mission import FINISHED, Mission, Quarantined, Status
+from handoff.encoding import readable_text
+from missions.mission import FINISHED, Mission, Quarantined, Status, name_of_file
 from missions.selection import dependency_cycles
 from missions.template_fields import TEMPLATES_FOLDER
 from orchestrator.ledger.archive import (
@@ -26,10 +28,11 @@ from orchestrator.ledger.claim_reader import MAX_CLAIM_BYTES as MAX_CLAIM_BYTES
 from orchestrator.ledger.claim_reader import ClaimReader
 from orchestrator.ledger.claim_reader import HeldClaim as HeldClaim
 from orchestrator.ledger.config.fleet_toml import FleetConfig
-from orchestrator.ledger.copied_fields import FieldOwners, OwnFields
-from orchestrator.ledger.name_twins import NameTwins
-from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
-from orchestrator.ledger.recent_changes import RecentChanges
+from orchestrator.ledger.file_history.copied_fields import FieldOwners, OwnFields
+from orchestrator.ledger.file_history.departed_missions import DepartedMissions, Found, left_or_reset
+from orchestrator.ledger.file_history.name_twins import NameTwins
+from orchestrator.ledger.file_history.recent_changes import MISSIONS as MISSIONS
+from orchestrator.ledger.file_history.recent_changes import RecentChanges
 from orchestrator.ledger.transport import BEAT, LATE
 from orchestrator.ledger.trust.root import TrustRoot
 from sync.objects import (
@@ -47,9 +50,6 @@ from sync.remote import ObjectStore, Oid, Refs
 
 MAX_TEXT_BYTES = 32 * 1024 * 1024
 """Bytes of a document that is read: the largest is a running log."""
-
-Found = tuple[str, Oid, Mission | Quarantined]
-"""A file of `missions/` that is a mission or was meant as one: its path, its blob, and what was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,7 @@ class LedgerSnapshot:
     unreadable_claims: Mapping[str, str]
     """Claim refs that cannot be read, with the reason."""
     archive: Archive
+    departed: DepartedMissions
 
     @cached_property
     def ended_claims(self) -> tuple[HeldClaim, ...]:
@@ -121,20 +122,31 @@ class LedgerSnapshot:
 
     def text(self, path: str) -> str:
         """A document's text; empty when there is none."""
-        return (self.read(path) or b"").decode("utf-8", "replace")
+        return readable_text(self.read(path) or b"")
 
     def attempt_text(self, mission: Mission, ending: str) -> str:
         """What the newest attempt left that left a file with this ending, such as `diff`; empty where none did."""
-        numbers = range(mission.attempt, 0, -1)
-        return next((text for number in numbers if (text := self.attempt_file(mission, number, ending))), "")
+        return self.text(self.newest_attempt_path(mission, ending))
+
+    def newest_attempt_path(self, mission: Mission, ending: str) -> str:
+        """Where that stands; empty where none left one."""
+        paths = (self._attempt_path(mission, number, ending) for number in range(mission.attempt, 0, -1))
+        return next((path for path in paths if path and self.text(path)), "")
 
     def attempt_file(self, mission: Mission, number: int, ending: str) -> str:
         """What one attempt left; empty where it left nothing with this ending."""
+        return self.text(self._attempt_path(mission, number, ending))
+
+    def last_attempt_place(self, mission: Mission, ending: str) -> tuple[str, Oid] | None:
+        """The path and blob of what the last attempt that ended left with this ending; of no earlier one."""
+        return self.archive.attempt_file(mission.name, f"{mission.attempt}.{ending}")
+
+    def _attempt_path(self, mission: Mission, number: int, ending: str) -> str:
         month = f"{mission.finished:%Y-%m}" if mission.finished else ""
         # An older ledger's file counts before the index: what people look at is not exchanged by an entry beside it.
-        by_month = self.text(f"{ARCHIVE_FOLDER}/{month}/{mission.name}.{number}.{ending}")
+        by_month = f"{ARCHIVE_FOLDER}/{month}/{mission.name}.{number}.{ending}"
         indexed = self.archive.attempt_file(mission.name, f"{number}.{ending}")
-        return by_month or (self.text(indexed[0]) if indexed else "")
+        return by_month if self.text(by_month) or not indexed else indexed[0]
 
     def archived(self, name: str) -> MissionFile | None:
         """A finished mission by name."""
@@ -144,7 +156,11 @@ class LedgerSnapshot:
     def deleted(self, name: str) -> bool:
         """Whether a mission that was claimed has no file any more: neither open, nor broken, nor archived."""
         broken = any(bad.name == name for bad in self.quarantined)
-        return name not in self.open and not broken and self.archived(name) is None
+        return name not in self.open and not broken and self.archive.find(name) is None
+
+    def departed_epoch(self, mission: Mission) -> int:
+        """The last epoch of the missions that had its name before, and that a person took away; 0 where none did."""
+        return self.departed.epoch(mission, self.tip)
 
     def every_archived(self, *, statuses: Collection[str] = (), limit: int = 0) -> Iterator[MissionFile | Quarantined]:
         """Finished missions, newest day first: all, or those of some states; with `limit`, so many of the newest."""
@@ -207,6 +223,7 @@ class SnapshotReader:
         self._claims = ClaimReader(self.store)
         self._twins = NameTwins(self.store)
         self._owners = FieldOwners(self.store)
+        self._departed = DepartedMissions(self.store)
 
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
@@ -230,6 +247,7 @@ class SnapshotReader:
                     claims=held,
                     unreadable_claims=junk,
                     archive=self._librarian.read(tree),
+                    departed=self._departed,
                 )
             )
         elif self._claims_decide(last, held):
@@ -255,20 +273,23 @@ class SnapshotReader:
     def _read_folder(self, folder: TreeEntry | None, recent: RecentChanges) -> None:
         """Reads what is new in it: of a busy folder of hundreds each commit changes one or two files."""
         entries = folder_entries(self.store, folder)
-        fresh = {name: entry for name, entry in entries.items() if self._entries.get(name) != entry}
-        gone = {f"{MISSIONS}/{name}" for name in self._entries.keys() - entries.keys() | fresh.keys()}
+        moved = sorted(entries.items() ^ self._entries.items())
+        fresh = {name: entry for name, entry in moved if entries.get(name) == entry}
+        gone = {f"{MISSIONS}/{name}" for name, _ in moved}
         self.store.warm(entry.oid for entry in fresh.values())
         read = [(f"{MISSIONS}/{name}", entry.oid, self._file(name, entry)) for name, entry in fresh.items()]
         new = [(path, oid, each) for path, oid, each in read if each is not None]
         found = [file for file in self._found[1] if file[0] not in gone]
-        self._own = {path: self._own[path] for path, _, _ in found if path in self._own}
+        self._departed.note(left_or_reset(gone, self._found[1], new))
+        self._own = {path: own for path, own in self._own.items() if path not in gone}
         for path, blob, each in new:
             if isinstance(each, Mission):
                 own = self._owners.own_fields(path, each, recent)
                 filed = MissionFile(mission=own.mission, path=path, blob=blob, copied=own.copied)
                 self._own[path] = own, filed
-        found = sorted([*found, *new], key=_plainest_first)
-        self._owners.keep(path for path, _, _ in found)
+        for file in new:
+            insort(found, file, key=_plainest_first)  # the others are in order
+        self._owners.forget(gone.difference(path for path, _, _ in new))
         self._entries, self._twin_paths = entries, _alike(found)
         self._found = (folder.oid if folder else "", found)
 
@@ -281,12 +302,13 @@ class SnapshotReader:
             return Quarantined(name=name, path=path, reason="missions in a folder of their own are not read", hint=hint)
         if name.startswith(".") or ending.lower() not in {"md", "markdown", "txt"} or name.lower() == "readme.md":
             return None
+        called = name_of_file(stem)
         kind = {SYMLINK: "a symbolic link", FOLDER: "a folder", SUBMODULE: "a submodule"}.get(entry.mode)
         if kind:
             hint = "put the mission's text into the file itself"
-            return Quarantined(name=stem, path=path, reason=f"this is {kind}, not a file", hint=hint)
+            return Quarantined(name=called, path=path, reason=f"this is {kind}, not a file", hint=hint)
         if ending.lower() != "md":
-            return Quarantined(name=stem, path=path, reason="a mission's file name ends with .md", hint="rename it")
+            return Quarantined(name=called, path=path, reason="a mission's file name ends with .md", hint="rename it")
         return read_mission(self.store, path, entry.oid)
 
     def _holds_missions(self, folder: TreeEntry) -> bool:
@@ -299,11 +321,13 @@ def _plainest_first(file: Found) -> tuple[bool, str]:
 
 def _alike(found: Iterable[Found]) -> dict[str, list[str]]:
     """The names under which several files stand, each with their paths."""
+    named = [(read.name, path) for path, _, read in found if isinstance(read, Mission)]
+    often = Counter(name for name, _ in named)
     paths: dict[str, list[str]] = defaultdict(list)
-    for path, _, read in found:
-        if isinstance(read, Mission):
-            paths[read.name].append(path)
-    return {name: group for name, group in paths.items() if len(group) > 1}
+    for name, path in named if len(often) < len(named) else ():
+        if often[name] > 1:
+            paths[name].append(path)
+    return paths
 
 
 def _sort_missions(

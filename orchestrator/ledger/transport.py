@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sync.objects import FileContent, Signer, edit_tree, write_commit
-from sync.remote import LedgerRemote, ObjectStore, Oid
+from sync.publish import Plan, publish
+from sync.remote import LedgerRemote, ObjectStore, Oid, RefUpdate
 
 CLAIM, BEAT, LOG, LATE = "refs/shiftbook/claim/", "refs/shiftbook/beat/", "refs/shiftbook/log/", "refs/shiftbook/late/"
 SAY, WATCH, LIVE = "refs/shiftbook/say/", "refs/shiftbook/watch/", "refs/shiftbook/live/"
 """What people say to missions that are worked on; that somebody watches one; what its node shows then."""
 TURN = "refs/shiftbook/turn/"
 """What the heartbeat's turns looked at and found."""
+
+QUEUE = "refs/shiftbook/queue/"
+"""Which node tests a project's merge queue, and why it stands still."""
 
 RESULTS = "refs/heads/shiftbook-results/"
 """A branch for each node that moves with its results, where `bus.results_branch` wants that."""
@@ -46,6 +50,12 @@ class Transport:
     def main(self) -> str:
         """The full name of the ledger's branch."""
         return f"refs/heads/{self.branch}"
+
+    def publish(self, plan: Plan) -> Sequence[RefUpdate]:
+        """Carries a plan out once, all or nothing, whatever the line does and others push meanwhile; returns what was
+        moved. Raises what the plan and the remote raise, and TooManyRaces.
+        """
+        return publish(self.remote, plan, sleep=self.sleep, descends=self.store.descends)
 
     def commit(self, files: Mapping[str, FileContent], message: str, *, onto: Oid | None, tree: Oid | None) -> Oid:
         """A signed commit: `files` written over `tree`, with `onto` as its parent (None: a root).

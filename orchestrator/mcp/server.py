@@ -1,14 +1,18 @@
 """How is the desk offered over the Model Context Protocol?
 
-One tool a wish; what goes wrong comes back as a tool's error in one line. Standard output belongs to the protocol: the
-SDK keeps it to itself while it serves, and everything else goes to standard error.
+One tool a wish; what goes wrong comes back as a tool's error in one line. Whatever a tool answers, and every error, is
+redacted here, whole: this is the one door to agents outside, which may send what they read anywhere. Standard output
+belongs to the protocol: the SDK keeps it to itself while it serves, and everything else goes to standard error.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -20,6 +24,8 @@ from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from handoff.errors import HandoffError
+from handoff.secrets.excerpts import redacted_line
+from handoff.secrets.redact import redact_values
 from missions.errors import MissionError
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.mcp.service import CHANGING_STATES, McpService
@@ -34,6 +40,7 @@ INSTRUCTIONS = (
     "instructions."
 )
 POLL_SECONDS = 1.0
+MAX_ERROR_CHARACTERS = 2000
 EXPECTED_ERRORS = (OrchestratorError, SyncError, MissionError, HandoffError, OSError, sqlite3.Error)
 """What says in its own words what went wrong."""
 
@@ -59,7 +66,28 @@ class McpServer(MCPServer[Any]):
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
-            raise ToolError(" ".join(_error_text(error).split())) from None
+            raise ToolError(redacted_line(_error_text(error), MAX_ERROR_CHARACTERS)) from None
+
+    def offer(self, tool: Callable[..., Any], annotations: ToolAnnotations) -> None:
+        """Adds a tool, whose answers are told without secrets."""
+        self.add_tool(_redacting(tool), annotations=annotations)
+
+
+def _redacting(tool: Callable[..., Any]) -> Callable[..., Any]:
+    """The same tool to whoever reads its signature; its answer is plain data without secrets."""
+    if inspect.iscoroutinefunction(tool):
+
+        @functools.wraps(tool)
+        async def waited(*args: Any, **given: Any) -> Any:
+            return redact_values(await tool(*args, **given))
+
+        return waited
+
+    @functools.wraps(tool)
+    def called(*args: Any, **given: Any) -> Any:
+        return redact_values(tool(*args, **given))
+
+    return called
 
 
 def _error_text(error: ToolError) -> str:
@@ -207,7 +235,7 @@ def serve(desk: McpService, *, agent: str, version: str) -> None:
     tools = McpTools(desk, agent)
     readers = (tools.read_handoff, tools.check_action, tools.search_log)
     for read in (*readers, tools.follow_mission, tools.list_missions, tools.list_memos):
-        server.add_tool(read, annotations=READ_ANNOTATIONS)
+        server.offer(read, READ_ANNOTATIONS)
     for write in (tools.append_entry, tools.file_mission):
-        server.add_tool(write, annotations=WRITE_ANNOTATIONS)
+        server.offer(write, WRITE_ANNOTATIONS)
     server.run("stdio")

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from handoff.entry import OUTSIDER_PREFIX
+from handoff.secrets.excerpts import redacted_excerpt
 from handoff.secrets.redact import redact
 from handoff.warnings.warning_index import MAX_WARNINGS
 from missions.document import RESULT_MARK
@@ -115,7 +116,7 @@ class McpService:
             if not found:
                 heard = book.warnings(action, project=of, limit=1) if before else []
                 return ["(all that the journal says of this was said before)"] if heard else []
-        return [one.line for one in found]
+        return [one.quoted for one in found]
 
     def _glance(self) -> LedgerSnapshot:
         """The ledger as it was seen last, asked for anew at most each `GLANCE_SECONDS`: a look must not wait."""
@@ -244,11 +245,10 @@ def _mission_detail(detail: MissionDetail) -> dict[str, Any]:
 
 
 def _truncate(text: str) -> str:
-    return (
-        text
-        if len(text) <= MAX_TEXT_CHARACTERS
-        else f"{text[:MAX_TEXT_CHARACTERS]}\n[… {len(text) - MAX_TEXT_CHARACTERS:,} more characters]"
-    )
+    if len(text) <= MAX_TEXT_CHARACTERS:
+        return text
+    shown = redacted_excerpt(text, MAX_TEXT_CHARACTERS)
+    return f"{shown}\n[… {len(text) - MAX_TEXT_CHARACTERS:,} more characters]"
 
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,8 +110,12 @@ class Attempts:
 
     def _work(self, taken: Assignment, stopper: CancelToken, box: MessageBox) -> None:
         claim, remarks = taken.held.claim, (taken.remark,) if taken.remark else ()
-        attempt = self.executor.attempt(taken.ledger, taken.mission, claim, stopper, remarks, box)
-        self.handback.post(taken.held, attempt, stopper.reason)
+        try:
+            attempt = self.executor.attempt(taken.ledger, taken.mission, claim, stopper, remarks, box)
+            self.handback.post(taken.held, attempt, stopper.reason)
+        except Exception as error:  # a mistake of ours must end the attempt: its slot and its claim hang on it
+            attempt = self.executor.mistaken(taken.mission, claim, error)
+            self.handback.post(taken.held, attempt, stopper.reason)
         self._note(attempt)
         self.executor.settle(claim)
         self.jobs.wake.set()

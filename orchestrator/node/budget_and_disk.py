@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,24 +15,35 @@ from orchestrator.core.events import Tell
 from orchestrator.core.ports.conversations import Conversations
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.usage import UsageBook
-from orchestrator.execution.budget import SpentByProject
+from orchestrator.execution.budget import NO_SPENDING, SpentByProject
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
 from orchestrator.execution.workspace.cleanup import Cleanup
-from orchestrator.ledger.node_pages import announced_nodes, page_text
+from orchestrator.ledger.node_pages import page_text, page_versions
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.outbox import Outbox
 from orchestrator.workflow.spending import page_table
+from sync.objects import load_commit
+from sync.remote import Oid
 
 UtcClock = Callable[[], datetime]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class SpendingRecords:
-    """execution.budget.SpendingSource: this node's database, what the others tell on their pages, and known prices."""
+    """execution.budget.SpendingSource: this node's database, what the others tell on their pages, and known prices.
+
+    Any thread may ask.
+    """
 
     node: str
     usage: UsageBook
+    own_page: Callable[[LedgerSnapshot, str], Oid | None] | None = None
+    """The commit with a node's page as that node wrote it last; None: the pages are believed as they are."""
+    _texts: dict[str, tuple[Oid, str, str]] = field(default_factory=dict)
+    """By node: which page was read with which signers, and what it said."""
+    _told: tuple[object, SpentByProject] = ((), NO_SPENDING)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def booked(self, since: datetime) -> SpentByProject:
         """What this node has spent since a moment. Raises StoreFailed."""
@@ -42,19 +54,36 @@ class SpendingRecords:
         return found
 
     def elsewhere(self, ledger: LedgerSnapshot, when: datetime) -> SpentByProject:
-        """What the others tell of the day (UTC) of `when`."""
-        return spent_by_others(ledger, self.node, when)
+        """What the others tell of the day (UTC) of `when`: each of itself."""
+        pages = page_versions(ledger)
+        asked = (pages, ledger.signers, when.astimezone(UTC).date())
+        with self._lock:
+            if self._told[0] != asked:
+                texts = {name: self._text(ledger, name, page) for name, page in pages.items() if name != self.node}
+                self._told = asked, spent_by_others(texts, when)
+            return self._told[1]
+
+    def _text(self, ledger: LedgerSnapshot, name: str, page: Oid) -> str:
+        """What a node says itself: whoever may push can write another's page, to stop all paid work or to hide it."""
+        if self.own_page is None:
+            return page_text(ledger, name)
+        kept = self._texts.get(name)
+        if kept is None or kept[:2] != (page, ledger.signers):
+            commit = self.own_page(ledger, name)
+            then = replace(ledger, tree=load_commit(ledger.store, commit).tree) if commit else None
+            kept = self._texts[name] = page, ledger.signers, page_text(then, name) if then else ""
+        return kept[2]
 
     def price(self, usage: Usage) -> float | None:
         """By the table of prices."""
         return pricing.cost(usage)
 
 
-def spent_by_others(ledger: LedgerSnapshot, node: str, when: datetime) -> SpentByProject:
-    """USD by project that other nodes tell that they spent on the day (UTC) of `when`."""
+def spent_by_others(pages: Mapping[str, str], when: datetime) -> SpentByProject:
+    """USD by project that nodes tell on their pages that they spent on the day (UTC) of `when`."""
     day, found = when.astimezone(UTC).date(), defaultdict[str, float](float)
-    for name in announced_nodes(ledger).keys() - {node}:
-        for row in page_table.parse_table(page_text(ledger, name), name, day).rows:
+    for name, page in pages.items():
+        for row in page_table.parse_table(page, name, day).rows:
             if row.day == day:
                 found[row.project] += row.totals.cost_usd
     return found

@@ -87,6 +87,8 @@ class CloneWatch:
         lock = FileLock(self.tree.git_dir / "shiftbook-watch.lock")
         try:
             with lock.acquire(timeout=0):
+                told = f"edits in {self.tree.folder} are committed after {self.quiet:g} quiet seconds"
+                self.tell("watching", told)
                 while not stopped.is_set():
                     self._rest(self._round(refresh), refresh)
                     self.wake.clear()

@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from handoff.encoding import lossless_text
 from handoff.log import union
 from missions import document, frontmatter
 from missions.plain_data import read_toml
 from orchestrator.ledger.config.fleet_toml import PATH as CHARTER
+from orchestrator.ledger.heartbeat.checklist import PATH as CHECKLIST
 from orchestrator.ledger.log_paths import is_log_path
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.ledger.trust.files import SIGNERS_PATH
 
 WATCHED_FOLDERS = (MISSIONS, "projects", "knowledge")
-WATCHED_DOCUMENTS = ("HEARTBEAT.md", "PORTFOLIO_CONTEXT.md", "SESSION_LOG.md", CHARTER, SIGNERS_PATH)
+WATCHED_DOCUMENTS = (CHECKLIST, "PORTFOLIO_CONTEXT.md", "SESSION_LOG.md", CHARTER, SIGNERS_PATH)
 WATCHED_PATHS = (*WATCHED_FOLDERS, *WATCHED_DOCUMENTS)
 """What is committed when it is edited: folders, and files at the top of the ledger."""
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -83,15 +85,21 @@ def build_merge(text_merge: Callable[[bytes, bytes, bytes], bytes | None]) -> Ca
         if path in (CHARTER, SIGNERS_PATH):
             return None  # who may do what is never merged by a machine
         if is_log_path(path):
-            texts = [data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)]
+            texts = map(lossless_text, (before, mine, theirs))
             return union(*texts).encode("utf-8", "surrogateescape")
-        # Others' words in a mission would run on this person's signature; what a node wrote into it may go along.
-        if path.startswith(f"{MISSIONS}/") and document.requested_content(theirs) != document.requested_content(before):
+        # Others' words would run on this person's signature; what a node wrote into a mission may go along.
+        if (path == CHECKLIST or path.startswith(f"{MISSIONS}/")) and _asks_otherwise(before, theirs):
             return None
         both = text_merge(mine, before, theirs)
         return None if both is None or unready_reason(path, both) else both
 
     return merge
+
+
+def _asks_otherwise(before: bytes, theirs: bytes) -> bool:
+    """Whether others changed what a file asks for. Of a file that cannot be read, nobody can tell."""
+    was, now = map(document.requested_content, (before, theirs))
+    return was != now or (now is None and before != theirs)
 
 
 def _has_conflict_markers(data: bytes) -> bool:

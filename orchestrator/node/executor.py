@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from handoff.answers.admission import AnswerSources
 from handoff.evidence_check import disagreement
+from handoff.secrets.excerpts import redacted_line
 from handoff.secrets.redact import redact
 from missions import document
 from missions.divisions import Division, division_for
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.message import MessageState
 from missions.mission import AUTO, UPDATE_AGENT, Mission
-from missions.one_line import shorten
 from missions.selection import NodeCapabilities
 from orchestrator.core import tracing
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
@@ -42,12 +43,15 @@ from orchestrator.node.handoff_context import HandoffContext
 from orchestrator.node.outbox import PendingResult
 from orchestrator.workflow.assignment.assign import suitable_agents
 from orchestrator.workflow.assignment.node_briefing import node_briefing
+from orchestrator.workflow.journal.run_warner import JournalLookUp, run_warner
+from orchestrator.workflow.run_questions.run_desk import RunDesks, may_have_servers
 from sync.errors import SyncError
 
 TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review", UPDATE_AGENT})
 """Agents that keep to the tools which policy names, or have none to choose."""
 
 
+Said = TypeVar("Said")
 MAX_QUOTED_CHARS = 300
 """Characters of a message that a result quotes."""
 
@@ -77,6 +81,21 @@ class CancelToken:
             self.event.set()
 
 
+@dataclass
+class Slips:
+    """Mistakes of ours in what is said beside a result: they stand in it, and must not cost it."""
+
+    told: list[str] = field(default_factory=list)
+
+    def spare(self, say: Callable[[], Said], instead: Said) -> Said:
+        """What is said, or what is said instead where that goes wrong."""
+        try:
+            return say()
+        except Exception as error:
+            self.told.append(f"the node made a mistake beside this result: {error!r}")
+            return instead
+
+
 @dataclass(frozen=True, kw_only=True)
 class Executor:
     """Where this node works: its agents, the folders of attempts, how it tells the time (`now`, UTC)."""
@@ -87,6 +106,10 @@ class Executor:
     handoff: HandoffContext = field(default_factory=HandoffContext)
     sources: Callable[[LedgerSnapshot, str, str], AnswerSources] | None = None
     """On what an answer of this node's model may rest; None: on its context alone."""
+    warnings: JournalLookUp | None = None
+    """What the journal warns of at an action in a project; None: nothing is said at actions."""
+    desks: RunDesks | None = None
+    """What a run may ask of its fleet while it works; None: nothing."""
     words: Callable[[str], str] | None = None
     """A model that says in a sentence what was done, "" when it has none; None: no model does."""
     budget: BudgetGate | None = None
@@ -124,6 +147,10 @@ class Executor:
         final = state in {ClaimState.DONE, ClaimState.CANCELLED} or (
             state is ClaimState.FAILED and claim.attempt >= mission.attempts_allowed
         )
+        slips, nothing = Slips(), tuple[str, ...]()
+        words = slips.spare(lambda: self.words_of(ledger.charter, outcome), "") if final else ""
+        unenforced = slips.spare(lambda: self._unenforced_tools(ledger, mission), nothing)
+        division = slips.spare(lambda: _division(ledger, mission, claim).signature(claim.node), "")
         return EndedAttempt(
             mission=mission,
             claim=claim,
@@ -132,9 +159,21 @@ class Executor:
             started=started,
             finished=finished,
             final=final,
-            words=self.words_of(ledger.charter, outcome) if final else "",
-            remarks=(*remarks, *self._unenforced_tools(ledger, mission)),
-            answered_by=_division(ledger, mission, claim).signature(claim.node),
+            words=words,
+            remarks=(*remarks, *unenforced, *slips.told),
+            answered_by=division,
+        )
+
+    def mistaken(self, mission: Mission, claim: Claim, error: Exception) -> EndedAttempt:
+        """An attempt of which this node cannot tell what came of it, for a mistake of its own."""
+        return EndedAttempt(
+            mission=mission,
+            claim=claim,
+            outcome=_mistake(error),
+            state=ClaimState.FAILED,
+            started=self.now(),
+            finished=self.now(),
+            final=claim.attempt >= mission.attempts_allowed,
         )
 
     def _unenforced_tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...]:
@@ -191,9 +230,11 @@ class Executor:
             parked = said if isinstance(error, WorkspaceFailed) and error.lasting else ""
             outcome = Outcome(ok=False, summary="The attempt could not be carried out.", error=said, parked=parked)
         except Exception as error:  # a mistake of ours must end the attempt, not the thread that would report it
-            trace = traceback.format_exc()
-            return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)
-        return self._park_on_full_disk(self._rest_account(outcome, ledger, mission), ledger, claim)
+            return _mistake(error)
+        slips = Slips()
+        rested = slips.spare(lambda: self._rest_account(outcome, ledger, mission), outcome)
+        made = slips.spare(lambda: self._park_on_full_disk(rested, ledger, claim), rested)
+        return replace(made, notes=(*made.notes, *slips.told)) if slips.told else made
 
     def _closed(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> Outcome | None:
         """What comes of an attempt that is not even begun: not allowed here, a full disk, no money left."""
@@ -240,9 +281,14 @@ class Executor:
     ) -> Outcome:
         project = ledger.charter.project(mission.project) if mission.project else None
         label = AttemptLabel(mission=claim.mission, epoch=claim.epoch, attempt=claim.attempt)
-        folder, goes_on = self.folders.open(label)
+        folder, goes_on = self.folders.open(label, departed=ledger.departed_epoch(mission))
         job = replace(self._job(ledger, mission, claim, project, folder), goes_on=goes_on, steering=box)
-        return self.agents[mission.agent].run(job, stop.event)
+        job = replace(job, warner=run_warner(self.warnings, ledger, mission.project or "", job.say))
+        if job.project is not None and not may_have_servers(mission.agent, job.tools):
+            job = replace(job, project=replace(job.project, servers=()))
+        if self.desks is not None:
+            job = replace(job, desk=self.desks(ledger, mission, job.tools))
+        return replace(self.agents[mission.agent].run(job, stop.event), heard=job.warner.heard)
 
     def _park_on_full_disk(self, outcome: Outcome, ledger: LedgerSnapshot, claim: Claim) -> Outcome:
         """An attempt that failed for want of space has not failed: trying it again would only do the same."""
@@ -297,12 +343,19 @@ class Executor:
             tools=self._tools(ledger, mission),
             comment=mission.comment or "",
             feedback=(mission.feedback or "") if mission.pull_state == "changing" else "",
-            earlier=earlier_work(ledger, mission),
+            earlier=earlier_work(
+                ledger, mission, lambda path: self.safety is None or self.safety.vouched(ledger, path)
+            ),
             rounds=ledger.charter.verify_rounds(mission.project),
             patch=starting_patch(ledger, mission.patch) if mission.patch else b"",
             inputs=attached_inputs(ledger, mission.attachments),
             place=node_briefing(ledger, mission, claim.node),
         )
+
+
+def _mistake(error: Exception) -> Outcome:
+    trace = "".join(traceback.format_exception(error))
+    return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)
 
 
 def _quota_releases(ledger: LedgerSnapshot, mission: Mission) -> int:
@@ -318,7 +371,7 @@ def _division(ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> Divisio
 def _message_remark(spoken: SpokenMessage) -> str:
     """What the result says of a message."""
     never = "" if spoken.told or spoken.state is MessageState.TOO_LATE else ", and not told in this attempt"
-    words = shorten(" ".join(spoken.text.split()), MAX_QUOTED_CHARS)
+    words = redacted_line(spoken.text, MAX_QUOTED_CHARS)
     return f"{spoken.author} said ({spoken.state}{never}): {words}"
 
 

@@ -41,6 +41,9 @@ class SafetyGate(Protocol):
     def tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...] | None:
         """The tools that the mission's agent may use; None where policy does not say."""
 
+    def vouched(self, ledger: LedgerSnapshot, path: str) -> bool:
+        """Whether a node, or somebody who may decide, has signed what stands at a path, where signatures count."""
+
 
 class QuotaGate(Protocol):
     """What is known of the windows of this node's accounts. Any thread may ask."""

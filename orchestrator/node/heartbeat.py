@@ -143,6 +143,9 @@ class Heartbeat:
             if is_rate_limited(error):
                 self.push_refused()
             self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
+        except Exception as error:  # a mistake of ours: without this thread the node would hold nothing any more
+            self.trouble = repr(error)
+            self.tell("internal", f"a beat could not be made, a mistake of this node: {error!r}", once=True)
 
     def _loop_stalls(self) -> bool:
         """Whether the loop has completed no round for too long; said once when it begins, and once when it is over."""

@@ -20,6 +20,7 @@ from orchestrator.node.background.feed_polls import FeedPolls
 from orchestrator.node.background.forge_polls import ForgePolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
+from orchestrator.node.background.merge_queue_turns import MergeQueueTurns
 from orchestrator.node.executor import StopReason
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
@@ -74,6 +75,8 @@ class Node:
     """Asks the feeds that fleet.toml names; None: this node does not."""
     forges: ForgePolls | None = None
     """Looks at the projects' forges; None: this node does not."""
+    queues: MergeQueueTurns | None = None
+    """Tests and merges what waits in projects' merge queues; None: nobody does here."""
     idle: IdleWork | None = None
     """Does useful work of its own while there is no other; None: it rests then."""
     resources: ExitStack = field(default_factory=ExitStack)
@@ -299,7 +302,7 @@ class Node:
             return False
         if self.page is not None:
             self.page.step(ledger)
-        for beside in (self.turns, self.feeds, self.forges):
+        for beside in (self.turns, self.feeds, self.forges, self.queues):
             if beside is not None:
                 beside.step(ledger)
         return self.maintenance is not None and self.maintenance.step(ledger)
@@ -311,6 +314,7 @@ class Node:
         """Whether there is more to do. Offline, a draining node does not wait: its outbox keeps what is ready."""
         undelivered = self.trouble.sound and self.attempts.undelivered
         working = self.jobs.alive or (self.over_bus is not None and self.over_bus.at_work)
+        working = working or (self.once and self.queues is not None and self.queues.at_work)
         return not (self.draining or self.once) or working or moved or undelivered
 
     def _leave(self) -> None:

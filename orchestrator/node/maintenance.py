@@ -1,7 +1,8 @@
 """What maintenance does a ledger need now and then, that whichever node comes first may do?
 
-Older months of the logs move to files of their own, a review that is due is filed as a mission, and what is wrong with
-the journal is told. Each is a function of the branch alone: two nodes that do it at once write it once.
+Older months of the logs move to files of their own, what a month says about continuity is written down, a review that
+is due is filed as a mission, and what is wrong with the journal is told. Each is a function of the branch alone: two
+nodes that do it at once write it once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.hand_edits import HandEdits
 from orchestrator.policy.write_audit import WriteAudit
+from orchestrator.workflow.continuity.monthly_record import due_month, month_change
 from orchestrator.workflow.journal.review_schedule import (
     ReviewSchedule,
     review_missing,
@@ -90,6 +92,7 @@ class Maintenance:
         try:
             return (
                 (fresh and self._rotate(ledger))
+                or (fresh and self._write_month(ledger))
                 or self._file_review(ledger)
                 or self._file_due(ledger)
                 or (fresh and self._look(ledger))
@@ -108,6 +111,19 @@ class Maintenance:
         if moved:
             self.tell("rotated", "older months of the logs have files of their own now")
         return moved
+
+    def _write_month(self, ledger: LedgerSnapshot) -> bool:
+        """Writes what a month that is over says about continuity, once."""
+        month = due_month(ledger)
+        if not month or month >= f"{self.bus.now():%Y-%m}":  # a clock that was wrong ends no month before its time
+            self._turns.pop("continuity", None)
+            return False
+        if not self._my_turn(ledger, "continuity", f"continuity {month}"):
+            return False
+        written = commit_change(self.bus, self.reader, month_change) is not None
+        if written:
+            self.tell("measured", f"continuity/{month}.md: what the missions of {month} say about continuity")
+        return written
 
     def _file_review(self, ledger: LedgerSnapshot) -> bool:
         due = self.schedule.last_due(ledger.charter.review)

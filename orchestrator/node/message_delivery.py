@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from handoff.secrets.excerpts import redacted_line
 from missions.message import MessageAnswer, MessageState
 from missions.mission import UPDATE_AGENT, Mission
-from missions.one_line import shorten
 from orchestrator.core.events import Tell
 from orchestrator.execution.message_box import MessageBox
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
@@ -70,7 +70,7 @@ class MessageDelivery:
                 continue
             message = filed.message
             state = job.box.deliver(message.message_id, author=author, text=message.text)
-            words = shorten(" ".join(message.text.split()), MAX_TOLD_CHARS)
+            words = redacted_line(message.text, MAX_TOLD_CHARS)
             self.tell("message", f"{message.mission}: {author} said ({state}): {words}", mission=message.mission)
             yield self._answered(filed, state, claim.epoch)
 

@@ -6,6 +6,7 @@ restarted node pushes what it finds. Doing so twice is safe: claim.complete reco
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from missions.plain_data import read_json
 from orchestrator.ledger.result_record import ResultRecord
 from orchestrator.ledger.snapshot import HeldClaim
 from sync import files
+from sync.place_names import below
 
 _RECORD = TypeAdapter(ResultRecord)  # a letter of an earlier version has no facts
 
@@ -50,7 +52,8 @@ class Outbox:
                 "state": letter.state,
                 "reason": letter.reason,
                 "record": asdict(letter.record),
-            }
+            },
+            default=_bytes_text,
         )
         files.replace(self._path(letter.held.claim), text)
 
@@ -70,7 +73,11 @@ class Outbox:
         return [path for path in sorted(self.folder.glob("*.json")) if _read_pending_result(path) is None]
 
     def _path(self, claim: Claim) -> Path:
-        return self.folder / f"{claim.mission}-{claim.epoch}.json"
+        return below(self.folder, f"{claim.mission}-{claim.epoch}.json")
+
+
+def _bytes_text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
 
 
 def _read_pending_result(path: Path) -> PendingResult | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from mobile_bridge.errors import OperationRefused
 from mobile_bridge.operations import MAX_OPERATIONS, read_batch
 
-from missions.one_line import one_line
+from handoff.secrets.excerpts import redacted_line
 from missions.plain_data import read_json
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.stores import Cursors
-from orchestrator.core.ports.sync_ops import SyncOps
+from orchestrator.core.ports.sync_ops import PAGE_BYTES, SyncOps
 
 if TYPE_CHECKING:
     import httpx  # loaded where it is used: a node that syncs with none saves its 7 MiB
@@ -29,12 +29,21 @@ OUT, IN = "sync out", "sync in"
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Bytes of one answer of the other node, unpacked."""
 SILENCE_SECONDS, CONNECT_SECONDS = 30.0, 5.0
+TOO_LARGE = 413
 MAX_ROUND_PAGES = 1000
 """Pages that one exchange sends and takes at most; the next one goes on."""
 
 
 class PeerSyncFailed(OrchestratorError):
     """The other node could not be synced with now; the words say why and what to do."""
+
+
+class PeerRefused(PeerSyncFailed):
+    """The other node answered, and does not do it."""
+
+    def __init__(self, place: str, status: int, why: str) -> None:
+        self.status = status
+        super().__init__("{} answers {}: {}", place, status, why)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,26 +80,36 @@ class PeerSync:
         """Hands over what the other lacks, and takes what this one lacks. Raises PeerSyncFailed."""
         with self._client() as client:
             told = self._ask(client, "GET", "/sync/handshake")
-            epoch, other = str(told.get("epoch", "")), str(told.get("node", ""))
+            epoch, other, room = str(told.get("epoch", "")), str(told.get("node", "")), told.get("bytes")
             taken = self._take(client)
-            return PeerExchange(node=other, sent=self._send(client, epoch), taken=taken)
+            sent = self._send(client, epoch, room if type(room) is int and room > 0 else PAGE_BYTES)
+            return PeerExchange(node=other, sent=sent, taken=taken)
 
-    def _send(self, client: httpx.Client, epoch: str) -> int:
-        """From the mark on, in the order of arrival; from the beginning where the other was restored."""
+    def _send(self, client: httpx.Client, epoch: str, room: int) -> int:
+        """From the mark on, in the order of arrival, `room` bytes at once; from the beginning where the other was
+        restored. Whatever stands in between takes less, perhaps: then it goes in smaller parts."""
         own, mark = self.ops.standing().epoch, f"{OUT} {self.place}"[:90]
         known, _, place = self.marks.get(mark).partition(" ")
         cursor, sent = f"{own}.{place if known == epoch and place.isdecimal() else 0}", 0
         for _ in range(MAX_ROUND_PAGES):
-            page = self.ops.pull(cursor, MAX_OPERATIONS)
-            if page.texts:
-                body = f'{{"node":{json.dumps(self.node[:64])},"ops":[{",".join(page.texts)}]}}'
-                answer = self._ask(client, "POST", "/sync/push", gzip.compress(body.encode(), 1, mtime=0))
-                sent += int(answer.get("accepted", 0))
+            page = self.ops.pull(cursor, MAX_OPERATIONS, room)
+            try:
+                sent += self._push(client, page.texts) if page.texts else 0
+            except PeerRefused as error:
+                if error.status != TOO_LARGE or len(page.texts) < 2:
+                    raise
+                room = min(room, sum(len(text.encode()) for text in page.texts)) // 2
+                continue
             cursor = page.cursor
             self.marks.put(mark, f"{epoch} {cursor.rpartition('.')[2]}")
             if not page.more:
                 break
         return sent
+
+    def _push(self, client: httpx.Client, texts: Sequence[str]) -> int:
+        body = f'{{"node":{json.dumps(self.node[:64])},"ops":[{",".join(texts)}]}}'
+        answer = self._ask(client, "POST", "/sync/push", gzip.compress(body.encode(), 1, mtime=0))
+        return int(answer.get("accepted", 0))
 
     def _take(self, client: httpx.Client) -> int:
         taken, mark = 0, f"{IN} {self.place}"[:90]
@@ -148,6 +167,6 @@ class PeerSync:
         except ValueError as error:
             raise PeerSyncFailed("{} answers {} and no JSON", self.place, answer.status_code) from error
         if answer.status_code != 200 or not isinstance(told, dict):
-            why = one_line(str(told.get("detail", "")) if isinstance(told, dict) else "", 200)
-            raise PeerSyncFailed("{} answers {}: {}", self.place, answer.status_code, why or "no reason")
+            why = redacted_line(str(told.get("detail", "")) if isinstance(told, dict) else "", 200)
+            raise PeerRefused(self.place, answer.status_code, why or "no reason")
         return told

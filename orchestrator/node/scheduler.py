@@ -204,7 +204,7 @@ class Scheduler:
     def claim(self, ledger: LedgerSnapshot, free: int) -> list[Assignment]:
         """What is queued, best first: all claims in one push, then a second look before anything starts (trap D)."""
         wanted = self._eligible(ledger, free)
-        asked = claims.prepare_claims(self.bus, wanted)
+        asked = claims.prepare_claims(self.bus, wanted, ledger.departed_epoch)
         self._asking(*(held.oid for held in asked))
         if not asked:
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from missions.mission import PAID_AGENTS
+from missions.agents.agent_names import is_paid_agent
 from orchestrator.core import pricing
 from orchestrator.core.ports.usage import UsageBook, UsageOwner
 from orchestrator.ledger.result_report import EndedAttempt
@@ -35,5 +35,5 @@ class UsageLog:
             agent=mission.worker,
             project=mission.project or "",
         )
-        used = pricing.priced(attempt.outcome.usage, paid_agent=mission.worker in PAID_AGENTS)
+        used = pricing.priced(attempt.outcome.usage, paid_agent=is_paid_agent(mission.worker))
         self.book.record(run, used, when=attempt.finished)

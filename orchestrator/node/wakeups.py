@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.background import run_in_background
 from orchestrator.core.events import Tell
 from sync.backoff import Backoff
-from sync.watch import RESTLESS_REFS, watch_file, watch_refs
+from sync.disk.watch import RESTLESS_REFS, watch_file, watch_refs
 
 if TYPE_CHECKING:
     import httpx  # loaded where it is used: a node that speaks no HTTP saves its 7 MiB

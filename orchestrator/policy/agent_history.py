@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from missions import document
 from missions.agent_trust import MissionOutcome, TrustScore, TrustWeights, score_trust
-from missions.mission import BY_POLICY, Mission, Status
+from missions.mission import BY_POLICY, Mission, Status, mission_of_file
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ARCHIVE_FOLDER, mission_bytes
-from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
-from orchestrator.policy.decision_evidence import FindSigner, find_decision
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.policy.decision_evidence import FindSigner, find_decision, open_path
 from sync.remote import Oid
 
 MAX_ENTRIES = 200
@@ -47,9 +47,9 @@ class AgentHistory:
     def forget(self, touched: Collection[str] | None) -> None:
         """Drops what is known of missions whose open files were touched: who said what of them may be another by now.
         None: of all."""
-        names = {path.rpartition("/")[2] for path in touched or ()}
-        kept = {} if touched is None else {k: v for k, v in self._known.items() if k[0].rpartition("/")[2] not in names}
-        self._known = kept
+        names = {mission_of_file(path.rpartition("/")[2]) for path in touched or ()}
+        known = self._known.items() if touched is not None else ()
+        self._known = {key: what for key, what in known if mission_of_file(key[0].rpartition("/")[2]) not in names}
 
     def _deeds(
         self, ledger: LedgerSnapshot, signer: FindSigner | None, kind: tuple[str, str, str], most: int
@@ -99,7 +99,7 @@ def _read_outcome(
         return None
     accepted = False
     if mission.decision == "approved":
-        said = find_decision(ledger, f"{MISSIONS}/{name}.md" if path.startswith(ARCHIVE_FOLDER) else path, signer)
+        said = find_decision(ledger, open_path(ledger, name, path) if path.startswith(ARCHIVE_FOLDER) else path, signer)
         accepted = said is not None and bool(said.by) and mission.decided_by != BY_POLICY
     ended = mission.status in _ENDED
     failed = max(0, mission.attempt - mission.rejections - ended)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from missions.mission import REVIEW, UPDATE_TASK
 from orchestrator.ledger.config.fleet_toml import FleetConfig
-from orchestrator.ledger.file_versions import FileVersions
+from orchestrator.ledger.file_history.file_versions import FileVersions
+from orchestrator.ledger.file_history.recent_changes import RecentChanges
 from orchestrator.ledger.node_pages import PAGES_FOLDER
-from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.provenance import Provenance
-from sync.objects import FOLDER, find, load_commit, load_tree
+from sync.objects import FOLDER, entry_lines, find, line_name, load_commit
 from sync.remote import ObjectStore, Oid
 from sync.signatures import Principal, Verifier
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:  # a list of missions judges no result
 
 MAX_KNOWN_FILES = 10_000
 """Files of which it is remembered on whose word they stood."""
+MAX_KNOWN_COMMITS = 10_000
+"""Commits of which it is remembered who signed them."""
+MAX_PAGE_VERSIONS = 20
+"""Versions of a node's page that are looked through for one of its own."""
 MAX_KNOWN_FOLDERS = 4
 """Folders of missions that are kept as they were read."""
 FILING_ROLES = frozenset({"author", "admin"})
@@ -53,7 +58,7 @@ class Trust:
     _tip: Oid | None = None
     _charter: FleetConfig | None = None
     _recent: RecentChanges | None = None
-    _folders: dict[Oid, frozenset[tuple[str, Oid]]] = field(default_factory=dict)
+    _folders: dict[Oid, frozenset[bytes]] = field(default_factory=dict)
     _versions: FileVersions = field(init=False)
     _stood: dict[str, tuple[Oid, list[Oid]]] = field(default_factory=dict)
     """By path: the newest commit that had changed a file when it was judged, and on whose word it stood."""
@@ -75,10 +80,20 @@ class Trust:
             self._words, self._signers = {}, {}
         return self._verifier
 
+    def person(self, ledger: LedgerSnapshot, key: str, name: str) -> str:
+        """Whose word it is that this key signs: of somebody who may file missions or, where all who can push may, of
+        whoever is called so; "" for nobody's."""
+        principal = self.verifier(ledger).principals.get(key)
+        if principal is not None and principal.roles & FILING_ROLES:
+            return principal.name
+        return name if ledger.charter.trust.missions == "remote" else ""
+
     def signer(self, ledger: LedgerSnapshot, commit: Oid) -> Principal | None:
         """Who signed a commit, if it is somebody listed."""
         verifier = self.verifier(ledger)
         if commit not in self._signers:
+            if len(self._signers) >= MAX_KNOWN_COMMITS:
+                self._signers = {}
             read = load_commit(self.store, commit)
             self._signers[commit] = verifier.signer(read.payload, read.signature)
         return self._signers[commit]
@@ -90,9 +105,18 @@ class Trust:
 
     def is_own_page(self, ledger: LedgerSnapshot, node: str) -> bool:
         """Whether a node's page stands as that very node signed it, and it is a node of the fleet by now."""
-        commit = next(iter(ledger.store.history(ledger.tip, f"{PAGES_FOLDER}/{node}.md")), None)
-        principal = self.signer(ledger, commit) if commit is not None else None
-        return principal is not None and "node" in principal.roles and principal.name == node
+        return self.own_page(ledger, node, versions=1) is not None
+
+    def own_page(self, ledger: LedgerSnapshot, node: str, *, versions: int = MAX_PAGE_VERSIONS) -> Oid | None:
+        """The newest commit with a node's page as that very node signed it, if it is a node of the fleet by now.
+
+        None where none of its newest `versions` is.
+        """
+        for commit in islice(ledger.store.history(ledger.tip, f"{PAGES_FOLDER}/{node}.md"), versions):
+            principal = self.signer(ledger, commit)
+            if principal is not None and "node" in principal.roles and principal.name == node:
+                return commit
+        return None
 
     def authorize(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         """Whether this mission may run."""
@@ -147,7 +171,7 @@ class Trust:
                 return None
             now, before = self._folder(tip), self._folder(parents[0])
             if now != before:
-                touched |= {f"{MISSIONS}/{name}" for name, _ in self._entries(now) ^ self._entries(before)}
+                touched |= {f"{MISSIONS}/{line_name(line)}" for line in self._entries(now) ^ self._entries(before)}
             tip = parents[0]
         return None
 
@@ -156,12 +180,11 @@ class Trust:
         folder = find(self.store, load_commit(self.store, commit).tree, MISSIONS)
         return folder.oid if folder is not None and folder.mode == FOLDER else ""
 
-    def _entries(self, folder: Oid) -> frozenset[tuple[str, Oid]]:
+    def _entries(self, folder: Oid) -> frozenset[bytes]:
         """What is in it. The last ones are kept: each commit's folder is the next one's before."""
         known = self._folders.pop(folder, None)
         if known is None:
-            read = load_tree(self.store, folder) if folder else {}
-            known = frozenset((name, entry.oid) for name, entry in read.items())
+            known = entry_lines(self.store, folder) if folder else frozenset()
             for old in list(self._folders)[: -MAX_KNOWN_FOLDERS + 1]:
                 del self._folders[old]
         self._folders[folder] = known

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from handoff.secrets.excerpts import redacted_excerpt
 from missions import document, frontmatter
 from missions.approval import ChildLimits
 from missions.child_limits import PROPOSABLE_FIELDS, PROPOSABLE_TASKS, budget_share, exceeds_parent
@@ -17,8 +18,9 @@ from missions.errors import BadName
 from missions.field_types import list_items
 from missions.fields import is_blank
 from missions.frontmatter import Malformed, Scalar
-from missions.mission import Mission, Quarantined, slug
-from missions.one_line import printable, shorten
+from missions.mission import Mission, Quarantined, mission_of_file, slug
+from missions.one_line import printable
+from orchestrator.core.errors import Refused
 from orchestrator.ledger.archive import mission_bytes, read_mission
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
 from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries, load_commit
@@ -69,6 +71,19 @@ def file_proposals(
         without = f"; left out, because a proposal may not set it: {_one_line(', '.join(dropped[:MAX_NAMED_FIELDS]))}"
         remarks.append(f"- proposed: `{path}`{without if dropped else ''}")
     return FiledProposals(files=files, remarks=tuple(remarks))
+
+
+def proposal_outlook(ledger: LedgerSnapshot, parent: Mission, name: str, text: str) -> str:
+    """What would become of one proposal as things are, in words. Raises Refused for one that would not be filed."""
+    made = file_proposals(ledger, parent, {name: text})
+    path, data = next(iter(made.files.items()), ("", b""))
+    child = document.read(path, data) if path else None
+    if not isinstance(child, Mission):
+        raise Refused("{}", made.remarks[0].removeprefix("- ") if made.remarks else "it is no mission")
+    rules = ledger.charter.rules(child.project, child.task).children
+    why = "policy.children lets none run by itself" if rules.max == 0 else exceeds_parent(child, parent, rules)
+    waits = f"waits for a person: {why}" if why else f"may run by itself, with at most {rules.max} of its kind"
+    return f"{made.remarks[0].removeprefix('- ')}; it is filed with your result, and {waits}"
 
 
 def new_missions(ledger: LedgerSnapshot, files: Mapping[str, bytes | None]) -> list[str]:
@@ -162,7 +177,7 @@ def _slugged(name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return shorten(printable(text), 300).replace("`", "'")
+    return redacted_excerpt(printable(text), 300).replace("`", "'")
 
 
 # -- whether a child may run ------------------------------------------------------------------------------------------
@@ -180,11 +195,12 @@ def child_permission(ledger: LedgerSnapshot, child: MissionFile, commit: Oid, sa
     read = load_commit(ledger.store, commit)
     if len(read.parents) != 1:
         return "", "a merge brought it"
-    path = f"{MISSIONS}/{parent}.md"
     before, after = (_open_entries(ledger, tree) for tree in (_tree(ledger, read.parents[0]), read.tree))
-    entry = before.get(f"{parent}.md")
+    named = [name for name in before if mission_of_file(name) == parent]
+    file = named[0] if len(named) == 1 else ""  # of two of one name nobody can tell whose result it is
+    path, entry = f"{MISSIONS}/{file}", before.get(file)
     found = read_mission(ledger.store, path, entry.oid) if entry else None
-    if entry is None or not isinstance(found, Mission) or entry == after.get(f"{parent}.md"):
+    if entry is None or not isinstance(found, Mission) or entry == after.get(file):
         return "", f"it did not come with a result of {parent}"
     who = said(read.parents[0], path)
     why = "" if who else f"nobody who may file missions asked for {parent}"
@@ -209,9 +225,9 @@ def _check_limits(
 
 def _children(ledger: LedgerSnapshot, entries: Mapping[str, TreeEntry]) -> Iterator[Mission]:
     for name, entry in entries.items():
-        plain = name.endswith(".md") and entry.mode in (FILE, EXECUTABLE)
+        plain = mission_of_file(name) and entry.mode in (FILE, EXECUTABLE)
         data = mission_bytes(ledger.store, entry.oid) if plain else None
-        found = document.read(name, data) if data and b"\nparent:" in data else None
+        found = document.read(name, data) if data and (b"parent" in data or b"\\" in data) else None  # YAML has escapes
         if isinstance(found, Mission):
             yield found
 

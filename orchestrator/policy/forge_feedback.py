@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from handoff.secrets.excerpts import redacted_excerpt, redacted_line
 from missions.mission import MAX_FEEDBACK_CHARS
-from missions.one_line import one_line, shorten
 from orchestrator.core.ports.forge import ForgeCheck, ForgeComment, PullRequest
 
 OWN_MARK = "<!-- shiftbook"
@@ -110,7 +110,7 @@ def feedback_text(
     read = []
     for comment in named:
         place = f" on {comment.path}{f':{comment.line}' if comment.line else ''}" if comment.path else ""
-        told = f"{comment.author}{place}: {shorten(comment.body.strip(), MAX_COMMENT_CHARS)}"
+        told = f"{comment.author}{place}: {redacted_excerpt(comment.body.strip(), MAX_COMMENT_CHARS)}"
         if not _fits(parts, told, MAX_FEEDBACK_CHARS):
             break
         parts.append(told)
@@ -119,8 +119,8 @@ def feedback_text(
 
 
 def _check_words(pull: PullRequest, check: ForgeCheck) -> str:
-    head = f"The check {one_line(check.name, 100)} is red on {pull.commit[:10]}."
-    return "\n".join(filter(None, [head, shorten(check.says.strip(), MAX_CHECK_CHARS), check.url]))
+    head = f"The check {redacted_line(check.name, 100)} is red on {pull.commit[:10]}."
+    return "\n".join(filter(None, [head, redacted_excerpt(check.says.strip(), MAX_CHECK_CHARS), check.url]))
 
 
 def _fits(parts: list[str], more: str, limit: int) -> bool:
@@ -134,7 +134,7 @@ def _told(named: list[ForgeComment], red: list[ForgeCheck], *, conflict: bool) -
 
 
 def _names(red: list[ForgeCheck]) -> str:
-    return one_line(", ".join(sorted(each.name for each in red)), 200)
+    return redacted_line(", ".join(sorted(each.name for each in red)), 200)
 
 
 def _mark(kind: str, *words: str) -> str:

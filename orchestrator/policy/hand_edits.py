@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from handoff.secrets.excerpts import redacted_line
+from missions.mission import mission_of_file
 from missions.one_line import printable
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.scan_state import ScanState
@@ -20,6 +22,9 @@ from orchestrator.policy.write_rules import PathChange
 from sync.objects import Commit, load_commit
 from sync.remote import Oid
 from sync.signatures import signing_key
+
+MAX_SUBJECT_CHARS = 80
+"""Of a commit's first line that are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,7 @@ def _edits_of(ledger: LedgerSnapshot, oid: Oid, commit: Commit) -> Iterator[str]
     before = load_commit(ledger.store, commit.parents[0]).tree
     changes = [one for one in tree_changes(ledger.store, before, commit.tree) if one.path.startswith(f"{MISSIONS}/")]
     came = {one.path: one.new for one in changes if one.old is None}
-    subject = printable(commit.message.strip().partition("\n")[0])[:80]
+    subject = redacted_line(commit.message.strip().partition("\n")[0], MAX_SUBJECT_CHARS)
     who = f"by {printable(commit.author)} in commit {oid[:10]} “{subject}”"
     for one in changes:
         what = _what_happened(one, came)
@@ -71,10 +76,11 @@ def _what_happened(one: PathChange, came: dict[str, Oid | None]) -> str:
     """In a word; empty for what lists tell anyway: a mission that is open, was renamed, or was archived by hand."""
     path = PurePosixPath(one.path)
     archived = one.path.startswith(f"{ARCHIVE_FOLDER}/")
-    if path.suffix != ".md" or path.name.lower() == "readme.md" or one.old is None:
+    name = mission_of_file(path.name)
+    if not name or path.name.lower() == "readme.md" or one.old is None:
         return ""
     if one.new is not None:
         return "changed" if archived else ""
-    if one.old in came.values() or any(PurePosixPath(new).name == path.name for new in came):
+    if one.old in came.values() or any(mission_of_file(PurePosixPath(new).name) == name for new in came):
         return ""
     return "deleted"

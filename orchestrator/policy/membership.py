@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
@@ -69,7 +70,10 @@ class Membership:
         return principal
 
     def admit(self, name: str, roles: frozenset[str], key: str) -> None:
-        """Adds a key. Raises WrongSetting for what is no key or role, Refused for who is no admin."""
+        """Adds a key, or roles to those that it has.
+
+        Raises WrongSetting for what is no key or role, Refused for who is no admin and for somebody else's key.
+        """
         words = key.split()
         if len(words) < 2 or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):
             raise WrongSetting("--key", "that is not a public SSH key (it starts with ssh-ed25519, for example)")
@@ -79,10 +83,19 @@ class Membership:
         new = Principal(name=name, roles=roles, key=" ".join(words[:2]))
 
         def added(text: str) -> str:
-            if new.line in text:
-                return text
-            _require_one_key(new, read_signers(text).values())
-            return text.rstrip("\n") + f"\n{new.line}\n"
+            listed = read_signers(text)
+            there = listed.get(new.key, new)
+            if there.name != name:
+                raise Refused(
+                    "that key is {0}'s already, and a key is one principal's: say `shiftbook fleet revoke {0}` first,"
+                    " or make a key of its own for {1}",
+                    there.name,
+                    name,
+                )
+            _require_one_key(new, listed.values())
+            if there is new:
+                return text.rstrip("\n") + f"\n{new.line}\n"
+            return "".join(_with_roles(line, new) for line in text.splitlines(True))
 
         self._change(added, f"Admit {name}")
 
@@ -90,10 +103,11 @@ class Membership:
         """Takes every key of a principal out. Raises NotFound, and Refused for who is no admin."""
 
         def without(text: str) -> str:
-            gone = {p.key for p in read_signers(text).values() if p.name == name}
+            lines = text.splitlines(True)
+            gone = [_written(p.key) for line in lines for p in read_signers(line).values() if p.name == name]
             if not gone:
                 raise NotFound(f"nobody called {{!r}} is in {SIGNERS_PATH}", name)
-            return "".join(line for line in text.splitlines(True) if not any(key in line for key in gone))
+            return "".join(line for line in lines if not any(key.search(line) for key in gone))
 
         self._change(without, f"Revoke {name}")
 
@@ -103,7 +117,7 @@ class Membership:
         def instead(text: str) -> str:
             if old not in read_signers(text):
                 raise NotFound(f"that key is not in {SIGNERS_PATH}")
-            return "".join(line.replace(old, new) for line in text.splitlines(True))
+            return _written(old).sub(lambda _: new, text)
 
         self._change(instead, "Replace a key")
 
@@ -136,3 +150,17 @@ def _require_one_key(new: Principal, listed: Collection[Principal]) -> None:
             new.name,
             free,
         )
+
+
+def _written(key: str) -> re.Pattern[str]:
+    """A key as a line may have it: whoever wrote the line by hand, a tab or two blanks may stand in it."""
+    words = r"[^\S\n]+".join(map(re.escape, key.split()))
+    return re.compile(rf"(?<!\S){words}(?!\S)")
+
+
+def _with_roles(line: str, wanted: Principal) -> str:
+    """A line with the roles that it lacks, if it is that key's; what else stands in it stays."""
+    there = read_signers(line).get(wanted.key)
+    more = sorted(wanted.roles - there.roles) if there is not None else ()
+    names = line.split(maxsplit=1)[0] if more else ""
+    return line.replace(names, ",".join([names, *(f"role={role}" for role in more)]), 1) if more else line

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from missions.selection import NodeCapabilities
-from orchestrator.core.roles import HttpSurface, RolePolicy
+from orchestrator.core.roles import HeartbeatScope, HttpSurface, RolePolicy
 
 HQ_ONLY = "headquarters alone does (FACTORY_ROLE=HEADQUARTERS)"
 
@@ -40,9 +40,13 @@ def _rows(policy: RolePolicy) -> Iterator[tuple[str, str]]:
     yield "change projects (coding_task)", "" if policy.codes else working or "ENABLE_VP_CODER is off"
     yield "take missions in for the fleet over HTTP", "" if policy.publishes else HQ_ONLY
     yield "keep who is registered", "" if policy.publishes else HQ_ONLY
+    judging = "" if policy.heartbeat is HeartbeatScope.GLOBAL else f"{HQ_ONLY}, another node where none lives"
+    yield "judge the fleet in its heartbeat", judging
     yield "write what is the whole fleet's", "" if policy.writes_global else "a LOCAL_WORKER reads it from headquarters"
     yield "do work of its own when idle", "" if policy.idle_work else "ENABLE_PROACTIVE_AUTONOMY is off"
     yield "issue ops tokens", "" if policy.issues_ops_tokens else HQ_ONLY
+    silent = "ENABLE_TELEGRAM_POLL is off" if policy.http is HttpSurface.FULL else "a LOCAL_WORKER never does"
+    yield "be a bot of Telegram", "" if policy.telegram else silent
     yield "serve the ledger to git", "" if policy.serves_git else "a LOCAL_WORKER never does"
 
 

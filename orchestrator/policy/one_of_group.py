@@ -14,7 +14,7 @@ from missions.side_by_side.split import attempt_names
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
-from orchestrator.policy.decision_evidence import Decision, FindSigner, find_decision
+from orchestrator.policy.decision_evidence import Decision, FindSigner, find_decision, open_path
 
 MAX_SEARCHED = 1000
 """Commits that are looked through for the older of two decisions."""
@@ -32,7 +32,10 @@ def acceptance(ledger: LedgerSnapshot, filed: MissionFile, signer: FindSigner | 
     mission = filed.mission
     if mission.status is not Status.DONE:
         return None
-    said = find_decision(ledger, f"{MISSIONS}/{mission.name}.md", signer)
+    path = filed.path
+    said = find_decision(
+        ledger, open_path(ledger, mission.name, path) if path.startswith(ARCHIVE_FOLDER) else path, signer
+    )
     if said is None or said.mission.status is not Status.DONE:  # a fold, or who adopted late work, archived it at once
         said = find_decision(ledger, filed.path, signer)
     return said if said is not None and said.folded and said.mission.status is Status.DONE else None

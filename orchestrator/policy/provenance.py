@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from orchestrator.ledger.file_versions import FileVersions
-from orchestrator.ledger.recent_changes import RecentChanges
+from orchestrator.ledger.file_history.file_versions import FileVersions
+from orchestrator.ledger.file_history.recent_changes import RecentChanges
 from sync.objects import Commit, load_commit
 from sync.remote import ObjectStore, Oid
 

@@ -99,6 +99,12 @@ def pending_delivery(charter: FleetConfig, mission: Mission) -> str:
     return wanted if wanted in PARTICIPLES else ""
 
 
+def waits_in_queue(charter: FleetConfig, mission: Mission) -> bool:
+    """Whether an approved mission's branch gets into the default branch by the project's merge queue."""
+    project = charter.projects.get(mission.about or "")
+    return project is not None and project.merge_queue and pending_delivery(charter, mission) == "merge"
+
+
 def changes_project(mission: Mission, record: ResultRecord) -> bool:
     """Whether a result is one that policy is asked about: it changes files of a project, or may."""
     touched = record.facts.files or record.fields.get("branch") or record.artifacts.get("diff")

@@ -10,14 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from handoff.encoding import decode
+from handoff.encoding import readable_text
 from handoff.entry import parse_log
 from handoff.knowledge import without_lessons
 from missions import document
-from missions.archive_path import INDEX_FOLDER, PLACE, archive_path, index_entry, index_path, is_day
+from missions.archive_path import INDEX_FOLDER, LEFT_FILES, PLACE, archive_path, index_entry, index_path, is_day
 from missions.lease import Claim
 from orchestrator.ledger.log_paths import is_log_path, parse_log_path
-from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, RESULTS, SAY, TURN, WATCH
+from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, QUEUE, RESULTS, SAY, TURN, WATCH
 from orchestrator.policy.decision_guard import forged_decision, in_review
 from sync.remote import Oid
 
@@ -35,12 +35,12 @@ KNOWN_REF_PREFIXES = ("refs/heads/", "refs/tags/", SHIFTBOOK_REFS)
 """Where refs of a ledger stand. Others mean something to git: refs/replace/ puts one object in another's place."""
 
 _ARCHIVED = re.compile(rf"missions/archive/{PLACE}/(?P<name>[^/]+)\.md")
-_ARTIFACT = re.compile(rf"missions/archive/{PLACE}/(?P<name>[^/.]+)[^/]*\.(?:diff|output\.txt|verdict\.json)")
+_ARTIFACT = re.compile(rf"missions/archive/{PLACE}/(?P<name>[^/.]+)[^/]*\.(?:{LEFT_FILES})")
 _MISSION = re.compile(r"missions/(?!(?i:readme)\.)(?P<name>[^/]+)\.(?i:md)")
 _INDEXED = re.compile(rf"{INDEX_FOLDER}/.+/(?P<name>[^/.]+)\.?(?P<ending>[^/]*)")
 _MEMO = re.compile(rf"memos/{PLACE}/[^/]+\.md")
 _REVIEWED = re.compile(r"projects/[^/]+/(?:SESSION_BRIEFING|REVIEW_PROPOSAL)\.md|knowledge/[^/]+\.md")
-_CONFLICT = re.compile(r"conflicts/.+")
+_ADDED_ONCE = re.compile(r"conflicts/.+|continuity/[0-9]{4}-[0-9]{2}\.md")
 _LATE_TWIN = re.compile(r"-[0-9a-f]{10}\Z")
 
 
@@ -242,10 +242,8 @@ def _check_live(who: Actor, move: PushedRef, mission: str) -> str:
     """A mission is shown by the node that holds it."""
     if move.new is None:
         over = not move.holder or move.holder != move.former.name
-        mine = not who.name or who.person or who.name == move.former.name
-        return (
-            "" if mine or (who.node and over) else f"{_describe_actor(who)} may not end what {move.former.name} shows"
-        )
+        mine = not who.name or who.person or who.name == move.former.name or (who.node and over)
+        return "" if mine else f"{_describe_actor(who)} may not end what {move.former.name} shows"
     if who.name and not who.person and who.name != move.signer.name:
         return f"{_describe_actor(who)} may not show what another node does"
     if not move.holder or move.holder != move.signer.name:
@@ -254,7 +252,7 @@ def _check_live(who: Actor, move: PushedRef, mission: str) -> str:
 
 
 def _check_turn(who: Actor, move: PushedRef, name: str) -> str:
-    """The fleet's record of what was looked at is any node's to move, a node's own that node's alone."""
+    """The fleet's record of what was looked at, or of a merge queue, is any node's to move, a node's own its alone."""
     kind, _, owner = name.partition("/")
     if who.stranger or (name != "fleet" and not (kind == "node" and owner)):
         return f"{_describe_actor(who)} may not write here"
@@ -282,6 +280,7 @@ _REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
     WATCH: _check_watch,
     LIVE: _check_live,
     TURN: _check_turn,
+    QUEUE: lambda who, move, _: _check_turn(who, move, "fleet"),
     RESULT_BRANCHES: _check_result_branch,
     RESULTS: _check_beat,
 }
@@ -292,7 +291,7 @@ def _check_node_change(who: Actor, change: PathChange, changes: Sequence[PathCha
     path = change.path
     if path == f"heartbeats/{who.name}.md" or is_log_path(path) or _REVIEWED.fullmatch(path):
         return ""
-    if _MEMO.fullmatch(path) or _CONFLICT.fullmatch(path):
+    if _MEMO.fullmatch(path) or _ADDED_ONCE.fullmatch(path):
         return "" if change.old is None else f"{path} is there already, and a node does not change it"
     if indexed := _INDEXED.fullmatch(path):
         return _check_index(change, indexed["name"], indexed["ending"], changes, read)
@@ -397,4 +396,4 @@ def _entries(read: ReadBlob, blobs: Iterable[Oid]) -> dict[str, str]:
 
 
 def _text(read: ReadBlob, oid: Oid | None) -> str:
-    return decode(read(oid))[0] if oid else ""
+    return readable_text(read(oid)) if oid else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from handoff.secrets.excerpts import redacted_excerpt
 from missions.mission import Status
 from missions.result_section import attempt_sections
 from orchestrator.core.ports.chat_network import OutgoingText
@@ -27,7 +28,7 @@ def mission_card(fleet: Fleet, name: str) -> OutgoingText:
     facts += [f"done by {view.answered_by or view.worker} on {view.node}"] if view.node else []
     facts += [f"cost ${view.cost_usd:.2f}"] if view.cost_usd else []
     facts += _changes(detail)
-    told = next(iter(attempt_sections(detail.text)), "")[:MAX_RESULT_CHARS]
+    told = redacted_excerpt(next(iter(attempt_sections(detail.text)), ""), MAX_RESULT_CHARS)
     own = f"Approve: {fleet.approval.plan(view.name)}." if waits else view.hint and f"Next: {view.hint}"
     buttons = decision_buttons(view.name, filed.blob) if waits and filed is not None else ()
     return card("\n".join([*facts, "", told]), detail.diff, own or "", buttons)

@@ -18,7 +18,6 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import FILING_ROLES, Trust
 from sync.objects import EXECUTABLE, FILE, FOLDER, FileContent, TreeEntry, find, folder_entries
-from sync.publish import publish
 from sync.remote import Oid, Refs, RefUpdate
 
 MESSAGE = "The archive, the memos and the conflicts lie by days"
@@ -46,7 +45,7 @@ def migrate_archive(bus: Transport, reader: SnapshotReader, trust: Trust) -> int
         commit = bus.commit(files, MESSAGE, onto=ledger.tip, tree=ledger.tree)
         return [RefUpdate(ref=bus.main, expect=ledger.tip, new=commit)]
 
-    publish(bus.remote, plan, sleep=bus.sleep)
+    bus.publish(plan)
     return moved
 
 

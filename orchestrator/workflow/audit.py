@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from handoff.secrets.excerpts import redacted_line
 from missions.errors import BadName
 from missions.mission import slug
-from missions.one_line import one_line, printable
+from missions.one_line import printable
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.write_audit import tree_changes
@@ -111,7 +112,7 @@ def _is_name_of(author: str, principal: str) -> bool:
 
 def _shown(text: str) -> str:
     """What somebody wrote, in a line that moves no cursor."""
-    return one_line(printable(text), SUBJECT_CHARACTERS)
+    return redacted_line(text, SUBJECT_CHARACTERS)
 
 
 def _time(seconds: int) -> datetime:

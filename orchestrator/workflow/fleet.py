@@ -13,6 +13,7 @@ from missions.frontmatter import Scalar
 from missions.mission import slug
 from missions.one_line import printable
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.ledger.file_history.file_versions import last_spelling
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.workflow.conflict_resolution import ConflictResolution
     from orchestrator.workflow.edit import MissionEditor
     from orchestrator.workflow.inbox import Inbox, InboxItem
+    from orchestrator.workflow.journal.confirming import ModelProposals
     from orchestrator.workflow.journal.context import Recall
     from orchestrator.workflow.journal.memos import Memos
     from orchestrator.workflow.late_results import Adoption
@@ -109,11 +111,11 @@ class Fleet:
 
     def inbox(self, questions: Iterable[InboxItem] = ()) -> Inbox:
         """What waits for a person. `questions` are those of running chats, which the ledger does not know."""
-        from orchestrator.workflow.inbox import read_inbox
+        from orchestrator.workflow.inbox import queue_items, read_inbox
 
         ledger = self.ledger()
         views = mission_view.mission_views(ledger, self.trust, self.now(), archived=False)
-        return read_inbox(ledger, views, questions)
+        return read_inbox(ledger, views, (*questions, *queue_items(ledger, self.trust)))
 
     def mission(self, name: str) -> MissionDetail:
         """One mission. Raises NotFound."""
@@ -126,10 +128,8 @@ class Fleet:
             return read_detail(ledger, self.trust, view, signed=self.bus.sign is not None)
         from orchestrator.workflow.mission_name import similar_names
 
-        near = ", ".join(similar_names(ledger, wanted))
-        raise NotFound(
-            "no mission {!r}{}", wanted, f"; did you mean {near}?" if near else self._deletion(ledger, wanted)
-        )
+        gone, near = self._deletion(ledger, wanted), ", ".join(similar_names(ledger, wanted))
+        raise NotFound("no mission {!r}{}{}", wanted, gone, f"; did you mean {near}?" if near else "")
 
     def diff(self, name: str) -> tuple[MissionView, str]:
         """One mission, and what its last attempt changed: a diff as git writes it, or "". Raises NotFound."""
@@ -141,7 +141,7 @@ class Fleet:
 
     def _deletion(self, ledger: LedgerSnapshot, name: str) -> str:
         """Who took a mission away that was there, in words; empty where there never was one."""
-        path = f"{MISSIONS}/{name}.md"
+        path = last_spelling(ledger.store, ledger.tip, name)
         last = next(iter(ledger.store.history(ledger.tip, path)), None)
         if last is None:
             return ""
@@ -214,9 +214,9 @@ class Fleet:
 
         return split_file(self.bus, self.reader, self.membership, self._slug(name))
 
-    def endorse(self, name: str) -> MissionView:
+    def endorse(self, name: str, shown: str | None = None) -> MissionView:
         """Trusts an untrusted mission; see Orders. All of these raise NotFound and Refused."""
-        return self._told(name, self.orders().endorse)
+        return self._told(name, lambda wanted: self.orders().endorse(wanted, shown))
 
     def cancel(self, name: str, *, by: str = "") -> MissionView:
         """Calls a mission off. `by` is who asked for it on the person's behalf."""
@@ -319,6 +319,13 @@ class Fleet:
         from orchestrator.workflow.journal.memos import Memos
 
         return Memos(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+
+    @property
+    def model_proposals(self) -> ModelProposals:
+        """What models proposed in the briefings, and a person's word on it."""
+        from orchestrator.workflow.journal.confirming import ModelProposals
+
+        return ModelProposals(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
     def migrate_archive(self) -> int:
         """Puts an older ledger's archive into folders by day; returns how many files were moved."""

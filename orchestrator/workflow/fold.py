@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from handoff import log
+from handoff.encoding import lossless_text
 from handoff.entry import most_entries, parse_log
 from missions import document, lifecycle
 from missions.archive_path import ARCHIVE_FOLDER, archive_path, archived_files, index_entry, index_path
@@ -25,7 +26,7 @@ from orchestrator.core.errors import UnusableResult
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts, session_logs
-from orchestrator.ledger.file_versions import FileVersions, last_spelling
+from orchestrator.ledger.file_history.file_versions import FileVersions, last_spelling
 from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.repeated_ending import keeper_after
 from orchestrator.ledger.result_record import (
@@ -33,6 +34,7 @@ from orchestrator.ledger.result_record import (
     artifact_files,
     decode_text,
     encode_text,
+    kept_files,
     read_record,
     reject_reason,
     write_result,
@@ -46,7 +48,6 @@ from orchestrator.policy.verdict import CLEARED_RESULT, VERDICT_ENDING, Judge, p
 from orchestrator.workflow.refused_results import RefusedResults
 from sync.errors import ObjectMissing
 from sync.objects import load_commit
-from sync.publish import publish
 from sync.remote import Oid, Refs, RefUpdate
 
 MAX_DELETIONS = 8
@@ -122,7 +123,7 @@ def fold(
         return [RefUpdate(ref=bus.main, expect=ledger.tip, new=commit), *deletions]
 
     began = tracing.moment()
-    publish(bus.remote, plan, sleep=bus.sleep)
+    bus.publish(plan)
     for name in children:
         tracing.record(tracing.FILING, began, mission=name)
     for name, status in done.items():
@@ -305,15 +306,14 @@ class FoldPlan:
             self.files[path] = None
 
     def _keep(self, claim: Claim, record: ResultRecord) -> None:
-        """The attempt's diff and output, beside the place where its mission ends."""
-        for kind, content in record.artifacts.items():
-            self.files |= artifact_files(claim, record.day, kind, content.encode())
+        """The attempt's diff, output and evidence, beside the place where its mission ends."""
+        self.files |= kept_files(claim, record)
 
     def _journal(self, record: ResultRecord) -> None:
         if record.entry:
             before = self.files.get(record.log_path) or self.ledger.read(record.log_path) or b""
             entries = parse_log(record.entry).entries
-            self._write_log(record.log_path, log.append_many(decode_text(before), entries))
+            self._write_log(record.log_path, log.append_many(lossless_text(before), entries))
         if record.memo and self.ledger.read(record.memo_path) is None:  # what is there already is nobody's to replace
             self.files[record.memo_path] = record.memo.encode()
 
@@ -330,7 +330,7 @@ class FoldPlan:
             to = session_logs.day_path(self.ledger, project, day, self.files)
             more = session_logs.not_filed(self.ledger, project, day, more, to, self.files)
             if more:
-                there = decode_text(self.files.get(to) or self.ledger.read(to))
+                there = lossless_text(self.files.get(to) or self.ledger.read(to) or b"")
                 self.files[to] = encode_text(session_logs.with_entries(there, more))
 
     def _as_claimed(self, claim: Claim) -> Mission:

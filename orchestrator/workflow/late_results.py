@@ -24,7 +24,6 @@ from orchestrator.policy.one_of_group import others_called_off
 from orchestrator.workflow.approval.group_choice import require_first_of_group
 from orchestrator.workflow.fold import FoldPlan
 from sync.errors import ObjectMissing
-from sync.publish import publish
 from sync.remote import Oid, Refs, RefUpdate
 
 
@@ -112,7 +111,7 @@ class Adoption:
                 RefUpdate(ref=late.ref, expect=late.oid, new=None),
             ]
 
-        publish(self.bus.remote, plan, sleep=self.bus.sleep)
+        self.bus.publish(plan)
         return adopted
 
     def _chosen(self, ledger: LedgerSnapshot, mission: Mission, which: str) -> LateResult | None:

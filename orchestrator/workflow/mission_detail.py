@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from missions.archive_path import ARCHIVE_FOLDER, dated_path
+from missions.evidence.bundle import NO_LIST, EvidenceManifest
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.kept_evidence import evidence_json, read_evidence
 from orchestrator.workflow.mission_view import MissionView
 
 if TYPE_CHECKING:  # imported where it is used: most commands need none of it
@@ -26,6 +28,8 @@ class MissionDetail:
     memo: str
     memo_path: str
     late: tuple[LateResult, ...]
+    evidence: EvidenceManifest = NO_LIST
+    """What the tests of its last attempt left."""
     disputes: tuple[UnresolvedConflict, ...] = ()
     """What merges of this mission's file could not keep."""
 
@@ -36,7 +40,12 @@ class MissionDetail:
             {"name": one.name, "ref": one.ref, "which": one.which, "node": one.node, "wrong": one.wrong}
             for one in self.late
         ]
-        return self.view.json() | parts | {"late": late, "conflicts": [asdict(one) for one in self.disputes]}
+        return (
+            self.view.json()
+            | parts
+            | {"late": late, "conflicts": [asdict(one) for one in self.disputes]}
+            | {"evidence": evidence_json(self.evidence)}
+        )
 
 
 def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, signed: bool) -> MissionDetail:
@@ -48,6 +57,7 @@ def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, sign
         text=ledger.text(view.path),
         diff=ledger.attempt_text(view, "diff"),
         output=ledger.attempt_text(view, "output.txt"),
+        evidence=read_evidence(ledger, view),
         memo=ledger.text(memo_path) if memo_path else "",
         memo_path=memo_path,
         late=_late(ledger, trust, view.name, signed=signed) if ledger.late else (),

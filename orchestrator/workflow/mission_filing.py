@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from missions import frontmatter
 from missions.frontmatter import Malformed
@@ -55,6 +55,10 @@ class RequestLocks:
         return self._locks[int(key[:8], 16) % MAX_LOCKS]
 
 
+SHARED_LOCKS = RequestLocks()
+"""Of this process: one key comes over HTTP and by sync at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MissionRequest:
     """A mission as somebody sends it: a whole file or a sentence.
@@ -68,6 +72,10 @@ class MissionRequest:
     by: str = ""
     key: str = ""
     caller: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What its front matter says besides."""
+    own_name: str = ""
+    """What it is called where no `name` is asked for; empty: by its title or text."""
     files: tuple[GivenFile, ...] = ()
     """The files that it comes with."""
     trailer: str = ""
@@ -79,7 +87,8 @@ class MissionRequest:
     def digest(self) -> str:
         """Tells this mission from another one under the same key."""
         files = [[each.name, hashlib.sha256(each.data).hexdigest()] for each in self.files]
-        words = json.dumps([self.text, self.name, self.title, *([files] if files else [])])
+        more = [each for each in (files, dict(self.fields)) if each]
+        words = json.dumps([self.text, self.name, self.title, *more], sort_keys=True)
         return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
@@ -94,7 +103,7 @@ class MissionFiling:
 
     fleet: Callable[[], Fleet]
     marks: Cursors | None
-    locks: KeyLocks = field(default_factory=RequestLocks)
+    locks: KeyLocks = field(default_factory=lambda: SHARED_LOCKS)
 
     def file(self, request: MissionRequest) -> str:
         """The name of the mission. Raises WrongSetting for what cannot be filed, and for a key that was used."""
@@ -116,7 +125,9 @@ class MissionFiling:
             return str(name)
 
     def _file(self, request: MissionRequest) -> str:
-        fleet, said = self.fleet(), {"title": request.title} if request.title else {}
+        fleet, said = self.fleet(), dict[str, Any](request.fields)
+        if request.title:
+            said["title"] = request.title
         attached = attach_files(fleet.bus.store, request.files) if request.files else None
         if attached:
             said[FIELD] = attached.words
@@ -127,7 +138,7 @@ class MissionFiling:
         own = f"{REQUEST_TRAILER}: {request.key_digest}" if request.key else ""
         trailer = "\n".join(filter(None, (own, request.trailer)))
         beside = attached.beside if attached else {}
-        return fleet.new(text, {}, name=request.name, by=request.by, beside=beside, trailer=trailer)
+        return fleet.new(text, {}, name=request.name or request.own_name, by=request.by, beside=beside, trailer=trailer)
 
     def _filed_since(self, tip: str, request: MissionRequest) -> str:
         """The mission that this very request made before whoever made it could note that; empty if it made none."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
+from missions.archive_path import ARCHIVE_FOLDER
 from missions.declared.plain_values import assembled
 from missions.errors import BadName
 from missions.fields import SHOWN_FIELDS
+from missions.lease import QUESTION_REASON
 from missions.lifecycle import event_of, next_status
 from missions.mission import AGENT_SEPARATOR, CODING_TASK, Mission, Quarantined, Status, slug
 from missions.selection import blocked_reason
@@ -19,8 +21,12 @@ from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.assignment.unserved import UnservedMissions
 
+if TYPE_CHECKING:
+    from orchestrator.workflow.merge_queue.queue_places import QueuePlaces
+
 _FIRST = ("name", "title", "status", "path", "reason", "line", "hint")
 _LAST = ("author",)
+ARCHIVED_HINT = "it has ended, and nothing runs; mend the file and push, and it is shown again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +65,9 @@ def mission_views(
     limit: int = 0,
 ) -> Iterator[MissionView]:
     """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
-    no_room, unserved = no_room_reason(ledger), UnservedMissions(ledger)
+    no_room, unserved, places = no_room_reason(ledger), UnservedMissions(ledger), _queue_words(ledger, trust)
     for filed in ledger.open.values():
-        yield open_mission_view(ledger, trust, filed, now, no_room, unserved)
+        yield open_mission_view(ledger, trust, filed, now, no_room, unserved, places)
     for bad in ledger.quarantined:
         yield broken_view(bad, ledger.claims.get(bad.name))
     for name, held in ledger.claims.items():
@@ -75,13 +81,15 @@ def find_view(ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime) ->
     """One mission by its name, wherever it is."""
     filed = ledger.open.get(name)
     if filed is not None:
-        return open_mission_view(ledger, trust, filed, now, no_room_reason(ledger), UnservedMissions(ledger))
+        no_room, unserved, places = no_room_reason(ledger), UnservedMissions(ledger), _queue_words(ledger, trust)
+        return open_mission_view(ledger, trust, filed, now, no_room, unserved, places)
     bad = next((b for b in ledger.quarantined if name in {b.name, _stem_slug(b.path)}), None)
     if bad is not None:
         return broken_view(bad, ledger.claims.get(name))
-    done = ledger.archived(name)
+    done = ledger.archive.mission(name)
     if done is not None:
-        return file_view(done.mission, done.path)
+        path, _, found = done
+        return broken_view(found, None) if isinstance(found, Quarantined) else file_view(found, path)
     return orphan_view(ledger.claims[name]) if name in ledger.claims else None
 
 
@@ -92,8 +100,10 @@ def open_mission_view(
     now: datetime,
     no_room: str,
     unserved: UnservedMissions,
+    places: Callable[[Mission], str],
 ) -> MissionView:
-    """An open mission. `no_room` is why no node takes anything on, in words; `unserved` why none can do this one."""
+    """An open mission. `no_room` is why no node takes anything on, in words; `unserved` why none can do this one;
+    `places` where it stands in a merge queue."""
     mission = filed.mission
     view, held = partial(file_view, mission, filed.path), ledger.claims.get(mission.name)
     if held is not None:
@@ -102,7 +112,7 @@ def open_mission_view(
         return view(reason=f"its claim cannot be read: {ledger.unreadable_claims[mission.name]}")
     word = trust.authorize(ledger, filed)
     if mission.status not in {Status.QUEUED, Status.FAILED}:
-        return view(author=word.who, reason=_open_reason(ledger, filed), hint=_next_step(mission))
+        return view(author=word.who, reason=_open_reason(ledger, filed, places), hint=_next_step(mission))
     if not word.trusted:
         hint = f"read it, then `shiftbook mission trust {mission.name}`"
         return view(author=word.who, status=Status.UNTRUSTED, reason=word.why, hint=hint)
@@ -129,22 +139,40 @@ def _project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
     return missing_project_reason(ledger, mission)
 
 
-def _open_reason(ledger: LedgerSnapshot, filed: MissionFile) -> str:
+def _queue_words(ledger: LedgerSnapshot, trust: Trust) -> Callable[[Mission], str]:
+    """What tells where a mission stands in a merge queue; most lists have none that does."""
+
+    @cache
+    def places() -> QueuePlaces:
+        from orchestrator.workflow.merge_queue.queue_places import QueuePlaces
+
+        return QueuePlaces(ledger, trust)
+
+    return lambda mission: places().says(mission)
+
+
+def _open_reason(ledger: LedgerSnapshot, filed: MissionFile, places: Callable[[Mission], str]) -> str:
     """Why a mission that is no longer in the queue is still open."""
-    from orchestrator.policy.verdict import PARTICIPLES, pending_delivery
+    from orchestrator.policy.verdict import PARTICIPLES, pending_delivery, waits_in_queue
 
     mission = filed.mission
     how = pending_delivery(ledger.charter, mission)
     if how == "pull_request":
-        return mission.reason or _pull_reason(mission)
+        part = ledger.charter.projects.get(mission.about or "")
+        return mission.reason or _pull_reason(mission, by_git=part is not None and part.forge_by == "git")
+    if waits_in_queue(ledger.charter, mission):
+        return f"approved by {mission.decided_by or 'hand'}; {places(mission)}"
     if how:
         return f"approved by {mission.decided_by or 'hand'}; its branch has still to be {PARTICIPLES[how]}"
     return mission.reason or (_failure(ledger, filed) if mission.status is Status.DEAD else "")
 
 
-def _pull_reason(mission: Mission) -> str:
+def _pull_reason(mission: Mission, *, by_git: bool) -> str:
     """Where a pull request stands; headquarters alone speaks to forges."""
     by = mission.decided_by or "hand"
+    if mission.pull_request and mission.pull_state == "open" and by_git:
+        kept = "what people and CI say there does not come back; closed there, cancel it here"
+        return f"approved by {by}; its pull request was pushed: {mission.pull_request} ({kept})"
     if mission.pull_request and mission.pull_state == "open":
         return f"approved by {by}; its pull request is open: {mission.pull_request}"
     newest = f"the newest attempt has still to come to {mission.pull_request}" if mission.pull_request else ""
@@ -162,6 +190,8 @@ def _failure(ledger: LedgerSnapshot, filed: MissionFile) -> str:
 def _next_step(mission: Mission) -> str:
     """What the person who is waited for does next; "" where nobody is."""
     look = f"`shiftbook mission {'diff' if mission.commit else 'show'} {mission.name}`"
+    if mission.status is Status.PARKED and (mission.reason or "").startswith(QUESTION_REASON):
+        return f"`shiftbook mission say {mission.name} ANSWER`: it goes on with that; or cancel"
     return {
         Status.REVIEW: f"{look}, then approve or reject -m",
         Status.DEAD: f"{look.replace(' diff ', ' show ')} says more; then retry or cancel",
@@ -205,7 +235,7 @@ def broken_view(bad: Quarantined, held: HeldClaim | None) -> MissionView:
         path=bad.path,
         reason=bad.reason,
         line=bad.line,
-        hint=bad.hint,
+        hint=ARCHIVED_HINT if bad.path.startswith(f"{ARCHIVE_FOLDER}/") else bad.hint,
         task="",
         agent="",
     )

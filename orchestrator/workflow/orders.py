@@ -58,15 +58,19 @@ class Orders:
             raise WrongSetting("USD", f"a budget is an amount of dollars below {MAX_BUDGET_USD:,.0f}")
         self.give(name, f"Budget ${usd:.2f}:", lambda mission, me: {"budget_usd": usd})
 
-    def endorse(self, name: str) -> None:
-        """Trusts an untrusted mission: the person signs its text as it is."""
-        self.give(name, "Trust", lambda mission, me: {"trusted_by": me.name}, vouches=True)
+    def endorse(self, name: str, shown: str | None = None) -> None:
+        """Trusts an untrusted mission: the person signs its text as it is, and as it was `shown` if that is told."""
+        self.give(name, "Trust", lambda mission, me: {"trusted_by": me.name}, vouches=True, shown=shown)
 
-    def give(self, name: str, verb: str, change: FieldChange, *, vouches: bool = False) -> None:
+    def give(
+        self, name: str, verb: str, change: FieldChange, *, vouches: bool = False, shown: str | None = None
+    ) -> None:
         """A person's word on an open mission, as a signed change of its front matter. `name` is its slug.
 
-        `vouches`: the order is given to make the text the person's own.
+        `vouches`: the order is given to make the text the person's own, so it is refused where somebody changes that
+        while it is given, or since the file was `shown`.
         """
+        read = [] if shown is None else [document.requested_content(shown.encode())]
         membership = Membership(bus=self.bus, reader=self.reader, trust=self.trust)
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
@@ -76,6 +80,9 @@ class Orders:
             me = membership.require_member(ledger, "author", "admin")
             before = ledger.text(filed.path)
             text = frontmatter.write(before, change(filed.mission, me))
+            read.append(document.requested_content(before.encode()))
+            if vouches and read[-1] != read[0]:
+                raise Refused("somebody changed {} at this moment: read it again before you vouch for it", filed.path)
             if not vouches:
                 self._must_be_trusted(ledger, filed, before, text)
             asked = f"\n\nAsked-By: {' '.join(self.by.split())}" if self.by else ""

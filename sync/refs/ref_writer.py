@@ -5,13 +5,17 @@ from __future__ import annotations
 import select
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from sync import files
 from sync.errors import PushUncertain
 from sync.git import Git
 from sync.process_output import kill_group
+
+PACKED_ANEW = "packed-refs.new"
+"""What git names `packed-refs` when it moves the refs, where one goes that is packed."""
 
 
 class RefWriter:
@@ -28,19 +32,39 @@ class RefWriter:
         """The repository's."""
         return self._git.folder
 
-    def apply(self, lines: Sequence[str]) -> bool:
+    def apply(self, lines: Sequence[str], *, durable: Iterable[str] = (), after: Iterable[Path] = ()) -> bool:
         """Does what the lines of `update-ref --stdin` say in one transaction: all of it, or nothing and False.
 
-        Raises PushUncertain when no answer came back.
+        The `durable` refs are on the disk before they count, and have their names there when this returns; so are the
+        folders `after` which they may count, and the file of all packed refs where git writes it anew. Git's own
+        `core.fsync=reference` does the former, one by one: 4 ms for each, where 100 at once take 10.
+
+        Raises PushUncertain when no answer came back, OSError for a disk that takes no more; then nothing has moved.
         """
+        places = [self.folder / ref for ref in durable]
+        packed = self.folder / PACKED_ANEW
+        known = {folder: folder.is_dir() for place in places for folder in place.parents}
         with self._lock:
             if not (self._say("start\n") and self._say("".join([*lines, "prepare\n"]))):
                 self._end()
                 return False  # nothing has moved: git has ended, or said no
+            try:
+                locks = [place.with_name(f"{place.name}.lock") for place in places]  # which become the refs
+                anew = [packed] if places and packed.exists() else []
+                files.flush([*locks, *after, *anew])
+            except OSError:
+                self._say("abort\n")  # a git that is ended leaves its locks
+                self._end()
+                raise
             if not self._say("commit\n"):
                 self._end()
                 raise PushUncertain(str(self.folder), "git ended while it moved the refs")
-            return True
+        try:
+            folders = {folder for place in places for folder in _naming(place, known)}
+            files.flush(folders | {path.parent for path in anew})
+        except OSError as error:
+            raise PushUncertain(str(self.folder), f"the refs may not be on the disk: {error}") from error
+        return True
 
     def close(self) -> None:
         """Ends the process; another transaction begins a new one."""
@@ -72,3 +96,11 @@ class RefWriter:
             kill_group(process)
             with suppress(OSError, ValueError):
                 process.communicate()
+
+
+def _naming(place: Path, known: Mapping[Path, bool]) -> Iterator[Path]:
+    """The folders that lead to a ref, up to the first one that git has neither made nor removed with it."""
+    for folder in place.parents:
+        yield folder
+        if known[folder] and folder.is_dir():
+            return

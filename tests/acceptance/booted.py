@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = Path("/lib/systemd/systemd")
@@ -155,19 +157,19 @@ def _host(name: str, folder: Path, source: Path) -> Iterator[Host]:
         )
     try:
         host = Host(name, _first_child(process, folder / f"{name}.console"))
-        host.until("it boots", "test -d /run/systemd/system && systemctl list-units >/dev/null", seconds=60)
+        host.until("it boots", "test -d /run/systemd/system && systemctl list-units >/dev/null")
         host.run("hostname", name)
         host.run("ip", "link", "set", "lo", "up")
         yield host
     finally:
         for child in psutil.Process(process.pid).children() if process.poll() is None else []:
             child.kill()  # process 1: the kernel ends all others of its namespace with it
-        process.wait(60)
+        process.wait(PATIENCE)
         _remove_groups(group)
 
 
 def _first_child(process: subprocess.Popen[bytes], console: Path) -> int:
-    over = time.monotonic() + 60
+    over = time.monotonic() + PATIENCE
     while True:
         assert process.poll() is None, console.read_text(encoding="utf-8", errors="replace")
         found = psutil.Process(process.pid).children()
@@ -178,17 +180,15 @@ def _first_child(process: subprocess.Popen[bytes], console: Path) -> int:
 
 
 def _remove_groups(group: Path) -> None:
-    over = time.monotonic() + 30
-    for path in sorted((each for each in group.rglob("*") if each.is_dir()), key=lambda each: -len(each.parts)):
-        path.rmdir()
-    while True:
-        try:
-            group.rmdir()
-        except OSError:
-            assert time.monotonic() < over, f"{group} is not empty"
-            time.sleep(0.1)
-        else:
-            return
+    inner = sorted((each for each in group.rglob("*") if each.is_dir()), key=lambda each: -len(each.parts))
+    for path in (*inner, group):
+
+        def removed(path: Path = path) -> bool:
+            with suppress(OSError):  # what dies is in it for a moment
+                path.rmdir()
+            return not path.exists()
+
+        until(removed, f"{path} is empty")
 
 
 def connect(one: Host, other: Host) -> None:

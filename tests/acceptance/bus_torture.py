@@ -25,10 +25,9 @@ from orchestrator.workflow.delegation.task_types import TaskJob
 from tests.buses import Marks, envelope, recorder, worker
 from tests.ledgers import Peer, Ticks, Town
 from tests.redis_server import RedisServer
+from tests.waiting import PATIENCE
 
 LEASE = 0.3
-PATIENCE = 120.0
-"""Seconds without a mission filed or archived or a fault survived, after which a run is stuck."""
 FAULTS = ("kill", "older", "empty", "full", "disk", "failover", "pause", "worker_gone", "recorder_gone")
 
 
@@ -59,7 +58,8 @@ class BusTorture:
 
     def run(self) -> None:
         """Until every mission is archived, with all faults on the way; raises AssertionError if that never is."""
-        over, before = time.monotonic() + PATIENCE, (-1, -1, -1)
+        before = (-1, -1, -1)  # when a mission was filed or archived last, or a fault survived
+        over = time.monotonic() + PATIENCE
         for _ in range(3):
             self._hire()
         waiting = list(self.names)
@@ -82,7 +82,7 @@ class BusTorture:
         """Ends the workers and the views of the ledger."""
         for _, over, thread in self._workers:
             over.set()
-            thread.join(30)
+            thread.join(PATIENCE)
         self._workers.clear()
 
     # -- what honest people do ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import httpx
 
 from tests import program
 from tests.acceptance.fleets import Fleet
+from tests.waiting import PATIENCE
 
 FLEET = """
 [projects.shop]
@@ -70,7 +71,7 @@ class Desk:
         assert self.process is not None
         assert self.process.poll() is None, self.fleet.words()
         try:
-            return httpx.get(f"{self.url}/health", timeout=2, trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/health", timeout=PATIENCE, trust_env=False).status_code == 200
         except (OSError, ValueError, httpx.HTTPError):
             return False
 

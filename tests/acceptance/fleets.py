@@ -26,6 +26,9 @@ class Fleet:
 
     folder: Path
     beat: float = 1.0
+    lease: float = 30.0
+    """Seconds for which a node may be silent, at least three beats: a busy machine has it stand still for some, and one
+    that is not looked for by others must neither be taken for dead nor give up its work meanwhile."""
     running: dict[str, program.Process] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)
     first: str = ""
@@ -56,7 +59,7 @@ class Fleet:
 
     def found(self, *nodes: str) -> Fleet:
         """A ledger of the first node's person, who has let the other nodes in; a copy, unless all is to be fresh."""
-        self._make(*nodes) if self.fresh else _founded(nodes, self.beat).copy(self.folder)
+        self._make(*nodes) if self.fresh else _founded(nodes, self.beat, self.lease).copy(self.folder)
         self.first = nodes[0]
         return self
 
@@ -66,7 +69,9 @@ class Fleet:
         (home / ".gitconfig").write_text("[user]\n\tname = ada\n\temail = ada@shiftbook.invalid\n", encoding="utf-8")
         self.shiftbook("init", str(self.clone), node=nodes[0])
         text = (self.clone / "fleet.toml").read_text(encoding="utf-8")
-        text = text.replace("beat_seconds = 60 ", f"beat_seconds = {self.beat} ").replace("[5, 30]", "[0.3, 1.0]")
+        beats = f"lease_beats = {max(3.0, self.lease / self.beat)} "
+        text = text.replace("beat_seconds = 60 ", f"beat_seconds = {self.beat} ").replace("lease_beats = 3 ", beats)
+        text = text.replace("[5, 30]", "[0.3, 1.0]")
         self.commit({"fleet.toml": text}, "Settings for a test")
         for node in nodes[1:]:
             self.shiftbook("join", str(self.bare), str(self.folder / f"clone-{node}"), node=node)
@@ -182,9 +187,9 @@ class Fleet:
         return shown
 
     def _looked(self, *words: str) -> str:
-        """What `mission WORDS` says; for two seconds the same while nothing but beats has moved."""
+        """What `mission WORDS` says; for five seconds the same while nothing but beats has moved."""
         stand, before = self._stand(), self.looked.get(words)
-        if not stand or before is None or before[0] != stand or time.monotonic() - before[1] > 2:
+        if not stand or before is None or before[0] != stand or time.monotonic() - before[1] > 5:
             out = self.shiftbook("mission", *words, node=self.first)
             before = self.looked[words] = (stand, time.monotonic(), out)
         return before[2]
@@ -219,8 +224,8 @@ class Fleet:
 
 
 @cache
-def _founded(nodes: tuple[str, ...], beat: float) -> Template:
-    return Template.of(lambda folder: Fleet(folder, beat=beat)._make(*nodes))
+def _founded(nodes: tuple[str, ...], beat: float, lease: float) -> Template:
+    return Template.of(lambda folder: Fleet(folder, beat=beat, lease=lease)._make(*nodes))
 
 
 def command(run: str, **fields: object) -> str:

@@ -238,7 +238,7 @@ def test_a_full_disk_fails_clearly_and_loses_nothing(fleet: Fleet) -> None:
         env=env,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=540,
         check=False,
     )
     assert re.search("No space left|the disk is full", done.stderr), done.stderr

@@ -25,6 +25,7 @@ import pytest
 from orchestrator.node.wakeups import nudge
 from tests.acceptance.fleets import Fleet, command
 from tests.servers import git_daemon
+from tests.waiting import PATIENCE
 
 MANY = int(os.environ.get("SHIFTBOOK_CANCELS", "4"))
 AT_ONCE = 5
@@ -82,7 +83,7 @@ class Ground:
     def by_phone(self, method: str, path: str) -> dict[str, object]:
         """A request to the web server of `vps`."""
         record = json.loads((self.fleet.folder / "vps" / "http.json").read_text(encoding="utf-8"))
-        link = http.client.HTTPConnection(urlsplit(record["url"]).netloc, timeout=60)
+        link = http.client.HTTPConnection(urlsplit(record["url"]).netloc, timeout=PATIENCE)
         with contextlib.closing(link):
             link.request(method, path)
             answer = link.getresponse()

@@ -269,6 +269,13 @@ def meddled(story: Story) -> None:
     story.push({MAIN: story.commit(QUEUED, **{"PORTFOLIO_CONTEXT.md": "2"})})
 
 
+def rewritten_month(story: Story) -> None:
+    """A node changes the page of a month that is there."""
+    story.filed()
+    story.push({MAIN: story.commit(QUEUED, **{"continuity/2026-11.md": "1"})})
+    story.push({MAIN: story.commit(QUEUED, **{"continuity/2026-11.md": "2"})})
+
+
 def forgetful(story: Story) -> None:
     """A node takes something out of the journal."""
     story.filed()
@@ -338,6 +345,7 @@ def gone(story: Story) -> None:
         (told_twice, "told"),
         (reworded, "kept"),
         (meddled, "kept"),
+        (rewritten_month, "kept"),
         (forgetful, "kept"),
         (moved_and_lost, "kept"),
         (put_back, "cancelled"),
@@ -433,6 +441,13 @@ def test_a_claim_that_was_put_back_is_no_result() -> None:
     story.push({CLAIM + "m": story.claimed(replace(FIRST, node="south", epoch=2, nonce="x"))})
     done = Attempt(number=1, state="done", node="south")
     story.ended(replace(FIRST, node="south", epoch=2, nonce="x")).folded(replace(DONE, attempts=(released, done)))
+    assert check(story.history()) == []
+
+
+def test_a_page_for_a_month_may_be_added() -> None:
+    """By a node: what it says is its own."""
+    story = good()
+    story.push({MAIN: story.commit(DONE, **{"continuity/2026-11.md": "1"})})
     assert check(story.history()) == []
 
 

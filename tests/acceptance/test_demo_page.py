@@ -8,8 +8,16 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.app import demo_fleet
 from orchestrator.app.demo_fleet import HQ, DemoFailed, running_demo_fleet
 from tests.acceptance.fleets import Fleet
+from tests.waiting import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person watches the demo; nobody watches this one."""
+    monkeypatch.setattr(demo_fleet, "TIMEOUT_SECONDS", PATIENCE)
 
 
 class Unseen:
@@ -31,7 +39,7 @@ def test_the_page_of_the_demo_shows_its_fleet(tmp_path: Path) -> None:
         address = stage.serve()
         assert address.startswith("http://127.0.0.1:")
         node = address.removesuffix("/app/")
-        told = httpx.get(f"{node}/api/v1/missions", timeout=60, trust_env=False).json()
+        told = httpx.get(f"{node}/api/v1/missions", timeout=PATIENCE, trust_env=False).json()
         assert [mission["name"] for mission in told["items"]] == ["look-around"]
     assert stage.nodes[-1].process.poll() is not None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests import program
 from tests.acceptance.fleets import Fleet, command
+from tests.waiting import PATIENCE
 
 
 def test_changes(tmp_path: Path) -> None:
@@ -30,7 +31,7 @@ def test_changes(tmp_path: Path) -> None:
     assert all(one["name"] == "desk" for one in steady)
     assert len(steady) < 20
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(PATIENCE) == 130
     fleet.kill("desk")
 
 

@@ -15,6 +15,7 @@ from orchestrator.core.ports.mission_bus import LEDGER
 from tests.buses import Marks, recorder, work_off, worker
 from tests.ledgers import Peer, Ticks, Town
 from tests.redis_server import RedisServer, entries, redis_server
+from tests.waiting import PATIENCE
 
 FOREIGN = """
 import json, sys, time, redis
@@ -35,7 +36,7 @@ def consume(count):
         server.xgroup_create(missions, group, id="0", mkstream=True)
     except redis.ResponseError:
         pass
-    done, over = 0, time.monotonic() + 30
+    done, over = 0, time.monotonic() + PATIENCE
     while done < count and time.monotonic() < over:
         for stream, found in server.xreadgroup(group, me, {missions: ">"}, count=5, block=500) or []:
             for entry, fields in found:
@@ -47,7 +48,7 @@ def consume(count):
                 done += 1
 
 def wait_for(job):
-    last, over = "0", time.monotonic() + 30
+    last, over = "0", time.monotonic() + PATIENCE
     while time.monotonic() < over:
         for _, found in server.xread({results: last}, block=500) or []:
             for last, fields in found:
@@ -63,8 +64,8 @@ PREFIX = "shop"
 
 def foreign(server: RedisServer, what: str, *words: str) -> str:
     """Runs the foreign program as a process; what it prints."""
-    command = [sys.executable, "-c", FOREIGN, what, server.url, PREFIX, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-c", f"PATIENCE = {PATIENCE}\n{FOREIGN}", what, server.url, PREFIX, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -121,7 +122,7 @@ def test_a_foreign_worker_that_falls_silent_is_replaced(server: RedisServer) -> 
         bus.make_groups()
         assert client.xreadgroup(f"{PREFIX}_workers", "worker_foreign", {f"{PREFIX}:missions:delegation": ">"})
     assert bus.claim("w", 5) == []
-    (taken,) = bus.take_over("w", 0.001, 5)
+    (taken,) = bus.take_over("w", 0, 5)  # it has just been read: no time is too short
     assert (taken.epoch, taken.attempt) == (1, 1)
     assert bus.finish(taken, '{"job_id": "a", "status": "SUCCESS"}')
 

@@ -14,9 +14,10 @@ import pytest
 
 from orchestrator.node.wakeups import ring_forges
 from tests.acceptance.fleets import Fleet, command
+from tests.forge_stand_in.git_doors import open_door
 from tests.forge_stand_in.server import ForgeServer, forge_server
 from tests.forge_stand_in.state import BOT, TOKEN, Pull
-from tests.orchestrator.repositories import Server
+from tests.orchestrator.repositories import Server, git
 
 
 @pytest.fixture
@@ -90,4 +91,31 @@ def test_from_a_project_to_a_merged_pull_request(fleet: Fleet, forge: ForgeServe
     assert (shown["status"], shown["merged"]) == ("done", merged)
     assert Server(folder=forge.state.repository, person=fleet.folder).show(f"{merged}:new.txt") == "more\nmore\nmore"
     assert TOKEN not in fleet.words()
+    assert fleet.stop("hq") == 0
+
+
+def test_a_merged_pull_request_without_any_token(fleet: Fleet, forge: ForgeServer) -> None:
+    """By git alone: pushed, merged by a person, and told by git; no API is asked for anything."""
+    hq = {"FACTORY_ROLE": "HEADQUARTERS"}
+    bare = forge.state.repository
+    open_door(bare, "forgejo", forge.project)
+    fleet.found("hq")
+    where = f"{forge.project}.git"
+    fleet.shiftbook("project", "add", where, "--name=shop", "--forge=forgejo", "--yes", "--no-try", node="hq")
+    by_git = ("--forge-by", "git", "--on-approval", "pull_request")
+    assert "by git alone  pull requests are pushed" in fleet.shiftbook("project", "edit", "shop", *by_git, node="hq")
+    assert "by git alone, without a token" in fleet.run("doctor", node="hq", **hq).stdout
+
+    fleet.commit({"missions/fix.md": command("echo more >> new.txt", project="shop")}, "A mission")
+    fleet.start("hq", **hq)
+    until_it_is(fleet, "fix", status="review")
+    said = fleet.shiftbook("mission", "approve", "fix", node="hq")
+    assert "for a pull request on forgejo; what people and CI say there does not come back" in said
+    shown = until_it_is(fleet, "fix", pull_state="open")
+    assert shown["pull_request"] == f"{forge.project}/pulls/1"
+    merged = git(bare, "commit-tree", "refs/pull/1/head^{tree}", "-p", "refs/heads/main", "-m", "squashed (#1)")
+    git(bare, "update-ref", "refs/heads/main", merged)
+    ring_forges(fleet.folder / "hq")
+    shown = until_it_is(fleet, "fix", pull_state="merged")
+    assert (shown["status"], shown["merged"], forge.asked) == ("done", merged, [])
     assert fleet.stop("hq") == 0

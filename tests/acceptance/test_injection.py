@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,7 @@ def test_a_real_run_and_a_real_client(fleet: Fleet) -> None:
     server = StdioServerParameters(command=start, args=more, env=fleet.environment("desk"), cwd=fleet.clone)
 
     async def plant() -> None:
-        async with Client(stdio_client(server)) as client:
+        async with Client(stdio_client(server, errlog=sys.stderr)) as client:
             for attack in planted:
                 words = {"decisions": attack, "lessons": attack, "title": attack[:300]}
                 assert not (await client.call_tool("append_entry", words)).is_error

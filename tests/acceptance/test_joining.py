@@ -17,6 +17,7 @@ from sync.signatures import Key, make_key
 from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.servers import free_port
+from tests.waiting import PATIENCE
 
 
 class Headquarters:
@@ -55,7 +56,7 @@ class Headquarters:
         payload = proof_payload(hashlib.sha256(token.encode()).hexdigest(), key.public)
         body = {"key": shown or key.public, "proof": proof or key.sign(payload)}
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.post(f"{self.url}/api/v1/join", json=body, headers=headers, timeout=60, trust_env=False)
+        return httpx.post(f"{self.url}/api/v1/join", json=body, headers=headers, timeout=PATIENCE, trust_env=False)
 
     def members(self) -> dict[str, str]:
         said = self.fleet.shiftbook("fleet", "who", "--json", node="hq")
@@ -72,7 +73,8 @@ def hq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headquarters]:
 
 
 def test_one_command(hq: Headquarters) -> None:
-    """One link, one command: the node is in, its settings are its owner's alone, and it works."""
+    """One link, one command: the node is in, its settings are its owner's alone, and it works. The same command again
+    changes nothing; where the machine has lost what it was given, or was taken out, it says so."""
     fleet = hq.fleet
     link = hq.invite("vps")
     code, said = hq.join(link, "vps")
@@ -90,12 +92,21 @@ def test_one_command(hq: Headquarters) -> None:
     def archived() -> bool:
         return "first.md" in fleet.git("ls-tree", "-r", "--name-only", "main", "missions/archive", folder=fleet.bare)
 
-    fleet.wait("the first mission's result", archived, seconds=120)
+    fleet.wait("the first mission's result", archived)
     fleet.kill("vps")
     again, said = hq.join(link, "vps")
-    assert again == 1, said
+    assert again == 0, said
+    assert said.startswith("nothing to do")
+    assert env_file.read_text(encoding="utf-8") == kept
+    env_file.write_text("", encoding="utf-8")
+    lost, said = hq.join(link, "vps")
+    assert lost == 1, said
     assert "in already, by this link" in said
     fleet.shiftbook("fleet", "revoke", "vps", node="hq")
+    env_file.write_text(kept, encoding="utf-8")
+    out, said = hq.join(link, "vps")
+    assert out == 1, said
+    assert "by a new one only" in said
     assert hq.ask(link, Key(fleet.folder / "vps" / "keys" / "node")).status_code == 403
     assert "vps" not in hq.members()
 
@@ -108,7 +119,7 @@ def test_lost_answer(hq: Headquarters, tmp_path: Path) -> None:
     assert hq.members()["lost"] == key.public
     info = f"{hq.url}/git/ledger.git/info/refs?service=git-upload-pack"
     tokens = [answer.json()["token"] for answer in (first, second)]
-    codes = [httpx.get(info, auth=("x", token), trust_env=False).status_code for token in tokens]
+    codes = [httpx.get(info, auth=("x", each), timeout=PATIENCE, trust_env=False).status_code for each in tokens]
     assert codes == [401, 200]
 
 
@@ -145,7 +156,8 @@ def test_stolen(hq: Headquarters, tmp_path: Path) -> None:
     token = link.partition("#")[2]
     bearer = {"Authorization": f"Bearer {token}"}
     for path in ("/git/ledger.git/info/refs?service=git-upload-pack", "/api/v1/missions", "/metrics", "/api/v1/events"):
-        assert httpx.get(hq.url + path, headers=bearer, trust_env=False).status_code == 403, path
+        asked = httpx.get(hq.url + path, headers=bearer, timeout=PATIENCE, trust_env=False)
+        assert asked.status_code == 403, path
     assert hq.members() == before
     assert hq.ask(link, mine).status_code == 201  # none of that has used it up
 

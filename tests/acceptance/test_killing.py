@@ -32,7 +32,7 @@ def test_missions_survive_three_nodes_that_are_killed_again_and_again(fleet: Fle
     taken its work over.
     """
     chance = random.Random(SEED)
-    fleet.beat = 3.0  # a lease of nine seconds: on a busy machine nobody who lives is to be taken for dead
+    fleet.beat, fleet.lease = 3.0, 9.0  # on a busy machine nobody who lives is to be taken for dead
     fleet.found(*NODES)
     names = [f"job-{n:02d}" for n in range(missions)]
     fleet.commit(

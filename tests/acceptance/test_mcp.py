@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from handoff.entry import parse_log
 from missions.document import RESULT_MARK
 from tests import program
 from tests.acceptance.fleets import Fleet, command
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:  # takes a second, which every worker would spend
     from mcp import Client, StdioServerParameters
@@ -75,7 +77,8 @@ def session(
 
     async def run() -> None:
         info = Implementation(name=name, version="1")
-        async with Client(stdio_client(line(fleet, *options)), client_info=info, mode=mode) as client:
+        server = stdio_client(line(fleet, *options), errlog=sys.stderr)  # its own is that of the test that loaded it
+        async with Client(server, client_info=info, mode=mode) as client:
             await act(Agent(client))
 
     asyncio.run(run())
@@ -123,13 +126,15 @@ def test_what_is_offered(shop: Fleet, mode: str) -> None:
 
 def test_a_mission_from_filing_to_its_memo(shop: Fleet) -> None:
     """An agent files a mission, a node does it, the agent sees result, log and memo."""
-    shop.start("desk")
 
     async def act(agent: Agent) -> None:
         filed = await agent("file_mission", text="Count the lines.", run="wc -l README.md", project="shop")
         assert (filed["project"], filed["path"]) == ("shop", "missions/count-the-lines.md")
-        assert filed["status"] in {"queued", "running"}  # the node may have been faster than the answer
-        ended = await agent("follow_mission", name=filed["name"], wait_seconds=60)
+        assert filed["status"] == "queued"
+        shop.start("desk")
+        over, ended = time.monotonic() + PATIENCE, {"status": "queued"}
+        while ended["status"] in {"queued", "running"} and time.monotonic() < over:
+            ended = await agent("follow_mission", name=filed["name"], wait_seconds=60)
         assert (ended["status"], ended["output"].split()) == ("done", ["1", "README.md"])
         assert "### Attempt 1 · done · desk" in ended["result"]
         assert "count-the-lines" in [one["name"] for one in await agent("list_missions", status="done")]
@@ -274,7 +279,7 @@ def test_standard_output_is_the_protocols(shop: Fleet) -> None:
     server.stdin.write("".join(json.dumps(message) + "\n" for message in messages))
     server.stdin.flush()
     answers = [json.loads(server.stdout.readline()) for _ in range(3)]
-    rest, said = server.communicate(timeout=60)
+    rest, said = server.communicate(timeout=PATIENCE)
     assert {answer["id"] for answer in answers} == {1, 2, 3}
     assert (server.returncode, rest) == (0, "")
     assert "Traceback" not in said
@@ -321,7 +326,8 @@ def test_a_warning_at_an_action_is_heard_once(shop: Fleet) -> None:
 
     async def act(agent: Agent) -> None:
         (line_,) = await agent("check_action", action="cd shop && make deploy -n", project="shop")
-        assert re.fullmatch(r"`make deploy` asks for a password on Fridays \[\S+, \d{4}-\d\d-\d\d\]", line_)
+        said = r'person at \S+ wrote: "`make deploy` asks for a password on Fridays" \[\S+, \d{4}-\d\d-\d\d\]'
+        assert re.fullmatch(said, line_), line_
         assert await agent("check_action", action="make deploy", project="shop") == [
             "(all that the journal says of this was said before)"
         ]

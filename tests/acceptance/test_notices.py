@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -129,11 +130,12 @@ def test_what_the_fleet_spent(fleet: Fleet) -> None:
     founded(fleet, "desk")
     fleet.commit({"missions/one.md": command("echo one")})
     fleet.shiftbook("node", "run", "--once", node="desk")
-    found = json.loads(fleet.shiftbook("fleet", "--cost", "--json", node="desk"))
+    since = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()  # also where a month begins just now
+    found = json.loads(fleet.shiftbook("fleet", "--cost", "--since", since, "--json", node="desk"))
     assert found["by_node"]["desk"]["runs"] == 1
     assert (found["total"]["cost_usd"], found["total"]["unpriced"]) == (0.0, 0)  # a command costs nothing
     assert found["forecasts"][0]["month_end_usd"] is None
-    shown = fleet.shiftbook("fleet", "--cost", "--by", "project", node="desk")
+    shown = fleet.shiftbook("fleet", "--cost", "--since", since, "--by", "project", node="desk")
     assert "no project" in shown
     assert "0.00" in shown
     assert "too few to say what it will cost" in shown

@@ -63,7 +63,7 @@ def test_on_a_terminal_it_asks_before_anything_is_changed(tmp_path: Path, bubble
     os.write(master, b"y\ny\n\ny\n")
     with (tmp_path / "said").open("wb") as said:
         process = subprocess.Popen(words, stdin=slave, stdout=said, stderr=said, env=fleet.environment("desk"))
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     os.close(slave)
     os.close(master)
     text = (tmp_path / "said").read_text()

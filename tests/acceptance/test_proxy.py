@@ -20,7 +20,7 @@ from orchestrator.app.deployment.nginx_site import nginx_site
 from tests.acceptance.fleets import Fleet
 from tests.conftest import require_program
 from tests.servers import free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 MIB = 1024 * 1024
 
@@ -42,7 +42,7 @@ class Proxied:
     def client(self, *, token: bool = True) -> httpx.Client:
         trusted = ssl.create_default_context(cafile=str(self.site.certificate))
         headers = {"Authorization": f"Bearer {self.token}"} if token else {}
-        return httpx.Client(base_url=self.url, verify=trusted, headers=headers, timeout=60, trust_env=False)
+        return httpx.Client(base_url=self.url, verify=trusted, headers=headers, timeout=PATIENCE, trust_env=False)
 
     def git(self, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         shown = base64.b64encode(f"x:{self.token}".encode()).decode()
@@ -81,7 +81,7 @@ def nginx(folder: Path, site: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +131,18 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
         fleet.kill("hq")
 
 
+def plainly(url: str) -> httpx.Response:
+    """What is answered without TLS."""
+    return httpx.get(url, timeout=PATIENCE, trust_env=False)
+
+
 def test_tls(proxied: Proxied) -> None:
     """By TLS headquarters answers; in clear nginx only says where."""
     with proxied.client() as client:
         answer = client.get("/health")
         assert answer.json()["role"] == "HEADQUARTERS"
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
-    plain = httpx.get(f"http://localhost:{proxied.site.http_port}/health", trust_env=False)
+    plain = plainly(f"http://localhost:{proxied.site.http_port}/health")
     assert (plain.status_code, plain.headers["Location"]) == (308, f"{proxied.url}/health")
 
 
@@ -147,7 +152,7 @@ def test_nobody_is_local(proxied: Proxied) -> None:
         for route in ("/metrics", "/api/v1/missions", "/api/v1/events"):
             for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"Host": "127.0.0.1"}):
                 assert client.get(route, headers=headers).status_code in (401, 421), route
-    assert httpx.get(f"{proxied.direct}/metrics", trust_env=False).status_code == 200
+    assert plainly(f"{proxied.direct}/metrics").status_code == 200
 
 
 def test_stream(proxied: Proxied) -> None:
@@ -186,5 +191,5 @@ def test_certificate_first(tmp_path: Path) -> None:
     challenge.write_text("proof", encoding="utf-8")
     with nginx(tmp_path / "nginx", text):
         base = f"http://localhost:{site.http_port}"
-        assert httpx.get(f"{base}/.well-known/acme-challenge/word", trust_env=False).text == "proof"
-        assert httpx.get(f"{base}/health", trust_env=False).status_code == 503
+        assert plainly(f"{base}/.well-known/acme-challenge/word").text == "proof"
+        assert plainly(f"{base}/health").status_code == 503

@@ -38,7 +38,7 @@ def typed(lines: str, home: Path, **more: str) -> str:
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     (home / ".gitconfig").write_text("[user]\n\tname = you\n\temail = you@shiftbook.invalid\n", encoding="utf-8")
     words = ["bash", "-euo", "pipefail", "-c", lines]
-    done = subprocess.run(words, cwd=home, env=env, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(words, cwd=home, env=env, capture_output=True, text=True, timeout=540, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

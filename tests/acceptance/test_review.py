@@ -5,27 +5,40 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import psutil
 
 from tests import program
 from tests.acceptance.fleets import Fleet
 from tests.journals import BRIEFING, BRIEFING_PATH, RULES, SHOP_LOG, entry, log
+from tests.waiting import PATIENCE, until
 
 SHOP = '\n[projects.shop]\nurl = "/nowhere/shop.git"\n'
 COUNT = 800
-"""Entries: a review of so many takes seconds, so that a kill at its start is a kill in its middle."""
+"""Entries: a review of so many takes seconds."""
+HELD = """\
+#!/bin/sh
+# While there is a file `held` no briefing is taken in: who hands one in waits, and is refused when the file is gone.
+while read -r old new ref; do
+  [ "$ref" = refs/heads/main ] && git diff --name-only "$old" "$new" | grep -q SESSION_BRIEFING && briefing=yes
+done
+[ -z "$briefing" ] || [ ! -e held ] && exit 0
+while [ -e held ]; do sleep 0.1; done
+exit 1
+"""
 
 
 def many(count: int) -> str:
-    """A log in which each entry states a fact of its own, and a step."""
+    """A log in which each entry states a fact of its own, and a step. It is this month's: a node puts those of others
+    away."""
+    month = f"{datetime.now(UTC):%Y-%m}"
     said = (f"Setting {number}: {number * 7}" for number in range(count))
     return log(
-        *(
-            entry(f"e{n}", f"2026-11-0{1 + n % 3}T08:00:00Z", did=text, next_=f"- Check rack {n}")
-            for n, text in enumerate(said)
-        )
+        *(entry(f"e{n}", f"{month}-01T00:00:00Z", did=text, next_=f"- Check rack {n}") for n, text in enumerate(said))
     )
 
 
@@ -69,16 +82,24 @@ def append(fleet: Fleet, line: str) -> None:
 
 def test_a_review_that_is_killed_is_done_once_by_the_next_node(fleet: Fleet) -> None:
     """SIGKILL in the middle of a due review: another node takes the mission over, and each item is there once."""
+    fleet.lease = 15.0
     fleet.found("hq", "worker")
     prepare(fleet, cron="* * * * *")
+    hook, held = fleet.bare / "hooks" / "pre-receive", fleet.bare / "held"
+    hook.write_text(HELD, encoding="utf-8")
+    hook.chmod(0o755)
+    held.touch()
     fleet.fresh = True
     fleet.start("hq", FACTORY_ROLE="HEADQUARTERS")
     name = r"review-\d{4}-\d\d-\d\d-\d{4}"
-    deadline = time.monotonic() + 240
-    while not any(event["event"] == "started" for event in fleet.events("hq")):
-        assert time.monotonic() < deadline, fleet.words()
-        time.sleep(0.02)
+    until(lambda: any(event["event"] == "started" for event in fleet.events("hq")), "it reviews")
+    begun = psutil.Process(fleet.running["hq"].pid).children(recursive=True)
     fleet.kill("hq")
+    for each in begun:  # a push that is on its way dies with it, as where the power goes
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(begun, PATIENCE)
+    held.unlink()
     fleet.fresh = False
     assert "reviewed" not in briefing(fleet)
     fleet.start("worker", FACTORY_ROLE="LOCAL_WORKER")

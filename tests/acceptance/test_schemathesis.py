@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.fleets import Fleet
 from tests.acceptance.test_serving import get, record, serving
+from tests.waiting import PATIENCE
 
 CHECKS = (
     "not_a_server_error",
@@ -80,7 +81,7 @@ def backend() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}/v1"
     server.shutdown()
     server.server_close()
-    thread.join(timeout=60)
+    thread.join(timeout=PATIENCE)
 
 
 @pytest.mark.timeout(3600)
@@ -108,7 +109,7 @@ def test_no_route_fails_or_answers_what_is_not_described(
     program = Path(sys.executable).with_name("schemathesis")
     words = ["run", f"{url}/openapi.json", "--checks", ",".join(CHECKS), "--phases", phases]
     # one worker: two threads of Python 3.11 that parse at once confuse its parser (AST constructor recursion depth)
-    limits = ["--max-examples", str(examples), "--request-timeout", "60", "--seed", "1", "--workers", "1"]
+    limits = ["--max-examples", str(examples), "--request-timeout", f"{PATIENCE:.0f}", "--seed", "1", "--workers", "1"]
     options = ["--exclude-path", ENDLESS, "--suppress-health-check", "all", "--no-color", "--continue-on-failure"]
     done = subprocess.run(
         [str(program), *words, *limits, *options],

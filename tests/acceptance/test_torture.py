@@ -21,7 +21,7 @@ LONG = 1000
 @pytest.fixture(scope="module")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Episode]:
     """Three nodes that have joined."""
-    with Episode(tmp_path_factory.mktemp("fleet"), SEED, missions=0, skewed=False, calm=True) as episode:
+    with Episode(tmp_path_factory.mktemp("fleet"), SEED, missions=0, skewed=False, calm=True, beat=4.0) as episode:
         episode.fleet.wait("all are there", lambda: len(_pages(episode)) == len(NODES))
         yield episode
 
@@ -77,11 +77,16 @@ def test_every_promise_is_kept_under_torture(tmp_path: Path) -> None:
 
 def test_nodes_stop_with_an_alarm_when_the_branch_is_rewritten(quiet: Episode) -> None:
     """A branch that lost commits stops every node that knew them, again after a restart; nobody builds on it."""
-    fleet = quiet.fleet
-    tip = fleet.git("rev-parse", "main", folder=fleet.bare)
-    old = fleet.git("rev-parse", "main~1", folder=fleet.bare)
+    fleet, tip, old = quiet.fleet, "", ""
+
+    def taken_back() -> bool:
+        """Whether the branch was set back from where it stood, and nobody had pushed since that was looked at."""
+        nonlocal tip, old
+        tip, old = fleet.git("rev-parse", "main", "main~1", folder=fleet.bare).split()
+        return fleet.try_git("update-ref", "refs/heads/main", old, tip, folder=fleet.bare).returncode == 0
+
+    fleet.wait("the branch is set back", taken_back)
     quiet.attacks |= {("refs/heads/main", old), ("refs/heads/main", tip)}
-    fleet.git("update-ref", "refs/heads/main", old, folder=fleet.bare)
     fleet.wait("all have stopped", lambda: _ended(quiet, *NODES))
     for node in NODES:
         assert fleet.running[node].returncode == 1
@@ -90,8 +95,9 @@ def test_nodes_stop_with_an_alarm_when_the_branch_is_rewritten(quiet: Episode) -
     fleet.wait("it stops again", lambda: _ended(quiet, "west"))
     assert fleet.git("rev-parse", "main", folder=fleet.bare) == old
     fleet.git("update-ref", "refs/heads/main", tip, folder=fleet.bare)
+    before = fleet._readies("west")
     quiet.start("west")
-    fleet.wait("it works again", lambda: "ready" in [event["event"] for event in fleet.events("west")[-2:]])
+    fleet.wait("it works again", lambda: fleet._readies("west") > before)
     assert fleet.running["west"].poll() is None
 
 

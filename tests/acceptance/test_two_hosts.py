@@ -22,7 +22,7 @@ from tests.acceptance.two_hosts import DEPLOY_HQ, MAIN, done, drop_in, order, pr
 from tests.conftest import lacking, require_program
 from tests.page.tab import Tab
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(2400)]
+pytestmark = pytest.mark.nightly
 # the short form: `acceptance/test_joining`, `test_killing`, `orchestrator/app/updates`, `workflow/test_update_roll`
 
 PREFIX = {"hq": "/var/lib/shiftbook/program", "vps": "/opt/versions"}

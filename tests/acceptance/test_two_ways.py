@@ -12,6 +12,7 @@ import pytest
 from missions.plain_data import read_json
 from tests.acceptance.fleets import Fleet
 from tests.redis_server import RedisServer, entries, redis_server
+from tests.waiting import PATIENCE
 
 WORK = "general_task:Say what two and two are."
 
@@ -39,7 +40,7 @@ def put(server: RedisServer, job: str, key: str = "") -> None:
 def hand_over(fleet: Fleet, token: str, job: str, key: str = "") -> int:
     """As it hands it to headquarters; the answer's status."""
     record = read_json((fleet.folder / "desk" / "http.json").read_text())
-    line = http.client.HTTPConnection(urlsplit(record["url"]).netloc, timeout=60)
+    line = http.client.HTTPConnection(urlsplit(record["url"]).netloc, timeout=PATIENCE)
     head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     line.request("POST", "/api/v1/delegation/publish", envelope(job, key), head)
     answer = line.getresponse()

@@ -18,7 +18,7 @@ from orchestrator.app.updates.updater import UpdateFailed, Updater
 from orchestrator.app.updates.version_dirs import VersionDirs
 from orchestrator.core.settings import Settings
 from tests.acceptance.fleets import Fleet, command
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("orchestrator", "handoff", "missions", "sync", "mobile-bridge/mobile_bridge")
@@ -137,7 +137,7 @@ def updated(fleet: Fleet) -> Iterator[Updated]:
         yield made
     finally:
         service.close()
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
 
 
 def test_from_one_version_to_the_next_and_back_from_broken_ones(updated: Updated) -> None:

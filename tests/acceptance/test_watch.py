@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from typing import Any
 
 from tests import program
 from tests.acceptance.fleets import Fleet, command
+from tests.waiting import PATIENCE
 
 QUICK = {"SHIFTBOOK_WATCH_QUIET": "0.3"}
 
@@ -60,15 +60,15 @@ def test_watch_stands_alone(fleet: Fleet) -> None:
         process = program.start("watch", "--json", stdout=out, fresh=True, **where)
     try:
         fleet.wait("it watches", lambda: _watching(fleet, "watch"))
-        time.sleep(0.5)
         second = program.run("watch", "--json", **where)
         assert second.returncode == 4, second.stderr
+        assert "watching" not in second.stdout, "it says that it watches only once it does"
         (fleet.clone / "knowledge").mkdir(exist_ok=True)
         (fleet.clone / "knowledge/a.md").write_text("A lesson.\n")
         fleet.wait("it is pushed", lambda: "knowledge/a.md" in fleet.git("log", "-1", "--format=%s", folder=fleet.bare))
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_what_is_no_clone_of_a_ledger_is_refused_in_one_line(fleet: Fleet) -> None:

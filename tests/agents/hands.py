@@ -34,6 +34,10 @@ class Hands:
     again: Turn | None = None
     """What makes one without a shell ask its model once more, for ever."""
     wide: bool = False
+    besides: int = 0
+    """How often it asks its model beside a turn, when that is over, and offers it tools all the same."""
+    command: str = ""
+    """What the program is called on PATH, where that is not the agent's name."""
 
 
 def _codex(script: str) -> Turn:

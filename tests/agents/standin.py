@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.agents import dialects
+from tests.waiting import PATIENCE
 
 ASIDE = (
     '{"reasoning": "a stand-in", "model_choice": "pro", "complexity_reasoning": "a stand-in", "complexity_score": 90}'
@@ -42,6 +43,8 @@ class Turn:
     hang: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of an API error."""
+    after: threading.Event | None = None
+    """The answer waits for this."""
     late: float = 0.0
     """Seconds before the answer's head."""
     lull: float = 0.0
@@ -85,6 +88,8 @@ class ModelApi:
     url: str
     turns: list[Turn] = field(default_factory=lambda: [Turn(text="Done.")])
     all_count: bool = False
+    policy: Callable[[Asked], Turn] | None = None
+    """What decides each answer by what the call was given, in place of the turns."""
     asked: list[Asked] = field(default_factory=list)
     asides: list[Asked] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -106,6 +111,8 @@ class ModelApi:
                 refused = self.turns[0] if self.turns[0].status > 299 else None
                 return refused or Turn(text=ASIDE, tokens_in=10, tokens_out=1)
             self.asked.append(asked)
+            if self.policy is not None:
+                return self.policy(asked)
             return self.turns[min(len(self.asked), len(self.turns)) - 1]
 
 
@@ -132,9 +139,11 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(path=self.path, headers={k.lower(): v for k, v in self.headers.items()}, body=json.loads(raw))
         turn = self.api.turn(asked)
         if turn.hang:
-            self.api.over.wait(120)
+            self.api.over.wait()
             self.close_connection = True
             return
+        if turn.after is not None:
+            turn.after.wait(PATIENCE)
         self.api.over.wait(turn.late)
         self._answer(speak, asked, turn)
 
@@ -200,4 +209,4 @@ def model_api(host: str = "127.0.0.1") -> Iterator[ModelApi]:
         api.over.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE)

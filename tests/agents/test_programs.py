@@ -46,8 +46,10 @@ from missions.message import MessageState
 from missions.mission import Mission
 from orchestrator.adapters.agents.program_agent import ProgramAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import AgentJob, Meter, Outcome, Project, Unmetered
+from orchestrator.core.ports.action_warner import ActionWarner, Unwarned
+from orchestrator.core.ports.agent import AgentJob, Meter, Outcome, Project, ProjectToolServer, Unmetered
 from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.run_desk import NoRunDesk, RunDesk
 from orchestrator.core.ports.steering import Steering, Unsteered
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.message_box import MessageBox
@@ -63,6 +65,7 @@ from tests.conftest import lacking
 from tests.llama_server import eventually
 from tests.orchestrator.conftest import gone
 from tests.orchestrator.repositories import Server
+from tests.waiting import PATIENCE
 
 NODE_KEY = "the-key-of-the-node"
 CANNOT = {
@@ -101,7 +104,7 @@ class Desk:
     tmp: Path
     setenv: Callable[[str, str], None]
     linger: float = 30.0
-    seconds: int = 200
+    seconds: int = 540
     said: list[str] = field(default_factory=list)
 
     @property
@@ -119,13 +122,19 @@ class Desk:
         meter: Meter | None = None,
         rounds: int = 0,
         steering: Steering | None = None,
+        tools: tuple[str, ...] | None = None,
+        all_count: bool = False,
+        warner: ActionWarner | None = None,
+        desk: RunDesk | None = None,
+        servers: tuple[ProjectToolServer, ...] = (),
+        context: str = "## Standing rules\n\n- None.\n",
     ) -> Outcome:
         """One attempt, with the model saying `turns`."""
-        if not (CACHE / "bin" / hands.program.name).exists():
+        if not (CACHE / "bin" / (hands.command or hands.program.name)).exists():
             lacking(f"{hands.program.name} is not installed: .ci/agents does it")
         self.setenv(hands.upstream.key, NODE_KEY)
         self.setenv(hands.upstream.base, self.api.url + hands.upstream.path)
-        self.api.play(*turns, all_count=hands.wide)
+        self.api.play(*turns, all_count=hands.wide or all_count)
         self.folder.mkdir()
         mission = Mission(
             name="fix",
@@ -139,13 +148,16 @@ class Desk:
         job = AgentJob(
             mission=mission,
             attempt=1,
-            project=Project(name="shop", url=str(self.server.folder), test=test),
-            context="## Standing rules\n\n- None.\n",
+            project=Project(name="shop", url=str(self.server.folder), test=test, servers=servers),
+            context=context,
             folder=self.folder,
             say=self.said.append,
             meter=meter or Unmetered(),
             rounds=rounds,
             steering=steering or Unsteered(),
+            tools=tools,
+            warner=warner or Unwarned(),
+            desk=desk or NoRunDesk(),
         )
         attempts = AttemptRunner(
             sandbox=self.sandbox, workspaces=Workspaces(cache=self.tmp / "cache"), node="desk", linger=self.linger
@@ -478,13 +490,13 @@ def test_stopped(desk: Desk, name: str) -> None:
     begun = desk.folder / "tree" / "begun.txt"
 
     def watch() -> None:
-        eventually(lambda: begun.exists() if hands.shell else desk.api.asked, seconds=60)
+        eventually(lambda: begun.exists() if hands.shell else desk.api.asked)
         stop.set()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     outcome = desk.run(hands, turn, Turn(text="Done."), stop=stop)
-    watcher.join(timeout=60)
+    watcher.join(timeout=PATIENCE)
     assert (outcome.ok, outcome.cancelled) == (False, True), desk.output()
     assert gone(f"sleep {word}")
     assert gone(str(desk.folder))
@@ -513,14 +525,15 @@ def test_hang(desk: Desk, name: str) -> None:
 class Speaker:
     """A person who says something once the program is at work."""
 
-    def __init__(self, box: MessageBox, ready: Callable[[], bool]) -> None:
-        self.box, self.ready, self.state = box, ready, None
+    def __init__(self, box: MessageBox, ready: Callable[[], bool], said: Callable[[], object]) -> None:
+        self.box, self.ready, self.said, self.state = box, ready, said, None
         self.thread = threading.Thread(target=self._speak, daemon=True)
         self.thread.start()
 
     def _speak(self) -> None:
-        eventually(self.ready, 90)
+        eventually(self.ready)
         self.state: MessageState | None = self.box.deliver("01", author="anna", text="Spell it THOROUGHLY.")
+        self.said()
 
 
 @pytest.mark.parametrize("name", each("claude", "codex"))
@@ -528,12 +541,15 @@ def test_a_persons_word_reaches_the_program(desk: Desk, name: str) -> None:
     """While a tool runs: at once where the program reads it, else in a round of its own after the work, in the same
     conversation; the model is given it once, and the answer said truly which."""
     hands, box = HANDS[name], MessageBox()
-    waits = hands.shell("sleep 5; echo slept") if hands.shell else Turn(text="Done.", lull=3.0)
+    told = desk.folder / "tree" / "told"
+    goes_on = "while [ ! -e told ]; do sleep 0.1; done; sleep 1; rm told; echo slept"
+    waits = hands.shell(goes_on) if hands.shell else Turn(text="Done.", lull=3.0)
     work = [] if hands.wide else [Turn(text="It is written.")]
     turns = [waits, hands.write("new.txt", "right\n"), *work, Turn(text="As you said.")]
-    speaker = Speaker(box, lambda: len(desk.api.asked) >= 1 and (hands.wide or bool(desk.said)))
+    at_work = lambda: len(desk.api.asked) >= 1 and (hands.wide or bool(desk.said))  # noqa: E731
+    speaker = Speaker(box, at_work, told.touch if hands.shell else lambda: None)
     done = desk.run(hands, *turns, steering=box)
-    speaker.thread.join(timeout=10)
+    speaker.thread.join(timeout=PATIENCE)
     assert done.ok, f"{done.error}\n{desk.output()}"
     assert speaker.state is (MessageState.INJECTED if name == "claude" else MessageState.QUEUED)
     bodies = [json.dumps(asked.body) for asked in desk.api.asked]
@@ -546,10 +562,12 @@ def test_a_persons_word_reaches_the_program(desk: Desk, name: str) -> None:
 def test_a_word_at_the_last_moment_is_a_turn_of_its_own(desk: Desk) -> None:
     """claude is saying its last words: what it is told then it answers, too, before its input ends."""
     hands, box = HANDS["claude"], MessageBox()
-    turns = [hands.write("new.txt", "right\n"), Turn(text="It is written.", late=3.0), Turn(text="As you said.")]
-    speaker = Speaker(box, lambda: len(desk.api.asked) >= 2)
+    told = threading.Event()
+    last = Turn(text="It is written.", after=told, lull=1.0)
+    turns = [hands.write("new.txt", "right\n"), last, Turn(text="As you said.")]
+    speaker = Speaker(box, lambda: len(desk.api.asked) >= 2, told.set)
     done = desk.run(hands, *turns, steering=box)
-    speaker.thread.join(timeout=10)
+    speaker.thread.join(timeout=PATIENCE)
     assert done.ok, f"{done.error}\n{desk.output()}"
     assert speaker.state is MessageState.INJECTED
     assert done.answer == "As you said."

@@ -107,6 +107,8 @@ OWN_PLAIN_DATA = {
     "missions/plain_data.py": "the one place where others' JSON and TOML are read",
     "orchestrator/adapters/database/plain/column_values.py": "columns that this program wrote, half characters, too",
     "orchestrator/adapters/models/xllamacpp_process.py": "its parent's line; a program that imports nothing of ours",
+    "orchestrator/execution/bridge/bridge_client.py": "runs in the sandbox, with nothing of ours beside it",
+    "orchestrator/execution/dev_services/service_supervisor.py": "runs in the sandbox, with nothing of ours beside it",
     "sync/own_commits.py": "this machine's own file; sync knows no other room",
     "sync/worktree.py": "this machine's own file; sync knows no other room",
 }

@@ -14,9 +14,11 @@ from missions.declared.plain_values import declared_fields, hints
 from missions.fields import ROLES
 from orchestrator.cli import cli
 from orchestrator.core.settings import SETTING_NAMES, variable
+from orchestrator.ledger.config.agent_tables import AgentPart
 from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig, FleetPart, ProjectPart, TrustPart
 from orchestrator.ledger.config.node_tables import DivisionPart, NodePart
 from orchestrator.ledger.config.notification import NotificationKind
+from orchestrator.ledger.config.server_tables import ServerPart
 from orchestrator.ledger.config.supplier_tables import SignalRule, SupplierPart
 from tests.architecture.sources import MODULES
 
@@ -74,6 +76,8 @@ def test_every_key_of_the_fleets_file_is_in_the_documents() -> None:
     parts = {name: kind for name, kind in hints(FleetConfig).items() if name not in named and isinstance(kind, type)}
     keys = [f"{table}.{key}" for table, part in parts.items() for key in declared_fields(part)]
     keys += [f"projects.NAME.{key}" for key in declared_fields(ProjectPart)]
+    keys += [f"projects.NAME.mcp.SERVER.{key}" for key in declared_fields(ServerPart)]
+    keys += [f"agents.NAME.{key}" for key in declared_fields(AgentPart)]
     keys += [f"nodes.NAME.divisions.DIVISION.{key}" for key in declared_fields(DivisionPart)]
     keys += [f"suppliers.NAME.{key}" for key in declared_fields(SupplierPart)]
     keys += [f"suppliers.NAME.rules.{key}" for key in declared_fields(SignalRule)]
@@ -100,7 +104,9 @@ def _runs_in_make_test(file: Path) -> bool:
     marks = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign)]
     if any("nightly" in mark for mark in marks if mark.startswith("pytestmark")):
         return False
-    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    classes = [node.body for node in tree.body if isinstance(node, ast.ClassDef)]
+    held = [node for body in (tree.body, *classes) for node in body]  # pytest looks no deeper, either
+    tests = [node for node in held if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     machines = [node for node in tree.body if isinstance(node, ast.Assign) and "TestCase" in ast.unparse(node.value)]
     return bool(machines) or any("pytest.mark.nightly" not in map(ast.unparse, t.decorator_list) for t in tests)
 

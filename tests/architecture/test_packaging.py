@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 MAX_PACKAGES, MAX_MEGABYTES = 45, 200
 EXTRA_MODULES: dict[str, frozenset[str]] = {
     "apprise": frozenset({"orchestrator/adapters/notifiers/apprise.py"}),
+    "acp": frozenset(),
     "mcp": frozenset({"orchestrator/mcp/server.py"}),
     "mcp_types": frozenset({"orchestrator/mcp/server.py"}),
     "genai_prices": frozenset(),

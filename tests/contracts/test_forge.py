@@ -23,6 +23,7 @@ from orchestrator.adapters.forges.forgejo import Forgejo, forgejo_headers
 from orchestrator.adapters.forges.github import GitHub, github_headers
 from orchestrator.adapters.forges.gitlab import GitLab, gitlab_headers
 from orchestrator.core.ports.forge import Forge, ForgeFailed, ForgeKind, ForgeRepository, IssueSearch, PullWanted
+from tests.forge_descriptions.catalogue import faults
 from tests.forge_stand_in.server import APIS, ForgeServer, forge_server
 from tests.forge_stand_in.state import BOT, NAME, OWNER, TOKEN, Refusal
 from tests.orchestrator.repositories import Server, git
@@ -85,6 +86,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     project = Server.make(tmp_path)
     with forge_server(project.folder) as server:
         yield World(kind, adapter(kind, server.url + APIS[kind]), project.person, server)
+    assert faults(server.exchanges) == []
 
 
 def real_world(tmp: Path) -> World:
@@ -263,10 +265,9 @@ def test_a_check_on_the_second_page_is_seen(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize("world", ["github"], indirect=True)
 def test_two_workflows_may_have_a_job_of_one_name(world: World) -> None:
-    """GitHub: the newest of each suite counts, and a status of that name is a third."""
-    if world.kind != "github":
-        pytest.skip("only GitHub has check runs")
+    """GitHub alone has check runs: the newest of each suite counts, and a status of that name is a third."""
     wanted, server = world.branch(), world.stand_in
     number = world.forge.pull_request(wanted).number
     for suite, state in ((1, "failure"), (2, "success"), (1, "failure"), (2, "failure"), (2, "success")):
@@ -316,6 +317,29 @@ def test_talk_has_more_than_one_page(world: World) -> None:
     for place in range(130):
         server.state.say(server.state.pull(number), "anna", f"word {place}")
     assert world.forge.comments(number)[-1].body == "word 129"
+
+
+@pytest.mark.parametrize("world", ["gitlab"], indirect=True)
+def test_a_page_that_is_not_full_is_not_taken_for_the_last(world: World) -> None:
+    """GitLab leaves out what the token may not see, after it has counted."""
+    server = world.stand_in
+    number = world.forge.pull_request(world.branch()).number
+    for place in range(130):
+        server.state.say(server.state.pull(number), "anna", f"word {place}", kind="hidden" if place < 10 else "comment")
+    assert [each.body for each in world.forge.comments(number)] == [f"word {place}" for place in range(10, 130)]
+
+
+def test_a_server_may_give_fewer_rows_than_are_asked_for(world: World) -> None:
+    """Whoever runs it has said so: the red check is behind four pages."""
+    wanted, server = world.branch(), world.stand_in
+    number = world.forge.pull_request(wanted).number
+    for place in range(70):
+        server.state.check(wanted.commit, f"check {place}", "failure" if place in {0, 69} else "success", "says")
+    server.dialects[world.kind].cap = 20
+    assert sorted(each.name for each in world.forge.read(number).checks if each.state == "red") == [
+        "check 0",
+        "check 69",
+    ]
 
 
 def test_issues_are_those_with_the_label_and_no_pull_requests(world: World) -> None:
@@ -380,6 +404,9 @@ def test_one_comment_is_made_and_then_edited(world: World) -> None:
 def test_rights_that_lack_are_told(world: World) -> None:
     """Before a night of missions finds out."""
     assert world.forge.rights().missing == ()
+    world.stand_in.state.archived = True
+    assert world.forge.rights().missing == ("write at all, as it is archived there",)
+    world.stand_in.state.archived = False
     world.stand_in.state.lacks.add("write")
     lacking = world.forge.rights()
     assert lacking.user == BOT

@@ -48,7 +48,7 @@ SCHEMA = {
 KEEPING = {"xllamacpp"}
 """Backends that keep prompts under a name, and on disk; the others cache by themselves, or the last one only."""
 SOON = 0.5
-"""Seconds within which a stopped call is back: a bounded wait, for what takes several seconds unless it is stopped."""
+"""Seconds of the processor within which a stopped call is back: what goes on would take several."""
 
 
 WHOLE = pytest.param("embedded", marks=pytest.mark.nightly)
@@ -186,31 +186,32 @@ def test_sampling(model: Model) -> None:
     assert cut.finish == "stop"
 
 
-class Call:
-    """A call in a thread, to be waited for."""
+class StopSoon(threading.Event):
+    """A stop that comes while the call is under way: when it was looked for so many times, or when it is set."""
 
-    def __init__(self, model: Model, question: str, **how: Any) -> None:
-        self.stop, self.said, self.made = threading.Event(), threading.Event(), None
-        self.thread = threading.Thread(target=self._run, args=(model, question), kwargs=how)
-        self.thread.start()
+    def __init__(self, looks: float = math.inf) -> None:
+        super().__init__()
+        self.looks, self.since = looks, math.nan
+        """Looks that find nothing yet; how long the processor was busy when one found something first."""
 
-    def _run(self, model: Model, question: str, **how: Any) -> None:
-        self.made = ask(model, question, on_text=lambda _: self.said.set(), stop=self.stop, **how)
+    def is_set(self) -> bool:
+        self.looks -= 1
+        if self.looks < 0:
+            self.set()
+        if super().is_set() and math.isnan(self.since):
+            self.since = time.process_time()
+        return super().is_set()
 
-    def stopped(self) -> Generation:
-        """What is there soon after a stop."""
-        self.stop.set()
-        self.thread.join(SOON)
-        assert not self.thread.is_alive()
-        assert self.made
-        return self.made
+    def was_heeded(self) -> bool:
+        """Whether whoever found it set did next to nothing after that."""
+        return time.process_time() - self.since < SOON
 
 
 def test_stopped_while_it_answers(model: Model) -> None:
     """A stop ends an answer soon, with what there is, and its counts."""
-    call = Call(model, "Tell me a long story.", max_tokens=900)
-    assert call.said.wait(60)
-    made = call.stopped()
+    stop = StopSoon()
+    made = ask(model, "Tell me a long story.", max_tokens=900, on_text=lambda _: stop.set(), stop=stop)
+    assert stop.was_heeded()
     assert made.finish == "cancelled"
     assert made.text
     assert made.usage.tokens_in > 0
@@ -220,9 +221,9 @@ def test_stopped_while_it_answers(model: Model) -> None:
 def test_stopped_while_it_reads(model: Model) -> None:
     """A stop is heeded soon while a long prompt is read; the next call is answered as if nothing had been."""
     ask(model, "Load.")
-    call = Call(model, "What is in drawer 3?", known=f"{time.time()} {MUCH}")
-    time.sleep(0.05)
-    made = call.stopped()
+    stop = StopSoon(looks=2)
+    made = ask(model, "What is in drawer 3?", known=f"{time.time()} {MUCH}", stop=stop)
+    assert stop.was_heeded()
     assert made.finish == "cancelled"
     assert made.text == ""
     assert ask(model, "Say hello.").text.strip()

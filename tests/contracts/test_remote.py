@@ -20,6 +20,7 @@ from sync.remote import ObjectStore, Oid, PushVerdict, RefUpdate
 from tests.orchestrator.repositories import git
 from tests.servers import free_port, git_daemon, shiftbook_serve, smart_http
 from tests.templates import Template
+from tests.waiting import PATIENCE
 
 MAIN, A, B, C = "refs/heads/main", "refs/shiftbook/claim/a", "refs/shiftbook/claim/b", "refs/shiftbook/claim/c"
 ACCEPTED, STALE, UNCHANGED = PushVerdict.ACCEPTED, PushVerdict.STALE, PushVerdict.UNCHANGED
@@ -131,7 +132,7 @@ def _place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
         return
     bare, url = _own(request) if kind == "own" else _shelved(kind, request)
     numbers = itertools.count()
-    place = Place(lambda: GitRemote(url, tmp_path / f"view{next(numbers)}.git", timeout=30), bare=bare)
+    place = Place(lambda: GitRemote(url, tmp_path / f"view{next(numbers)}.git", timeout=PATIENCE), bare=bare)
     yield place
     for view in place.views:
         view.close()
@@ -524,7 +525,7 @@ def test_a_restart_does_not_forget_what_was_seen(served: Place, tmp_path: Path) 
 @pytest.mark.parametrize("url", ["/nowhere/at/all.git", "git://127.0.0.1:{}/x.git", "http://127.0.0.1:{}/x.git"])
 def test_a_remote_that_is_not_there_is_unreachable(url: str, tmp_path: Path) -> None:
     """Neither fetch nor push takes silence for an answer; a push that never left is known not to have arrived."""
-    view = GitRemote(url.format(free_port()), tmp_path / "view.git", timeout=10)
+    view = GitRemote(url.format(free_port()), tmp_path / "view.git", timeout=PATIENCE)
     with pytest.raises(RemoteUnreachable):
         view.fetch()
     with pytest.raises(RemoteUnreachable) as raised:

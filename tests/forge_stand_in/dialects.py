@@ -25,6 +25,8 @@ class Dialect(ABC):
     size_word: str = "per_page"
     whole_talk: bool = False
     """Whether comments come all at once, whatever page is asked for."""
+    goes_on: bool | None = None
+    """Whether the list that was answered last has another page; None: it was none."""
     routes: list[tuple[str, re.Pattern[str], Route]] = field(default_factory=list)
     """The method, the pattern of the path below the API's base, and what answers."""
 
@@ -39,20 +41,34 @@ class Dialect(ABC):
             if verb == method and found:
                 if method != "GET" and "write" in self.state.lacks:
                     raise Refusal(403, {"message": "Resource not accessible by personal access token"})
+                self.goes_on = None
                 told = route(*map(unquote, found.groups()), asked=asked, body=body)
                 if isinstance(told, list) and not (self.whole_talk and path.endswith("/comments")):
-                    size, page = min(self.cap, int(asked.get(self.size_word, 30))), int(asked.get("page", 1))
-                    told = told[(page - 1) * size : page * size]
-                return (201 if method == "POST" else 200), told
+                    told = self.paged(told, asked)
+                return self.success(method, path), told
         raise Refusal(404, {"message": "Not Found"})
+
+    def paged(self, rows: list[dict[str, Any]], asked: Asked) -> list[dict[str, Any]]:
+        """One page of a list."""
+        size, page = min(self.cap, int(asked.get(self.size_word, 30))), int(asked.get("page", 1))
+        self.goes_on = page * size < len(rows)
+        return rows[(page - 1) * size : page * size]
+
+    def page_headers(self) -> dict[str, str]:
+        """How the answer that was given last tells of another page."""
+        return {"Link": '<https://forge.invalid/?page=2>; rel="next"'} if self.goes_on else {}
+
+    def success(self, method: str, path: str) -> int:
+        """The status of what was done."""
+        return 201 if method == "POST" else 200
 
     def add(self, method: str, pattern: str, route: Route) -> None:
         """Serves a route."""
         self.routes.append((method, re.compile(pattern), route))
 
+    @abstractmethod
     def may(self, headers: Mapping[str, str]) -> bool:
         """Whether the request bears the token."""
-        raise NotImplementedError
 
     def require_open(self, head: str, base: str, missing: Callable[[str], Refusal], twice: Refusal) -> None:
         """Raises Refusal for what no pull request can be opened of."""
@@ -100,11 +116,14 @@ class Dialect(ABC):
 class GitHubDialect(Dialect):
     """GitHub's, of 2022-11-28, and Forgejo's where it is the same: its routes and fields came from there."""
 
-    user_kind = True
+    line_word = "line"
+    """What the line of a comment is called; GitHub's `position` is a place in the diff."""
+    refused = "CHANGES_REQUESTED"
+    """The state of a review that wants something changed."""
 
     def __post_init__(self) -> None:
         place = f"/repos/{OWNER}/{NAME}"
-        self.add("GET", "/user", lambda **_: {"login": BOT, "type": "User"})
+        self.add("GET", "/user", lambda **_: self.who(BOT))
         self.add("GET", place, lambda **_: self.repository())
         self.add("GET", f"{place}/pulls", lambda asked, **_: self.pulls(asked))
         self.add("POST", f"{place}/pulls", lambda body, **_: self.open(body))
@@ -133,7 +152,12 @@ class GitHubDialect(Dialect):
     def repository(self) -> dict[str, Any]:
         """What the token may do there."""
         may = {"pull": True, "push": "write" not in self.state.lacks, "admin": False}
-        return {"full_name": f"{OWNER}/{NAME}", "default_branch": "main", "permissions": may}
+        return {
+            "full_name": f"{OWNER}/{NAME}",
+            "default_branch": "main",
+            "permissions": may,
+            "archived": self.state.archived,
+        }
 
     def pulls(self, asked: Asked) -> list[dict[str, Any]]:
         """The list, which does not tell whether anything conflicts."""
@@ -204,7 +228,7 @@ class GitHubDialect(Dialect):
             "body": one["body"],
             "created_at": one["created"],
             "updated_at": one["updated"],
-            **({"path": one["path"], "line": one["line"], "position": one["line"]} if one["kind"] == "line" else {}),
+            **({"path": one["path"], self.line_word: one["line"]} if one["kind"] == "line" else {}),
         }
 
     def talk(self, number: str, kind: str) -> list[dict[str, Any]]:
@@ -214,7 +238,11 @@ class GitHubDialect(Dialect):
     def reviews(self, number: str) -> list[dict[str, Any]]:
         """Reviews, which are submitted and have no time of an edit."""
         told = self.talk(number, "review")
-        return [{**one, "submitted_at": one.pop("updated_at"), "state": "CHANGES_REQUESTED"} for one in told]
+        kept = ("id", "user", "body")
+        return [
+            {**{name: one[name] for name in kept}, "submitted_at": one["updated_at"], "state": self.refused}
+            for one in told
+        ]
 
     def post(self, number: str, body: Any) -> dict[str, Any]:
         """The bot writes."""
@@ -237,7 +265,7 @@ class GitHubDialect(Dialect):
             "body": issue.body or None,
             "user": self.who(issue.author, bot=issue.author.endswith("[bot]")),
             "labels": [{"name": label} for label in issue.labels],
-            "assignees": [self.who(issue.assignee)] if issue.assignee else None,
+            "assignees": [self.who(issue.assignee)] if issue.assignee else [],
             "state": issue.state,
             "updated_at": issue.updated,
         }
@@ -267,8 +295,7 @@ class GitHubDialect(Dialect):
 
     def listed(self, rows: list[dict[str, Any]], name: str, asked: Asked) -> dict[str, Any]:
         """A page of a list within an answer."""
-        size, page = min(self.cap, int(asked.get("per_page", 30))), int(asked.get("page", 1))
-        return {"total_count": len(rows), name: rows[(page - 1) * size : page * size]}
+        return {"total_count": len(rows), name: self.paged(rows, asked)}
 
     def statuses(self, sha: str) -> list[dict[str, Any]]:
         """Commit statuses, one a context."""
@@ -282,12 +309,23 @@ class GitHubDialect(Dialect):
 class ForgejoDialect(GitHubDialect):
     """Forgejo's and Gitea's API v1."""
 
+    line_word, refused = "position", "REQUEST_CHANGES"
+
     def more(self, place: str) -> None:
         self.add("GET", rf"{place}/pulls/(\d+)/reviews/(\d+)/comments", self.line_comments)
         self.add("GET", rf"{place}/commits/(\S+?)/statuses", lambda sha, **_: self.statuses(sha))
 
     def may(self, headers: Mapping[str, str]) -> bool:
         return headers.get("Authorization") == f"token {TOKEN}"
+
+    def success(self, method: str, path: str) -> int:
+        """A pull request that was changed is answered as one that was made."""
+        changed = method == "PATCH" and "/pulls/" in path
+        return 201 if changed else super().success(method, path)
+
+    def who(self, name: str, *, bot: bool = False) -> dict[str, Any] | None:
+        """An account, of which nothing tells whether it is a bot."""
+        return {"login": name} if name else None
 
     def pull(self, pull: Pull, *, whole: bool = False) -> dict[str, Any]:
         """With `merged` and `mergeable` in lists, too; a branch that is gone has another name."""
@@ -330,133 +368,4 @@ class ForgejoDialect(GitHubDialect):
         return [
             {"id": one["id"], "context": one["name"], "status": one["state"], "description": one["says"]}
             for one in found
-        ]
-
-
-class GitLabDialect(Dialect):
-    """GitLab's API v4."""
-
-    def __post_init__(self) -> None:
-        place = f"/projects/{OWNER}%2F{NAME}"
-        requests = f"{place}/merge_requests"
-        self.add("GET", "/user", lambda **_: {"username": BOT})
-        self.add("GET", place, lambda **_: self.project())
-        self.add("GET", requests, lambda asked, **_: self.pulls(asked))
-        self.add("POST", requests, lambda body, **_: self.open(body))
-        self.add("GET", rf"{requests}/(\d+)", lambda n, **_: self.pull(self.state.pull(int(n))))
-        self.add("PUT", rf"{requests}/(\d+)", lambda n, body, **_: self.put(n, body))
-        self.add("GET", rf"{requests}/(\d+)/notes", lambda n, **_: self.notes(n))
-        self.add("GET", rf"{place}/issues", lambda asked, **_: self.issues(asked))
-        self.add("GET", rf"{place}/issues/(\d+)/notes", lambda n, **_: self.notes(n))
-        self.add("POST", rf"{place}/issues/(\d+)/notes", lambda n, body, **_: self.post(n, body))
-        self.add("PUT", rf"{place}/issues/\d+/notes/(\d+)", lambda i, body, **_: self.note(self.edit(i, body["body"])))
-        self.add("GET", rf"{place}/repository/commits/([0-9a-f]+)/statuses", lambda sha, **_: self.statuses(sha))
-
-    def may(self, headers: Mapping[str, str]) -> bool:
-        return headers.get("PRIVATE-TOKEN") == TOKEN
-
-    def project(self) -> dict[str, Any]:
-        """What the token may do there."""
-        level = 20 if "write" in self.state.lacks else 30
-        may = {"project_access": {"access_level": level, "notification_level": 3}, "group_access": None}
-        return {"id": 7, "path_with_namespace": f"{OWNER}/{NAME}", "permissions": may, "merge_requests_enabled": True}
-
-    def pulls(self, asked: Asked) -> list[dict[str, Any]]:
-        """The list."""
-        found = [each for each in map(self.state.refresh, self.state.pulls) if each.head == asked["source_branch"]]
-        return [self.pull(each) for each in reversed(found) if each.base == asked["target_branch"]]
-
-    def pull(self, pull: Pull) -> dict[str, Any]:
-        """One."""
-        conflicts = pull.state == "open" and self.state.conflicts(pull)
-        return {
-            "id": pull.number + 5000,
-            "iid": pull.number,
-            "web_url": f"{self.url}/{OWNER}/{NAME}/-/merge_requests/{pull.number}",
-            "state": "opened" if pull.state == "open" else pull.state,
-            "title": pull.title,
-            "description": pull.body,
-            "source_branch": pull.head,
-            "target_branch": pull.base,
-            "source_project_id": (7 if pull.fork is None else pull.fork) or None,
-            "target_project_id": 7,
-            "sha": pull.commit,
-            "merge_commit_sha": pull.merged_as or None,
-            "squash_commit_sha": None,
-            "has_conflicts": conflicts and not self.state.checking,
-            "detailed_merge_status": "checking" if self.state.checking else "conflict" if conflicts else "mergeable",
-        }
-
-    def open(self, body: Any) -> dict[str, Any]:
-        """Opens one."""
-        head, base = body["source_branch"], body["target_branch"]
-        said = [f"Another open merge request already exists for this source branch: !{len(self.state.pulls)}"]
-
-        def missing(_branch: str) -> Refusal:
-            return Refusal(422, {"message": {"source_branch": ["does not exist"]}})
-
-        self.require_open(head, base, missing, Refusal(409, {"message": said}))
-        return self.pull(self.state.open_pull(head, base, body["title"], body.get("description") or ""))
-
-    def put(self, number: str, body: Any) -> dict[str, Any]:
-        """Says something else."""
-        return self.pull(self.update(self.state.pull(int(number)), body.get("title"), body.get("description")))
-
-    def note(self, one: Mapping[str, Any]) -> dict[str, Any]:
-        """One note."""
-        place = {"new_path": one["path"], "new_line": one["line"]} if one["kind"] == "line" else None
-        return {
-            "id": one["id"],
-            "author": (one["author"] and {"username": "project_7_bot_0a1b" if one["bot"] else one["author"]}) or None,
-            "body": one["body"],
-            "system": one["kind"] == "system",
-            "created_at": one["created"],
-            "updated_at": one["updated"],
-            "position": place,
-        }
-
-    def notes(self, number: str) -> list[dict[str, Any]]:
-        """All below one thing."""
-        return [self.note(one) for one in self.find(number).talk]
-
-    def post(self, number: str, body: Any) -> dict[str, Any]:
-        """The bot writes."""
-        return self.note(self.state.say(self.find(number), BOT, body["body"]))
-
-    def issues(self, asked: Asked) -> list[dict[str, Any]]:
-        """Issues alone."""
-        return [
-            {
-                "id": each.number + 9000,
-                "iid": each.number,
-                "web_url": f"{self.url}/{OWNER}/{NAME}/-/issues/{each.number}",
-                "title": each.title,
-                "description": each.body or None,
-                "author": (
-                    each.author and {"username": "project_7_bot_0a1b" if each.author.endswith("[bot]") else each.author}
-                )
-                or None,
-                "labels": list(each.labels),
-                "assignees": [{"username": each.assignee}] if each.assignee else [],
-                "updated_at": each.updated,
-            }
-            for each in self.wanted_issues(asked.get("labels", ""), asked.get("assignee_username", ""))
-        ]
-
-    def statuses(self, sha: str) -> list[dict[str, Any]]:
-        """Jobs and what others said."""
-        if "checks" in self.state.lacks:
-            raise Refusal(403, {"message": "403 Forbidden"})
-        words = {"failure": "failed", "pending": "running"}
-        return [
-            {
-                "id": one["id"],
-                "name": one["name"],
-                "status": words.get(one["state"], one["state"]),
-                "description": one["says"],
-                "target_url": None,
-                "allow_failure": False,
-            }
-            for one in self.state.checks
-            if one["commit"] == sha
         ]

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.forge_stand_in.dialects import Dialect, ForgejoDialect, GitHubDialect, GitLabDialect
+from tests.forge_descriptions.description import Exchange
+from tests.forge_stand_in.dialects import Dialect, ForgejoDialect, GitHubDialect
+from tests.forge_stand_in.gitlab_dialect import GitLabDialect
 from tests.forge_stand_in.state import NAME, OWNER, ForgeState, Refusal
 from tests.orchestrator.repositories import CLEAN, git
 
@@ -39,6 +41,8 @@ class ForgeServer:
     asked: list[tuple[str, str]] = field(default_factory=list)
     seen: list[dict[str, str]] = field(default_factory=list)
     """The headers of each request."""
+    exchanges: list[tuple[str, Exchange]] = field(default_factory=list)
+    """By kind: what was asked and answered, for whoever knows what the makers have published."""
 
     @property
     def project(self) -> str:
@@ -58,22 +62,41 @@ class ForgeServer:
         asked = {name: values[0] for name, values in parse_qs(query).items()}
         self.asked.append((method, route))
         self.seen.append(headers)
-        for one in self.answers:
-            if f"{method} {route}".startswith(one[0]):
-                self.answers.remove(one)
-                return one[1].status, one[1].body, one[1].headers
+        made_up = next((one for one in self.answers if f"{method} {route}".startswith(one[0])), None)
+        if made_up is not None:
+            self.answers.remove(made_up)
+            found = made_up[1].status, made_up[1].body, made_up[1].headers
+        else:
+            found = self._told(kind, method, route, headers, asked, body)
+        one = Exchange(
+            method=method,
+            path=route,
+            query=asked,
+            body=body,
+            status=found[0],
+            answer=found[1],
+            made_up=made_up is not None,
+        )
+        self.exchanges.append((kind, one))
+        return found
+
+    def _told(
+        self, kind: str, method: str, route: str, headers: dict[str, str], asked: dict[str, str], body: Any
+    ) -> tuple[int, Any, dict[str, str]]:
+        """What the API says of its own."""
         dialect = self.dialects.get(kind)
         if dialect is None or not dialect.may(headers):
             return 401 if dialect else 404, {"message": "Bad credentials"}, {}
         try:
             with self.state.lock:
                 status, told = dialect.answer(method, route, asked, body)
+                pages = dialect.page_headers()
         except Refusal as refused:
             return refused.status, refused.body, refused.headers
         etag = f'W/"{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]}"' if kind in WITH_ETAG else ""
         if etag and method == "GET" and headers.get("If-None-Match") == etag:
             return 304, None, {"ETag": etag}
-        return status, told, {"ETag": etag} if etag else {}
+        return status, told, pages | ({"ETag": etag} if etag else {})
 
     def is_lost(self, method: str, target: str) -> bool:
         """Whether the answer to this request does not arrive."""

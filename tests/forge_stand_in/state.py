@@ -67,6 +67,7 @@ class ForgeState:
     checks: list[dict[str, Any]] = field(default_factory=list)
     lacks: set[str] = field(default_factory=set)
     """What the token may not do: write, checks."""
+    archived: bool = False
     checking: bool = False
     """Whether it still finds out what conflicts."""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -125,7 +126,7 @@ class ForgeState:
         return made
 
     def say(self, thing: Pull | Issue, author: str, body: str, *, kind: str = "comment", **more: Any) -> dict[str, Any]:
-        """Somebody writes below it; `kind` is comment, review, line or system."""
+        """Somebody writes below it; `kind` is comment, review, line, system or hidden."""
         now = self.time()
         said = {"id": next(self._idents), "author": author, "body": body, "kind": kind, "created": now, "updated": now}
         said |= {"bot": False, "path": "", "line": None} | more

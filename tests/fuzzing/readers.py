@@ -29,6 +29,7 @@ from handoff.errors import KnowledgeUnreadable, MemoUnreadable, ProposalUnreadab
 from handoff.secrets.redact import redact
 from missions import document
 from missions.errors import BadClaim, BadLiveView, BadMessage
+from missions.evidence.bundle import BadEvidence, EvidenceManifest, KeptFile, LeftOutFile, SuiteReport, read_manifest
 from missions.lease import Claim, ClaimState, read_claim
 from missions.live_view import MAX_VIEW_BYTES, DiffSoFar, LiveView, read_live_view
 from missions.merging.merge import merge
@@ -42,12 +43,21 @@ from orchestrator.adapters.agents.claude import Claude
 from orchestrator.adapters.agents.codex import Codex
 from orchestrator.adapters.agents.gemini import Gemini
 from orchestrator.adapters.agents.opencode import OpenCode
+from orchestrator.adapters.boards.backlog_md import BacklogMd
+from orchestrator.adapters.boards.beads import Beads
+from orchestrator.adapters.boards.vibe_kanban import VibeKanban
+from orchestrator.adapters.transcripts.aider_chats import AiderChats
+from orchestrator.adapters.transcripts.claude_sessions import ClaudeSessions
+from orchestrator.adapters.transcripts.codex_sessions import CodexSessions
+from orchestrator.adapters.transcripts.gemini_sessions import GeminiSessions
 from orchestrator.api import routes
+from orchestrator.bench.transcript_samples import write_samples
 from orchestrator.chat.tool_loop import parse_tool_call
-from orchestrator.core.errors import BrokenLedger, UnusableResult, WrongSetting
+from orchestrator.core.errors import BrokenLedger, NotFound, UnusableResult, WrongSetting
 from orchestrator.execution.egress.quota_signals import body_windows
 from orchestrator.execution.egress.request import RequestRefused, forwarded_headers, parse_request
 from orchestrator.execution.egress.usage_counter import UsageCounter
+from orchestrator.execution.evidence.junit_report import read_junit
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.supplier_tables import SignalRule
@@ -67,6 +77,10 @@ from orchestrator.workflow.approval.diff_view import parse_diff
 from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text
 from orchestrator.workflow.delegation.node_status import NodeStatus, print_status, read_status
 from orchestrator.workflow.journal.log import parse_sections
+from orchestrator.workflow.merge_queue.queue_record import MAX_RECORD_BYTES as MAX_QUEUE_BYTES
+from orchestrator.workflow.merge_queue.queue_record import QueueRecord, read_queue_record
+from orchestrator.workflow.past.session_digest import digest
+from orchestrator.workflow.past.session_entry import session_entry
 from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files
 from orchestrator.workflow.signals.cloud_event import read_event
 from orchestrator.workflow.signals.signal_rules import drafts
@@ -357,9 +371,17 @@ def _message_answer(data: bytes) -> None:
     assert read_answer(found.print()) == found
 
 
+QUEUE = QueueRecord(node="vps", base="a" * 40, testing=("fix", "mend"), since="2026-11-30T12:00:00Z", trouble="red")
+
+
 def _live_view(data: bytes) -> None:
     found = read_live_view(data)
     assert read_live_view(found.print()) == found
+
+
+def _merge_queue(data: bytes) -> None:
+    found = read_queue_record(data)
+    assert read_queue_record(found.print()) == found
 
 
 def _record(part: str) -> Callable[[bytes], None]:
@@ -524,6 +546,49 @@ def _test_command(data: bytes) -> None:
         find_toolchain(folder_files(Path(folder)))
 
 
+@cache
+def _sample(program: str) -> bytes:
+    """A session as the program writes it, with less of what it keeps for itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_samples(program, Path(folder), 1)
+        (path,) = [each for each in Path(folder).rglob("*") if each.suffix in {".jsonl", ".md"}]
+        return path.read_bytes().replace(b"x" * 6_000, b"x")
+
+
+def _transcript(data: bytes) -> None:
+    """As each program's own, whichever wrote it, to the entry that it comes to."""
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder)
+        name = "rollout-2026-00000000-1111-4111-8111-000000000000.jsonl"
+        for file in (name, ".aider.chat.history.md"):
+            (top / file).write_bytes(data)
+        for source in (ClaudeSessions(top=top), CodexSessions(top=top), GeminiSessions(top=top), AiderChats(top=top)):
+            for ref in source.find().refs[:20]:
+                made = digest(ref, source.read(ref, lambda line, why: None))
+                entry.render_entry(session_entry(made, node="n1", home=top, raw=True), evidence=True)
+
+
+def _board(data: bytes) -> None:
+    """As a file of each board."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "board.md")
+        path.write_bytes(data)
+        for board in (Beads(), BacklogMd(), VibeKanban()):
+            with contextlib.suppress(NotFound):
+                board.read(path)
+
+
+EVIDENCE = EvidenceManifest(
+    files=(KeptFile(path="a.png", sha256="0" * 64, size=3, media="image/png"),),
+    left_out=(LeftOutFile(path="b", why="it is a link"),),
+    reports=(SuiteReport(path="j.xml", tests=1),),
+    epoch=1,
+)
+JUNIT = (
+    b"<testsuites><testsuite><testcase name='a'><failure message='no'>x</failure></testcase></testsuite></testsuites>"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """A reader of others' bytes. `limit` is the most bytes that reach it, for the product reads no larger ones."""
@@ -548,11 +613,24 @@ READERS = (
     Reader(name="mission", valid=(MISSION, b"---\nrun: make\n---\n", b"do it\n"), read=_mission),
     Reader(name="template", valid=(TEMPLATE,), read=_template),
     Reader(name="merge", valid=(MISSION,), read=_merged),
+    Reader(
+        name="evidence list", valid=(EVIDENCE.print(),), read=read_manifest, may_raise=(BadEvidence,), limit=512 * 1024
+    ),
+    Reader(
+        name="report of tests", valid=(JUNIT,), read=lambda data: read_junit("j.xml", data.decode("utf-8", "replace"))
+    ),
     Reader(name="message", valid=(MESSAGE.print(),), read=_message, may_raise=(BadMessage,), limit=64 * 1024),
     Reader(
         name="answer", valid=(MESSAGE_ANSWER.print(),), read=_message_answer, may_raise=(BadMessage,), limit=64 * 1024
     ),
     Reader(name="live view", valid=(VIEW.print(),), read=_live_view, may_raise=(BadLiveView,), limit=MAX_VIEW_BYTES),
+    Reader(
+        name="merge queue",
+        valid=(QUEUE.print(),),
+        read=_merge_queue,
+        may_raise=(ValueError,),
+        limit=MAX_QUEUE_BYTES,
+    ),
     Reader(name="claim", valid=(CLAIM.print(), CLOSED.print()), read=_claim, may_raise=(BadClaim,), limit=64 * 1024),
     *(
         Reader(
@@ -628,6 +706,23 @@ READERS = (
         read=_test_command,
     ),
     Reader(name="redaction", valid=(ENTRY, CHARTER, DIFF), read=lambda data: redact(_text(data)), limit=64 * 1024),
+    Reader(
+        name="transcript",
+        valid=tuple(_sample(program) for program in ("claude", "codex", "gemini", "aider")),
+        read=_transcript,
+        limit=64 * 1024,
+        roof=700,
+    ),
+    Reader(
+        name="board",
+        valid=(
+            b"---\nid: BACK-1\ntitle: A task\nstatus: To Do\nlabels: [a]\ndependencies: [BACK-2]\n---\nDo it.\n",
+            b'{"id": "bd-1", "title": "A", "dependencies": [{"depends_on_id": "bd-2", "type": "blocks"}]}\n',
+            b'{"data": [{"id": "a", "title": "A", "status": "todo", "description": "b"}]}',
+        ),
+        read=_board,
+        limit=64 * 1024,
+    ),
     Reader(name="JSON", valid=(b'{"a": [1, "b", null]}',), read=read_json, may_raise=(ValueError,)),
     Reader(name="TOML", valid=(CHARTER,), read=lambda data: read_toml(_text(data)), may_raise=(ValueError,)),
 )

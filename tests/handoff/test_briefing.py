@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, apply, is_standing, parse, print_briefing
+from handoff.marks.model_mark import PROPOSED, ModelMark, read_mark
 
 REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[3] / "shared") / "data" / "handoff-real"
 
@@ -48,6 +49,22 @@ def test_a_hand_written_item_has_an_id_of_its_own_words() -> None:
     assert the(BRIEFING, "Printing").item_id == the(moved, "Printing").item_id
     assert the(BRIEFING, "Version").text == "**Version:** 0.4.1-beta"
     assert the(BRIEFING, "Status").text == "**Status:** STABLE"
+
+
+def test_the_mark_of_a_model_stands_before_the_comment_and_is_no_part_of_the_words() -> None:
+    """A hand-written item keeps its id when a mark is put to it; other words have the mark of their own change."""
+    added = apply(BRIEFING, [Add(item_id="f1", section="Facts", text="Port: 1", cites=("e1",), mark=str(PROPOSED))])
+    assert "- Port: 1 *(proposed by a model)* <!-- item: f1; log: e1 -->" in added
+    assert (the(added, "Port").text, the(added, "Port").mark, the(added, "Port").awaits) == ("Port: 1", PROPOSED, True)
+    ana = ModelMark(confirmed_by="ana")
+    confirmed = apply(added, [Update(item_id="f1", was="Port: 1", text="Port: 1", cites=("e2",), mark=str(ana))])
+    assert (the(confirmed, "Port").mark, the(confirmed, "Port").cites) == (ana, ("e1", "e2"))
+    again = apply(confirmed, [Update(item_id="f1", was="Port: 1", text="Port: 1", cites=("e3",))])
+    assert the(again, "Port").mark == ana
+    assert the(apply(again, [Update(item_id="f1", was="Port: 1", text="Port: 2", cites=("e4",))]), "Port").mark is None
+    by_hand = BRIEFING.replace("Printing is broken", f"Printing is broken {PROPOSED}")
+    assert the(by_hand, "Printing").item_id == the(BRIEFING, "Printing").item_id
+    assert the(by_hand, "Printing").mark == PROPOSED
 
 
 def test_add_appends_to_its_section() -> None:
@@ -196,6 +213,7 @@ TEXTS = st.one_of(
     st.text(max_size=60),
 )
 WORDS = st.one_of(LINES, st.text(max_size=12), st.sampled_from(["one", "two", "value", "**Key:** value", "x\ny"]))
+MARKS = st.sampled_from(["", str(PROPOSED), str(ModelMark(confirmed_by="ana")), str(ModelMark(withdrawn_by="bo"))])
 CITES = st.lists(st.sampled_from(["e1", "e2", "01JD4X"]), max_size=2, unique=True).map(tuple)
 
 
@@ -211,9 +229,10 @@ def cases(draw: st.DrawFn) -> tuple[str, list[Delta]]:
         item, words, cites = draw(st.sampled_from(items)), draw(WORDS), draw(CITES)
         item_id = draw(st.sampled_from([item.item_id, "a", "b", "new"]))
         section = draw(st.sampled_from([item.section, "Now", "Standing rules", "Fresh", "Sub"]))
+        mark, words = draw(MARKS), draw(st.sampled_from([words, item.text]))
         choice: list[Delta] = [
-            Add(item_id=item_id, section=section, text=words, cites=cites),
-            Update(item_id=item_id, was=item.text, text=words, cites=cites),
+            Add(item_id=item_id, section=section, text=words, cites=cites, mark=mark),
+            Update(item_id=item_id, was=item.text, text=words, cites=cites, mark=mark),
             Resolve(item_id=item_id, was=item.text, cites=cites),
         ]
         deltas.append(draw(st.sampled_from(choice)))
@@ -242,8 +261,9 @@ def test_deltas_touch_only_what_they_mean(case: tuple[str, list[Delta]]) -> None
     named = {delta.item_id for delta in deltas}
     after = apply(text, deltas)
 
-    def others(document: str) -> list[tuple[str, str, bool]]:
-        return [(i.text, i.section, i.standing) for i in parse(document) if i.item_id and i.item_id not in named]
+    def others(document: str) -> list[tuple[str, str, bool, ModelMark | None]]:
+        known = [one for one in parse(document) if one.item_id and one.item_id not in named]
+        return [(i.text, i.section, i.standing, i.mark) for i in known]
 
     assert others(after) == others(text)
     assert [i.text for i in parse(after) if i.standing] == [i.text for i in parse(text) if i.standing]
@@ -255,3 +275,18 @@ def test_adding_and_resolving_leaves_the_rest(text: str, cites: list[tuple[str, 
     added = apply(text, [Add(item_id="new", section="Fresh", text="x", cites=cites[0])])
     gone = apply(added, [Resolve(item_id="new", was="x", cites=cites[0])])
     assert "".join(gone.replace("## Fresh", "").split()) == "".join(text.split())
+
+
+@given(cases())
+def test_what_a_change_means_for_the_mark_is_what_the_item_has(case: tuple[str, list[Delta]]) -> None:
+    """A single change that was made has left its item with its mark; without one, the same words keep theirs."""
+    text, deltas = case
+    for delta in deltas:
+        after = apply(text, [delta])
+        if after == text or not isinstance(delta, Update):
+            continue
+        before = [one.mark for one in parse(text) if one.item_id == delta.item_id and one.text == delta.was.strip()]
+        marks = [one.mark for one in parse(after) if one.item_id == delta.item_id]
+        same = " ".join(delta.was.split()) == " ".join(delta.text.split())
+        wanted = read_mark(delta.mark) or (before[0] if same else None)
+        assert wanted in marks

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from handoff.entry import Entry, parse_log, render_entry
 from handoff.errors import BadMonth
 from handoff.log import PREAMBLE, altered_entries, append, append_many, rotate, union
+from handoff.marks.model_mark import PROPOSED, ModelMark
 
 PROSE = [
     "",
@@ -94,6 +95,22 @@ def test_union_has_every_entry_once_and_is_symmetric(base: str, ours: str, their
     if ours != theirs:
         found = [one.entry_id for one in parse_log(merged).entries]
         assert sorted(found) == sorted(ids(base) | ids(ours) | ids(theirs))
+
+
+MARKED = st.lists(
+    st.tuples(st.integers(0, 6), st.sampled_from(["", str(PROPOSED), str(ModelMark(confirmed_by="ana"))])), max_size=5
+)
+
+
+@given(MARKED, MARKED, MARKED)
+@settings(deadline=None)
+def test_no_union_loses_the_mark_of_a_line(
+    base: list[tuple[int, str]], ours: list[tuple[int, str]], theirs: list[tuple[int, str]]
+) -> None:
+    """Of an entry that sides have with and without a mark, each wording is kept: nothing becomes somebody's word."""
+    old = append_many("", [entry(number, f"fact {mark}") for number, mark in base])
+    sides = [append_many(old, [entry(number, f"fact {mark}") for number, mark in side]) for side in (ours, theirs)]
+    assert facts(union(old, *sides)) == facts(sides[0]) | facts(sides[1])
 
 
 @given(LOGS, LOGS)

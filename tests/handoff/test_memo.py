@@ -159,3 +159,15 @@ def test_a_long_sentence_is_not_cut_inside_a_word() -> None:
     summary = result(words).summary
     assert len(summary) <= MAX_SUMMARY_CHARS
     assert {*summary.removesuffix("…").split()} == {"extraordinarily"}
+
+
+def test_lessons_of_a_model_are_marked_and_what_passed_is_told() -> None:
+    """In the memo's own text; a memo of before has neither."""
+    args = {"memo_id": "m-1", "node": "n", "mission": "m", "title": "t", "task": "t", "outcome": "done"}
+    answer = "Done.\n\n## Lessons\n\n- Wait first\n"
+    made = memo_from_result(**args, answer=answer, created="2026-11-20T08:00:00Z", by_model=True, passed=True)  # type: ignore[arg-type]
+    assert "- Wait first *(proposed by a model)*" in render_memo(made)
+    assert parse_memo(render_memo(made)) == made
+    plain = memo_from_result(**args, answer=answer, created="2026-11-20T08:00:00Z")  # type: ignore[arg-type]
+    assert (plain.lessons_learned, plain.passed) == (("Wait first",), False)
+    assert "passed" not in render_memo(plain)

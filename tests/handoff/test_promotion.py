@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from handoff.knowledge import (
     slug_of,
     with_lessons,
 )
+from handoff.marks.model_mark import PROPOSED, ModelMark, with_mark
 from handoff.promotion import (
     Lesson,
     LessonStanding,
@@ -221,10 +224,40 @@ def test_the_portfolio_page_changes_between_its_marks_only() -> None:
     assert with_lessons(page, []) == page
 
 
-@given(st.text(max_size=80), st.sampled_from(LessonState), st.text(max_size=40))
-def test_any_lesson_survives_its_file(words: str, state: LessonState, prose: str) -> None:
+def proposed(number: int, mission: str = "", *, passed: bool = True) -> LessonMention:
+    """A lesson of a model, from a mission whose checks held or not."""
+    return replace(mention(CACHE, number, mission=mission), proposed=True, passed=passed)
+
+
+@pytest.mark.parametrize(
+    ("mentions", "by", "mark"),
+    [
+        ((proposed(1), proposed(2, passed=False)), "", PROPOSED),
+        ((proposed(1, "fix"), proposed(2, "fix")), "", PROPOSED),
+        ((proposed(1, "fix-a1"), proposed(2, "fix-a2")), "", PROPOSED),
+        ((proposed(1), proposed(2)), "", ModelMark(confirmed_in=("m2", "m1"))),
+        ((proposed(1, passed=False),), "ana b", ModelMark(confirmed_by="ana_b")),
+        ((proposed(1, passed=False), mention(CACHE, 2)), "", None),
+        ((mention(CACHE, 1), mention(CACHE, 2)), "", None),
+        ((), "", None),
+    ],
+)
+def test_a_lesson_that_only_models_proposed_is_marked_on_the_page(
+    mentions: tuple[LessonMention, ...], by: str, mark: ModelMark | None
+) -> None:
+    """A person, or two missions whose checks held, confirm it; files of before have no mark."""
+    one = Knowledge(slug="x", lesson=CACHE, state=LessonState.KNOWN, since=NOW, by=by, mentions=mentions)
+    assert one.mark == mark
+    assert with_mark(f"- {CACHE} (knowledge/x.md)", mark) in with_lessons("# P\n", [one]).splitlines()
+    read = parse_knowledge("x", render_knowledge(one))
+    assert (read.mark, read.mentions) == (mark, mentions)
+
+
+@given(st.text(max_size=80), st.sampled_from(LessonState), st.text(max_size=40), st.booleans(), st.booleans())
+def test_any_lesson_survives_its_file(words: str, state: LessonState, prose: str, by_model: bool, passed: bool) -> None:
     """Whatever a memo says, the file can be read again and says the same."""
-    one = Knowledge(slug="x", lesson=words, state=state, since=NOW, why=words, mentions=(mention(words, 1),))
+    said = replace(mention(words, 1), proposed=by_model, passed=passed)
+    one = Knowledge(slug="x", lesson=words, state=state, since=NOW, why=words, mentions=(said,))
     read = parse_knowledge("x", render_knowledge(one))
     assert (read.lesson, read.state, read.why, read.mentions) == (words, state, words, one.mentions)
     assert "\n" not in slug_of(prose, set())

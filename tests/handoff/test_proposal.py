@@ -16,7 +16,7 @@ from handoff.review import BriefingProposal, StaleItem
 UPTO = "ab" * 20
 DELTAS: tuple[Delta, ...] = (
     Add(item_id="a1", section="Next steps", text="Measure --> it <!-- x", cites=("e1", "e2")),
-    Update(item_id="u1", was="Port: 1", text="Port: 2", cites=("e3",)),
+    Update(item_id="u1", was="Port: 1", text="Port: 2", cites=("e3",), mark="*(proposed by a model)*"),
     Resolve(item_id="r1", was="The server -- is down", cites=("e4",)),
 )
 

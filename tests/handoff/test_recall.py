@@ -91,7 +91,7 @@ def test_an_empty_index_finds_nothing() -> None:
 @example("tokens AND (")
 @example("text:tokens NEAR(a b, 3)")
 @example("\0")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_text_is_a_query(conn: sqlite3.Connection, query: str) -> None:
     """Nothing that a person or agent types is taken for search syntax or raises."""
     assert all(hit.entry_id for hit in search(conn, query, limit=3))

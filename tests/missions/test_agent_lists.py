@@ -72,7 +72,18 @@ def test_what_cannot_stand_in_a_list(agent: str, says: str) -> None:
 
 def test_everybody_in_a_list_works_by_themselves() -> None:
     """What runs a command line, reviews or updates is asked for by its own name."""
-    assert {"claude", "codex", "gemini", "opencode", "aider", "builtin"} == LISTED_AGENTS
+    assert {"claude", "codex", "gemini", "opencode", "aider", "qwen", "copilot", "builtin"} == LISTED_AGENTS
+
+
+def test_an_agent_of_the_fleets_own_has_a_name_of_its_own() -> None:
+    """`acp-NAME` is one, alone and in a list; it costs money, so it is tried once. Nothing else passes for one."""
+    found = listed("acp-goose")
+    assert (found.agent, found.max_retries) == ("acp-goose", 1)
+    assert listed("[claude, acp-goose]").agent_order == ("claude", "acp-goose")
+    for name in ("acp-", "acp-Goose", "acp-a--b", "acp_goose", "goose", "acp-a/b", f"acp-{'a' * 40}"):
+        refused = read(name)
+        assert isinstance(refused, Quarantined), name
+        assert "unknown agent" in refused.reason
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def test_an_answer_that_begins_with_its_summary_is_said_once() -> None:
     ("section", "says"),
     [
         (PRINTED, "ended with exit code 2: No rule to make target"),
+        (PRINTED.replace("code 2", "No rule to make target; see"), "ended with exit No rule to make target; see"),
         (FIRST, "ended with exit code 2"),
         (SECOND, ""),
         ("", ""),

@@ -15,6 +15,7 @@ from mobile_bridge import certificate_authority
 
 from orchestrator.app.devices.own_authority import OwnAuthority
 from orchestrator.core.errors import WrongSetting
+from tests.waiting import PATIENCE
 
 NOW = datetime.now(UTC)
 
@@ -42,7 +43,7 @@ def speak(folder: Path, root: Path | None, name: str) -> str:
             return line.recv(5).decode()
     finally:
         there.close()
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE)
 
 
 def test_a_device_that_trusts_the_root_takes_the_node(tmp_path: Path) -> None:

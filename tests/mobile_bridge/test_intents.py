@@ -162,6 +162,7 @@ def test_what_became_of_it_is_told_in_the_orders_own_place() -> None:
         ("intent/o1", True, ""),
         ("chat/c1", False, "c1"),
         ("chat/", False, ""),
+        ("chat/..", False, ""),
         ("mychat/c1", False, ""),
         ("", False, ""),
     ],

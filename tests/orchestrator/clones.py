@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,9 +15,10 @@ from pathlib import Path
 from orchestrator.node.clone_watch import CloneWatch
 from orchestrator.node.commit_rules import WATCHED_FOLDERS, WATCHED_PATHS, build_merge
 from sync.clone_push import UpstreamBranch
-from sync.watch import TreeWatch
+from sync.disk.watch import TreeWatch
 from sync.worktree import WorkTree
 from tests.templates import BARE_GIT, Template
+from tests.waiting import PATIENCE, until
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 CLEAN |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TEMPLATE_DIR": str(BARE_GIT)}
@@ -39,6 +40,7 @@ class Clones:
 
     folder: Path
     told: list[tuple[str, str]] = field(default_factory=list)
+    answers: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path) -> Clones:
@@ -117,19 +119,41 @@ class Clones:
         finally:
             stopped.set()
             one.wake.set()
-            thread.join(timeout=60)
+            thread.join(timeout=PATIENCE)
             eyes.close()
             one.tree.close()
 
+    @contextmanager
+    def standing_time(self, one: CloneWatch) -> Iterator[list[float]]:
+        """In the block no time passes for the watch but what is added to what this yields, however slow its writer is:
+        it cannot take two moves for two edits. Then a minute has passed."""
+        now = [one.clock()]
+        one.clock = lambda: now[0]
+        try:
+            yield now
+        finally:
+            one.clock = lambda: time.monotonic() + 60
+
     def log(self, clone: Path | None = None, ref: str = "main") -> list[str]:
         """Subjects of the branch, newest first."""
+        if (clone or self.bare) == self.bare and ref == "main":
+            return self._asked("log", "--format=%s", self._tip()).splitlines()
         return git(clone or self.bare, "log", "--format=%s", ref).splitlines()
 
     def upstream(self, path: str) -> str | None:
         """A file of the shared branch, which may move between two looks at it."""
-        tip = git(self.bare, "rev-parse", "main").strip()
-        found = git(self.bare, "ls-tree", tip, path)
-        return git(self.bare, "show", f"{tip}:{path}") if found else None
+        tip = self._tip()
+        return self._asked("show", f"{tip}:{path}") if self._asked("ls-tree", tip, path) else None
+
+    def _tip(self) -> str:
+        """The shared branch's commit. Who waits for the next one looks every few milliseconds: without a process."""
+        return (self.bare / "refs/heads/main").read_text(encoding="ascii").strip()
+
+    def _asked(self, *words: str) -> str:
+        """What git says of a commit that the words name in full: asked once, as it never changes."""
+        if words not in self.answers:
+            self.answers[words] = git(self.bare, *words)
+        return self.answers[words]
 
     def says(self, words: str) -> bool:
         """Whether something like this was told."""
@@ -150,11 +174,3 @@ def write(folder: Path, files: dict[str, str | None]) -> None:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode("utf-8", "surrogateescape"))
-
-
-def until(test: Callable[[], object], *, seconds: float = 60) -> None:
-    """Waits until something is true; fails the test when it does not become so."""
-    deadline = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)

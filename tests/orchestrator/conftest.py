@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
@@ -17,6 +18,7 @@ from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.process.runner import CommandResult, run
 from tests.conftest import lacking
 from tests.orchestrator.repositories import Server
+from tests.waiting import PATIENCE, SELDOM, SOON
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +47,7 @@ class Shell:
         return self.folder / "tree"
 
     def __call__(
-        self, line: str, *, timeout: float = 60, environment: Mapping[str, str] | None = None, **limits: object
+        self, line: str, *, timeout: float = PATIENCE, environment: Mapping[str, str] | None = None, **limits: object
     ) -> CommandResult:
         env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "home"), **(environment or {})}
         confinement = self.confinement(writable=self.tree, environment=env, **limits)
@@ -85,20 +87,25 @@ def server(tmp_path: Path) -> Server:
 
 
 def living(word: str) -> list[int]:
-    """Processes whose command line holds `word`, this one excepted."""
+    """Processes whose command line holds `word`, this one excepted. What has ended has none, also before it is reaped.
+
+    Read from /proc itself: who waits for an end looks often, and psutil makes an object for each process.
+    """
     found = []
-    for each in psutil.process_iter(["cmdline", "status"]):
-        words = each.info["cmdline"] or []
-        if each.info["status"] != psutil.STATUS_ZOMBIE and any(word in part for part in words):
-            found.append(each.pid)
+    for name in os.listdir("/proc"):  # noqa: PTH208 - these are numbers
+        if name.isdecimal() and int(name) != os.getpid():
+            with suppress(OSError):
+                words = Path(f"/proc/{name}/cmdline").read_bytes()
+                found += [int(name)] if word.encode() in words else []
     return found
 
 
-def gone(word: str, *, seconds: float = 60) -> bool:
+def gone(word: str, *, seconds: float = PATIENCE) -> bool:
     """Whether no process with `word` in its command line is left within `seconds`."""
-    over = time.monotonic() + seconds
+    over, pause = time.monotonic() + seconds, SOON
     while living(word):
         if time.monotonic() > over:
             return False
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.2, SELDOM)
     return True

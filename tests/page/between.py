@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.test_proxy import nginx
-from tests.page.nodes import free_port
+from tests.page.built_files import unpacked
+from tests.servers import free_port
 
 SITE = """
 server {{
@@ -56,7 +57,7 @@ class Between:
     def older(self, name: str) -> Path:
         """A build as one of another time: its page and its first script are called otherwise."""
         made = self.folder / f"build-{name}"
-        shutil.copytree(self.built, made, ignore=shutil.ignore_patterns("*.br", "*.gz"))
+        shutil.copytree(self.built, made)
         index = (made / "index.html").read_text(encoding="utf-8")
         first = str(re.findall(r"assets/(index-[\w-]+)\.js", index)[0])
         page = str(re.findall(r"shell-([0-9a-f]{16})", (made / "sw.js").read_text(encoding="utf-8"))[0])
@@ -75,8 +76,8 @@ def between(node: str, built: Path, folder: Path) -> Iterator[Between]:
     """One before a node, until the end of the block."""
     port = free_port()
     folder.mkdir()
-    made = Between(url=f"http://127.0.0.1:{port}", folder=folder, built=built)
-    made.hand_out(built)
+    made = Between(url=f"http://127.0.0.1:{port}", folder=folder, built=unpacked(built, folder / "built"))
+    made.hand_out(made.built)
     site = SITE.format(port=port, folder=folder, node=node, host=node.removeprefix("http://"))
     with nginx(folder / "nginx", site):
         yield made

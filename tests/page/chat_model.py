@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 HOSTILE_ANSWER = (
     "The limit is **1000 g**. <img src=x onerror=alert(1)> [press](javascript:alert(1)) "
     "![x](data:text/html,<script>alert(1)</script>) \u202egnp.exe\u202c \x1b[31mred\x1b[0m\n\n```sh\nsh test.sh\n```\n"
 )
 CALL = {"tool": "write", "arguments": {"path": "notes.txt", "content": "<b>bold</b>\u202e"}}
-SECONDS = 30.0
-"""How long it holds an answer back at most."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class ChatModel:
             yield json.dumps({"answer": "It is **written**."} if used else CALL)
         elif "slowly" in said[-1]:
             yield "This is the first half, "
-            self.go_on.wait(SECONDS)
+            self.go_on.wait(PATIENCE)
             yield "and this is the other."
         else:
             for start in range(0, len(HOSTILE_ANSWER), 7):

@@ -16,10 +16,11 @@ from tests.conftest import lacking, require_program
 from tests.orchestrator.repositories import Server
 from tests.page.chat_model import ChatModel, chat_model
 from tests.page.desk import Desk, founded
-from tests.page.nodes import FAR, PLAIN, free_port
+from tests.page.nodes import FAR, PLAIN
 from tests.page.profile import Profile
 from tests.page.qr_film import seen_by
 from tests.page.tab import Tab
+from tests.servers import free_port
 from tests.waiting import PATIENCE
 
 ELSEWHERE = (FAR, PLAIN)
@@ -86,7 +87,9 @@ def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def own(built_page: Path, first_desk: Desk, tmp_path: Path) -> Desk:
     """A node of the test's own, not served yet: it can be stopped, and comes back at the same address."""
     assert built_page.is_dir()
-    return first_desk.copied(tmp_path / "own")
+    made = first_desk.copied(tmp_path / "own")
+    made.port = free_port()  # its own also while it is stopped
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,9 @@ from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.orchestrator.repositories import Server
 from tests.page.ledger_content import CHANGE, lived_in
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
-PLAIN = httpx.Client(timeout=2, trust_env=False, verify=False)
+PLAIN = httpx.Client(timeout=PATIENCE, trust_env=False, verify=False)
 """Asks whether a node answers. A client that reads certificates first takes longer than its question."""
 
 
@@ -75,7 +75,7 @@ class Desk:
             yield process
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            process.wait(timeout=PATIENCE)
 
     def _answers(self) -> bool:
         try:
@@ -109,7 +109,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def founded(fleet: Fleet) -> Desk:
-    """A fleet of one node with a project, in which two missions wait for a word and much else is to be seen."""
+    """A fleet of one node with a project, in which three missions wait for a word and much else is to be seen."""
     place = fleet.folder / "project"
     place.mkdir(parents=True)
     server = Server.make(place)
@@ -118,8 +118,10 @@ def founded(fleet: Fleet) -> Desk:
     rules = f'{text}\n[projects.shop]\nurl = "{server.folder}"\non_approval = "merge"\n'
     mission = command(CHANGE, project="shop", title="Fix the auth bug")
     other = command("echo 2 > version.txt", project="shop", title="Bump the version")
+    third = command("echo all of us > about.txt", project="shop", title="Say who we are")
     files = {"missions/fix-the-auth-bug.md": mission, "missions/bump-the-version.md": other}
-    fleet.commit({"fleet.toml": rules, **files}, "A project, two missions")
+    files["missions/say-who-we-are.md"] = third
+    fleet.commit({"fleet.toml": rules, **files}, "A project, three missions")
     fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
     fleet.git("pull", "--quiet", "--rebase")
     page = (fleet.clone / "heartbeats" / "desk.md").read_text(encoding="utf-8")

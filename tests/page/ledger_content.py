@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.core.ports.usage import Spend, UsageTotals
+from orchestrator.workflow.continuity.month_measures import MonthMeasure
 from orchestrator.workflow.spending.page_table import render_table
 
 HOSTILE_TITLE = "<img src=x onerror=alert(1)> \u202egnp.exe\u202c \x1b[31mred\x1b[0m javascript:alert(1)"
@@ -106,6 +107,8 @@ def lived_in(rules: str, page: str, log: str) -> dict[str, str | bytes | None]:
         "HEARTBEAT.md": HEARTBEAT,
         "heartbeats/desk.md": f"{page}\n{spent('desk')}",
         "heartbeats/vps.md": f"{page.replace('desk', 'vps')}\n{spent('vps')}",
+        "continuity/2026-09.md": f"| {MonthMeasure.ACCEPTED} | 9 | 12 | 75% | 47% to 91%, few |\n",
+        "continuity/2026-10.md": f"| {MonthMeasure.ACCEPTED} | 38 | 40 | 95% | 83% to 99% |\n",
         "conflicts/2026-11/nightly-check-00000000.md": one,
         "conflicts/2026-11/nightly-check-00000001.md": two,
         "projects/shop/SESSION_LOG.md": f"{log.rstrip()}\n\n{ENTRY}",

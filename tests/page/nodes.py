@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +15,12 @@ import httpx
 import psutil
 
 from tests import program
+from tests.waiting import PATIENCE
 
 FAR = "hq.example.test"
 """A name of this machine that looks like one of the Internet."""
 PLAIN = "app.example.test"
 """The same, for a page that comes over plain HTTP."""
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -61,10 +54,10 @@ class Node:
             yield
         finally:
             process.terminate()
-            process.wait(timeout=90)
+            process.wait(timeout=PATIENCE)
 
     def _wait(self) -> None:
-        over = time.monotonic() + 120
+        over = time.monotonic() + PATIENCE
         while not self._answers():
             assert time.monotonic() < over, (self.home / "serve.err").read_text(encoding="utf-8")
             time.sleep(0.1)
@@ -89,14 +82,14 @@ class Node:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health", timeout=2, trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/health", timeout=PATIENCE, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
 
 
 def begin(url: str, scopes: list[str]) -> dict[str, Any]:
     """A pairing, begun by a program of the machine's owner."""
-    made = httpx.post(f"{url}/api/v1/pairings", json={"scopes": scopes}, timeout=30, trust_env=False)
+    made = httpx.post(f"{url}/api/v1/pairings", json={"scopes": scopes}, timeout=PATIENCE, trust_env=False)
     assert made.status_code == 201, made.text
     return dict(made.json())
 
@@ -104,5 +97,5 @@ def begin(url: str, scopes: list[str]) -> dict[str, Any]:
 def confirm(url: str, pairing: str, code: str) -> None:
     """The person's word."""
     path = f"{url}/api/v1/pairings/{pairing}/confirmation"
-    said = httpx.put(path, json={"code": code}, timeout=30, trust_env=False)
+    said = httpx.put(path, json={"code": code}, timeout=PATIENCE, trust_env=False)
     assert said.status_code == 200, said.text

@@ -64,6 +64,8 @@ class Profile:
         try:
             tab.check()
         finally:
+            if tab.frozen:
+                tab.thaw()
             if self.fresh or tab.spoiled:
                 self._renew("all" if self.fresh else CHOSEN)
             else:

@@ -23,7 +23,7 @@ async ([method, args]) => {
       channel.onmessage = ({ data }) => {
         if (data.kind === 'ready') channel.postMessage({ kind: 'call', from: 'test', id, method, args });
         if (data.kind !== 'reply' || data.to !== 'test' || data.id !== id) return;
-        data.error ? failed(new Error(data.error.says)) : done(data.result);
+        data.error ? failed(new Error(`${data.error.name}: ${data.error.says}`)) : done(data.result);
       };
       channel.postMessage({ kind: 'hello' });
     });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ class Tab:
     forgiven: bool = False
     spoiled: bool = False
     """Whether what the test did stays in the tab: it is given to no other test."""
+    frozen: bool = False
+    """Whether the clock of its profile stands."""
 
     @classmethod
     def open(cls, browser: Browser, url: str, size: str, **more: Any) -> Tab:
@@ -98,10 +101,21 @@ class Tab:
         """What an expression is in the page, or a function answers; a promise is waited for, and not for ever."""
         return evaluate(self.page, words, given)
 
-    def freeze(self) -> None:
-        """Has the page's clock stand until it is told to run on."""
+    def take_clock(self) -> None:
+        """Has the page go by a clock that a test may put forward; else it runs as any does."""
         self.spoiled = True
         self.page.clock.install()
+
+    def freeze(self) -> None:
+        """Has the page's clock stand until it is told to run on."""
+        self.take_clock()
+        self.frozen = True
+        self.page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))
+
+    def thaw(self) -> None:
+        """Has it run again."""
+        self.page.clock.resume()
+        self.frozen = False
 
     def begin_with(self, script: str) -> None:
         """Has each page begin with a script of the test's."""
@@ -140,7 +154,12 @@ class Tab:
         return int(self.js("document.documentElement.scrollWidth - innerWidth"))
 
     def axe(self) -> list[str]:
-        """What axe finds that is serious or worse, each with the first element that it is about."""
+        """What axe finds that is serious or worse, each with the first element that it is about.
+
+        A colour on its way is none: what moves has come to rest before (with reduced motion all of it does).
+        """
+        assert not self.frozen, "axe waits by the page's clock"
+        self.until("document.getAnimations().every((one) => one.playState !== 'running')")
         if not self.js("'axe' in globalThis"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))  # a script, and no expression
         found = self.js(LOOK)

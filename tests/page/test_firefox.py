@@ -40,8 +40,6 @@ def program() -> str:
 def served(own: Desk, model: ChatModel) -> Desk:
     """A node of the test's own that chats."""
     own.model_url = model.url
-    with own.serving():
-        own.port = int(own.url.rpartition(":")[2])
     return own
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.page.chat_model import ChatModel
 from tests.page.desk import Desk
@@ -28,7 +28,6 @@ def test_nothing_is_lost_while_the_node_is_away(
     model answers; it is back, and that is there once, too. The engine is the real one; the model has four words."""
     own.model_url = model.url
     with own.serving() as process:
-        own.port = int(own.url.rpartition(":")[2])
         tab = open_tab(own, "phone")
         tab.go("/missions")
         expect(tab.page.get_by_role("link", name="Nightly dependency check")).to_be_visible()
@@ -141,6 +140,82 @@ def said_at(desk: Desk) -> list[list[dict[str, str]]]:
     with httpx.Client(base_url=desk.url, timeout=PATIENCE, trust_env=False) as asked:
         listed = asked.get("/chat/conversations").json()["conversations"]
         return [asked.get(f"/chat/conversations/{one['id']}").json()["messages"] for one in listed]
+
+
+def test_an_order_from_offline_that_was_not_done_is_told(visitor: Tab, desk: Desk) -> None:
+    """What is done is silent; what is refused is said at once, to those who listen too, and stands in Missions with the
+    node's reason until a person has seen it."""
+    opened(visitor)
+    visitor.go("/missions")
+    order = {"action": "cancel", "mission": "no-such-one", "expires": int((time.time() + 3600) * 1000)}
+    said = {"kind": "append", "entity": "intent/refused-one", "field": "intent", "value": order}
+    call(visitor.page, "say", [said], "n1")
+    toast = visitor.page.locator(".toast", has_text="Not done: Call off “no-such-one”")
+    expect(toast).to_contain_text("no open mission")
+    expect(visitor.page.get_by_role("status").filter(has_text="Not done")).to_contain_text("no open mission")
+    line = visitor.page.get_by_role("region", name="Orders from offline").get_by_role("listitem")
+    line = line.filter(has_text="no-such-one")
+    expect(line).to_contain_text("no open mission")
+    assert visitor.axe() == []
+    visitor.load("/missions")
+    expect(line).to_contain_text("refused")
+    visitor.page.get_by_role("button", name="I have seen it: Call off “no-such-one”").click()
+    expect(line).to_have_count(0)
+
+
+def test_a_mission_whose_answer_was_lost_is_filed_once(visitor: Tab, desk: Desk) -> None:
+    """The node filed it, and the line broke before it said so: it comes again by sync, and is no second one."""
+    opened(visitor)
+    visitor.go("/missions/new")
+
+    def lose(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.fallback()
+        assert route.fetch().status == 201
+        return route.abort()
+
+    visitor.page.route("**/api/v1/missions", lose)
+    visitor.page.get_by_label("Mission", exact=True).fill("Count the lost answers.")
+    visitor.page.get_by_role("button", name="File it").click()
+    visitor.page.wait_for_url("**/app/missions")
+    until(lambda: call(visitor.page, "standing")["pending"] == 0, "it is sent")
+    mine = "Count the lost answers."  # what other tests ordered as this device stands there, too
+    until(lambda: mine not in [one["mission"] for one in call(visitor.page, "orders")], "it is known to be done")
+    asked = f"{desk.url}/api/v1/missions?q=lost%20answers"
+    listed = httpx.get(asked, timeout=PATIENCE, trust_env=False).json()["items"]
+    assert [one["title"] for one in listed] == [mine]
+
+
+def test_words_of_a_mission_that_was_not_filed_are_had_back(visitor: Tab) -> None:
+    """It was refused when a node came back: its whole text is there, and is written again from there."""
+    opened(visitor)
+    visitor.go("/missions")
+    text = "---\nstatus: no such\n---\n\nA long text that took an hour.\n"
+    order = {"action": "file", "mission": "", "expires": int((time.time() + 3600) * 1000), "body": {"text": text}}
+    said = {"kind": "append", "entity": "intent/not-filed", "field": "intent", "value": order}
+    call(visitor.page, "say", [said], "n1")
+    orders = visitor.page.get_by_role("region", name="Orders from offline").get_by_role("listitem")
+    line = orders.filter(has_text="A long text that took an hour.")
+    line.get_by_text("What you wrote").click()
+    expect(line).to_contain_text("A long text that took an hour.")
+    assert visitor.axe() == []
+    line.get_by_role("button", name="Write it again").click()
+    expect(visitor.page.get_by_label("Mission", exact=True)).to_have_value(text)
+    visitor.go("/missions")
+    expect(line).to_have_count(0)
+
+
+def test_a_node_that_does_not_take_what_was_said_is_told_of(visitor: Tab) -> None:
+    """Coming again does not help: the page says how much waits, and why, on every screen."""
+    opened(visitor)
+    told = {"title": "Unprocessable", "detail": "at most 20 orders", "sync": {"kind": "malformed", "time": 0}}
+    visitor.answer("**/sync/push", told, 422)
+    call(visitor.page, "say", [turn("refused")], "n1")
+    bar = visitor.page.locator(".bar", has_text="The node does not take it: at most 20 orders")
+    expect(bar).to_contain_text("1 thing not sent yet.")
+    assert visitor.axe() == []
+    visitor.page.unroute("**/sync/push")
+    expect(bar).to_have_count(0)
 
 
 def test_nothing_but_the_shell_goes_through_the_worker(wide: Tab) -> None:

@@ -55,6 +55,26 @@ def test_a_fresh_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
     profile.leave()
 
 
+def test_a_clock_that_stands_runs_again_for_whoever_comes_next(profiles: Callable[[str], Profile]) -> None:
+    """What waits on the page waits as long as the test likes; the next test's waits no longer than it was told."""
+    later = "() => { window.late = false; setTimeout(() => (window.late = true), 20); }"
+    profile = profiles("desktop")
+    tab = profile.open()
+    tab.freeze()
+    tab.go("/")
+    tab.js(later)
+    tab.page.wait_for_timeout(60)
+    assert tab.js("window.late") is False
+    tab.page.clock.run_for(20)
+    assert tab.js("window.late") is True
+    profile.leave()
+    tab = profile.open()
+    tab.go("/")
+    tab.js(later)
+    tab.until("window.late")
+    profile.leave()
+
+
 def test_a_fault_is_the_tabs_that_made_it(profiles: Callable[[str], Profile]) -> None:
     """A policy that a page broke fails that test, and not the one after it."""
     profile = profiles("desktop")

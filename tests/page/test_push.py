@@ -92,7 +92,7 @@ def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, servic
     until(lambda: clicked(phone), "the notification is clicked")
     phone.page.wait_for_url("**/app/review/wait-for-a-word")
     expect(phone.page.get_by_role("heading", level=1)).to_have_text("Wait for a word")
-    assert phone.js(SHOWN) == []
+    until(lambda: phone.js(SHOWN) == [], "it is shown no more")
 
 
 def clicked(tab: Tab) -> bool:

@@ -97,7 +97,8 @@ class Queue:
 class View(dict[str, Oid]):
     """What a fetch shows, and which of it are claims, so that nobody looks for them among a thousand logs."""
 
-    claims: Refs
+    claims: dict[str, Oid]
+    """By the missions that they are on."""
 
 
 @dataclass
@@ -120,14 +121,17 @@ class Server(MemoryServer):
     """How long each mission's ended attempts waited for the branch."""
     _closed: dict[str, float] = field(default_factory=dict)
     _plain: dict[str, Oid] = field(default_factory=dict)
+    """Neither beats nor claims."""
     _claims: dict[str, Oid] = field(default_factory=dict)
     _view: tuple[int, View] = field(default_factory=lambda: (-1, View()))
 
     def view(self) -> View:
         """All refs but the beats as they are now: the same object as long as nothing moves."""
         if self._view[0] != self.version:
-            self._view = (self.version, View(self._plain))
-            self._view[1].claims = dict(self._claims)
+            view = View(self._plain)  # nothing is ever taken out of it, and such a dictionary is copied as a whole
+            view.claims = dict(self._claims)
+            view.update((CLAIM + name, oid) for name, oid in self._claims.items())
+            self._view = (self.version, view)
         return self._view[1]
 
     def move(self, updates: Sequence[RefUpdate], *, atomic: bool) -> dict[str, PushVerdict]:
@@ -148,14 +152,11 @@ class Server(MemoryServer):
 
     def _note(self, update: RefUpdate, *, ended: bool) -> None:
         self.version += 1
-        for refs in (self._plain, self._claims) if update.ref.startswith(CLAIM) else (self._plain,):
-            if update.new is None:
-                del refs[update.ref]
-            else:
-                refs[update.ref] = update.new
         if not update.ref.startswith(CLAIM):
+            _move(self._plain, update.ref, update.new)
             return
         name = update.ref.removeprefix(CLAIM)
+        _move(self._claims, name, update.new)
         if update.new is None:
             self.since.pop(name, None)
             if name in self._closed:
@@ -165,6 +166,13 @@ class Server(MemoryServer):
         self.claimed.setdefault(name, self.now)
         if ended:
             self._closed[name] = self.now
+
+
+def _move(refs: dict[str, Oid], ref: str, new: Oid | None) -> None:
+    if new is None:
+        del refs[ref]
+    else:
+        refs[ref] = new
 
 
 class Link(MemoryRemote):

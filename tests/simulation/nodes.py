@@ -43,7 +43,7 @@ from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.heartbeat import Beat
 from sync.latency import LatencyMeter
 from sync.memory_remote import MemoryRemote
-from sync.remote import Refs
+from sync.remote import Oid, Refs
 from tests.ledgers import Unbooked
 from tests.simulation.host import Link, Server, View
 from tests.simulation.scenario import Scenario
@@ -99,9 +99,8 @@ class SharedEligibility(Eligibility):
 class SharedClaims(ClaimReader):
     """A reader of claims that is told which refs are claims."""
 
-    def read(self, refs: Refs) -> tuple[dict[str, HeldClaim], dict[str, str]]:
-        """The claims among these refs."""
-        return super().read(refs.claims if isinstance(refs, View) else refs)
+    def _standing(self, refs: Refs) -> dict[str, Oid]:
+        return refs.claims if isinstance(refs, View) else super()._standing(refs)
 
 
 @dataclass

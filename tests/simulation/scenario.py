@@ -46,7 +46,7 @@ class Scenario:
     fetch_seconds: tuple[float, float] = (5.0, 30.0)
     """`poll_seconds` of `fleet.toml`."""
     hq_on_host: bool = True
-    """The repository lies on HQ's own disk, so HQ learns at once that a ref has moved (`sync.watch`)."""
+    """The repository lies on HQ's own disk, so HQ learns at once that a ref has moved (`sync.disk.watch`)."""
     told: bool = True
     """Whether `fleet.toml` says what the host allows."""
     webhooks: bool = False

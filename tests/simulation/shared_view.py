@@ -58,12 +58,12 @@ class Outlook:
 
     def ledger(self) -> LedgerSnapshot:
         """What the repository says now."""
-        return self.reader.read(self.server.view())
+        return self.facts().ledger
 
     def facts(self) -> Facts:
         """What that means."""
         if self._known is None or self._known[0] != self.server.version:
-            self._known = (self.server.version, Facts(self.ledger()))
+            self._known = (self.server.version, Facts(self.reader.read(self.server.view())))
         return self._known[1]
 
     def overdue(self) -> Overdue:

@@ -15,6 +15,7 @@ from sync.git_remote import GitRemote
 from sync.objects import edit_tree, write_commit
 from sync.refs.listed_refs import SETTLED_NANOSECONDS, ListedRefs
 from sync.refs.ref_writer import RefWriter
+from tests.waiting import PATIENCE
 
 SEEN, PUSHED = "refs/seen/", "refs/pushed/"
 ONE = f"{SEEN}shiftbook/claim/one"
@@ -132,7 +133,7 @@ def test_threads_that_ask_at_once_are_told_what_is_there(git: Counting) -> None:
             Git(git.folder).run("update-ref", ONE, blob(git, text))
             settle(git.folder)
             asked = [pool.submit(refs.get) for _ in range(8)]
-            assert {each.result(timeout=60)[ONE] for each in asked} == {blob(git, text)}
+            assert {each.result(timeout=PATIENCE)[ONE] for each in asked} == {blob(git, text)}
 
 
 def test_a_look_at_what_was_seen_and_a_fetch_list_once(tmp_path: Path) -> None:

@@ -308,9 +308,9 @@ def test_no_more_is_held_at_a_time_than_a_few_megabytes(
     """Large results go over piece by piece, what others name first."""
     sizes = list[int]()
 
-    def counted(objects: Path, found: list[tuple[str, bytes]]) -> list[Oid]:
+    def counted(objects: Path, found: list[tuple[str, bytes]], *, durable: bool) -> list[Oid]:
         sizes.append(sum(len(data) for _, data in found))
-        return write_objects(objects, found)
+        return write_objects(objects, found, durable=durable)
 
     monkeypatch.setattr(local_repository, "MAX_HELD_BYTES", 1000)
     monkeypatch.setattr(local_repository, "write_objects", counted)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
-from sync.errors import PushRefused, RemoteUnreachable, TooManyRaces
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from sync.errors import PushRefused, PushUncertain, RemoteUnreachable, TooManyRaces
 from sync.publish import publish, push_and_resolve
 from sync.remote import PushVerdict, Refs, RefUpdate
 from tests.ledgers import Line, Peer, Town
@@ -58,6 +61,49 @@ def test_a_push_that_did_not_arrive_is_made_again(town: Town) -> None:
     peer.line.lose_pushes = 2
     append(peer, "once")
     assert peer.text("list.md") == "once\n"
+
+
+@dataclass
+class Overtaken(Line):
+    """A line on which the answer to one push is lost, and others have gone on before anybody looks."""
+
+    others: Callable[[], object] | None = None
+
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
+        """Moves refs; of the first push nobody hears."""
+        verdicts = super().push(updates, atomic=atomic)
+        others, self.others = self.others, None
+        if others is None:
+            return verdicts
+        others()
+        raise PushUncertain("line", "hung up")
+
+
+def test_what_others_have_gone_on_from_is_not_done_twice(town: Town) -> None:
+    """The push arrived, its answer did not, and somebody pushed on top before it was looked for: a mission that is
+    filed under the first free name is filed once."""
+    peer, other = town.peer("n1"), town.peer("n2")
+    bus = replace(peer.bus, remote=Overtaken(peer.line.remote, others=lambda: other.push({"theirs.md": "x"})))
+
+    def draft(number: int) -> LedgerChange:
+        return LedgerChange(files={f"missions/fix-{number}.md": b"fix it\n"}, message="Mission")
+
+    made = commit_change(bus, peer.reader, lambda ledger: draft(1 + len(ledger.open)))
+    assert sorted(peer.ledger().open) == ["fix-1"]
+    assert made is not None
+    assert peer.bus.store.descends(peer.ledger().tip, made)
+    assert peer.text("theirs.md") == "x"
+
+
+def test_a_claim_that_somebody_went_on_from_is_not_ours(town: Town) -> None:
+    """Of refs that are no branches only the very value counts: a child of a claim is whoever took it over."""
+    peer, other = town.peer("n1"), town.peer("n2")
+    mine = peer.commit({"claim.json": "1"}, onto=None, tree=None)
+    theirs = other.commit({"claim.json": "2"}, onto=mine, tree=None)
+    line = Overtaken(peer.line.remote, others=lambda: other.line.push([RefUpdate(ref=A, expect=mine, new=theirs)]))
+    move = RefUpdate(ref=A, expect=None, new=mine)
+    told = push_and_resolve(line, [move], atomic=True, descends=peer.bus.store.descends)
+    assert told == {A: PushVerdict.STALE}
 
 
 def test_nothing_to_move_ends_it(town: Town) -> None:

@@ -22,6 +22,7 @@ from sync.refs.pushed_refs import PUSHED_REMOTE, PushedRefs, noted_ref
 from sync.refs.ref_writer import RefWriter
 from sync.remote import Oid, RefUpdate
 from tests.orchestrator.repositories import git
+from tests.waiting import PATIENCE
 
 NAMES = ("one", "two", "three")
 
@@ -82,7 +83,7 @@ def test_a_git_that_died_is_begun_again(folder: Path, writer: RefWriter) -> None
     assert writer.apply([f"create refs/x/a {one}\n"])
     assert writer._process is not None
     os.kill(writer._process.pid, signal.SIGKILL)
-    writer._process.wait(60)
+    writer._process.wait(PATIENCE)
     assert writer.apply([f"create refs/x/b {two}\n"])
     assert refs(folder) == {"refs/x/a": one, "refs/x/b": two}
 

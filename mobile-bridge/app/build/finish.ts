@@ -1,10 +1,10 @@
-// What is done after the bundle is written? The service worker learns the shell's files, and each text gets its compressed twins.
+// What is done after the bundle is written? The service worker learns the shell's files, and what shrinks by it is packed.
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join, relative, resolve } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { build as bundle, type Plugin } from 'vite';
 
-const COMPRESSED = new Set(['.html', '.js', '.css', '.svg', '.json', '.webmanifest']);
+const PACKED = new Set(['.html', '.js', '.css', '.svg', '.json', '.webmanifest', '.wasm']);
 // Kept when there is time: not part of the first visit. Engines of models are kept only once they were asked for.
 const LATE = /\.(woff2|wasm)$|assets\/(worker|jsQR)[^/]*\.m?js$/;
 const NEVER = /\.map$|wllama/i;
@@ -37,12 +37,12 @@ async function writeWorker(root: string, out: string, page: string): Promise<voi
   });
 }
 
-function compress(out: string): void {
-  for (const name of files(out).filter((each) => COMPRESSED.has(extname(each)))) {
-    const plain = readFileSync(join(out, name));
-    writeFileSync(join(out, `${name}.gz`), gzipSync(plain, { level: 9 })); // zlib writes no time into its head
-    if (LATE.test(name) || NEVER.test(name)) continue; // nobody waits for these: one twin, or the wheel would hold them three times
-    writeFileSync(join(out, `${name}.br`), brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
+/** Leaves each of them packed only: every browser takes gzip, and the node unpacks it for who does not. Plain files, or brotli
+ * beside it, would be a tenth of the wheel each. */
+function pack(out: string): void {
+  for (const name of files(out).filter((each) => PACKED.has(extname(each)))) {
+    writeFileSync(join(out, `${name}.gz`), gzipSync(readFileSync(join(out, name)), { level: 9 })); // zlib writes no time into its head
+    rmSync(join(out, name));
   }
 }
 
@@ -63,7 +63,7 @@ export function finishPage(page: string): Plugin {
       async handler() {
         for (const name of files(out).filter((each) => UNUSED.test(each))) rmSync(join(out, name));
         await writeWorker(root, out, page);
-        compress(out);
+        pack(out);
         writeFileSync(join(out, 'build.json'), `${JSON.stringify({ page, api: 1, files: files(out).length })}\n`);
         console.log(`page ${page} in ${relative(process.cwd(), out)}`);
       },

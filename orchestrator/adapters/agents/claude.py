@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from handoff.warnings.action_warnings import MAX_ACTION_CHARS
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.quota_window import QuotaWindow, read_window
 from orchestrator.execution.programs.error_kinds import error_kind, error_line, proxy_refusal_kind
@@ -26,7 +27,10 @@ from orchestrator.execution.programs.home_files import copy_login_file
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import (
+    MAX_OPEN_CALLS,
     JsonEventParser,
+    call_id,
+    denied_call,
     main_argument,
     number_at,
     object_at,
@@ -35,13 +39,25 @@ from orchestrator.execution.programs.json_events import (
     usd_at,
 )
 from orchestrator.execution.programs.model_apis import ANTHROPIC, CLAUDE_TOKEN, with_keys
-from orchestrator.execution.programs.port import NOTHING_BEFORE, ErrorKind, Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.port import (
+    NOTHING_BEFORE,
+    ErrorKind,
+    Launch,
+    OutputParser,
+    RoundRequest,
+    ToolServer,
+)
 from orchestrator.execution.programs.session_records import session_records
 
 PROGRAM = InstalledProgram(name="claude", install=INSTALL_LINES["claude"])
 MAX_TURNS = 200
 LAST_MOMENT = 253_402_300_800
 """Seconds since 1970 at the end of the year 9999, after which there are no dates."""
+HOOKED_TOOLS = "Bash|Edit|NotebookEdit|Write"
+"""Its tools that run or change something."""
+HOOK_SECONDS = 10
+SERVER_START_MS = 60_000
+"""For so long, in ms, may a server of tools take to begin."""
 MAX_COUNTED_MESSAGES = 100_000
 """Messages of a round that are counted apart."""
 TOOLS = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write"
@@ -106,25 +122,63 @@ class Claude:
         model = ("--model", brief.model) if brief.model else ()
         budget = () if brief.budget_usd is None else ("--max-budget-usd", f"{max(brief.budget_usd, 0.0001):.4f}")
         tools = TOOLS if brief.tools is None else _tool_names(brief.tools)
+        allowed = ",".join((tools, *_server_tools(brief.servers)))
         words = (
             *("-p", "--output-format", "stream-json", "--verbose", *session, *model, *budget),
             *("--input-format", "stream-json", "--replay-user-messages"),
             *("--max-turns", str(self.turns), "--setting-sources", "user", "--strict-mcp-config"),
-            *("--permission-mode", "dontAsk", "--tools", tools, "--allowedTools", tools),
+            *(("--mcp-config", _server_settings(brief.servers)) if brief.servers else ()),
+            *("--permission-mode", "dontAsk", "--tools", tools, "--allowedTools", allowed),
+            *(("--settings", _hook_settings(brief.hook)) if brief.hook else ()),
         )
         return Launch(
             argv=(*self.installed.argv(), *words),
             spoken_to=_user_line,
-            environment=ENVIRONMENT | _silence_settings(brief.silence_ms),
+            environment=ENVIRONMENT | _silence_settings(brief.silence_ms) | _server_waits(brief.servers),
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
             taken_before=session_sums(brief.home, brief.session),
+            hooked=bool(brief.hook),
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
         """A fresh reading; `before` are the sums with which the session goes on."""
         return ClaudeOutputParser(before)
+
+
+def _hook_settings(command: str) -> str:
+    """What has it run a command before each of its calls that runs or changes something."""
+    hook = {"type": "command", "command": command, "timeout": HOOK_SECONDS}
+    return json.dumps({"hooks": {"PreToolUse": [{"matcher": HOOKED_TOOLS, "hooks": [hook]}]}})
+
+
+def _server_settings(servers: tuple[ToolServer, ...]) -> str:
+    """The servers that it starts; `--strict-mcp-config` keeps it from all others."""
+    told = {
+        each.name: {
+            "type": "stdio",
+            "command": each.command[0],
+            "args": list(each.command[1:]),
+            "env": dict(each.environment),
+        }
+        for each in servers
+    }
+    return json.dumps({"mcpServers": told})
+
+
+def _server_tools(servers: tuple[ToolServer, ...]) -> Iterator[str]:
+    """What of them it may use without being asked, in its names."""
+    for each in servers:
+        yield from (f"mcp__{each.name}__{tool}" for tool in each.tools) if each.tools else (f"mcp__{each.name}",)
+
+
+def _server_waits(servers: tuple[ToolServer, ...]) -> dict[str, str]:
+    """For how long, in ms, it waits for a server to begin, and for its slowest one to answer."""
+    if not servers:
+        return {}
+    longest = max(each.milliseconds for each in servers)
+    return {"MCP_TIMEOUT": str(SERVER_START_MS), "MCP_TOOL_TIMEOUT": str(longest)}
 
 
 def session_sums(home: Path, session: str) -> dict[str, Any]:
@@ -164,6 +218,8 @@ class ClaudeOutputParser(JsonEventParser):
         self._asked: dict[str, Usage] = {}
         self._class = ""
         self._resets = 0
+        self._open: dict[str, str] = {}
+        """What calls do that have no result yet, by their id."""
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
@@ -180,6 +236,8 @@ class ClaudeOutputParser(JsonEventParser):
                 return _describe_retry(found)
             case "user", _ if found.get("isReplay") is True:
                 self.heard += 1  # of what it was sent: it says so when it takes it in
+            case "user", _:
+                self._results(found)
             case "rate_limit_event", _:
                 self._resets = number_at(found, "rate_limit_info", "resetsAt")
                 self.windows |= {each.kind: each for each in _windows(object_at(found, "rate_limit_info"), self._now())}
@@ -188,7 +246,20 @@ class ClaudeOutputParser(JsonEventParser):
     def _assistant(self, found: dict[str, Any]) -> str:
         self._class = text_at(found, "error") or self._class
         self._count(text_at(found, "message", "id"), _message_usage(object_at(found, "message")))
+        for block in objects_at(found, "message", "content"):
+            if action := _action(block):
+                self._open[call_id(block, "id")] = action
+                while len(self._open) > MAX_OPEN_CALLS:
+                    self._open.pop(next(iter(self._open)))
         return "\n".join(filter(None, map(_describe_block, objects_at(found, "message", "content"))))
+
+    def _results(self, found: dict[str, Any]) -> None:
+        """The results of calls, which come as a message of the user's."""
+        for block in objects_at(found, "message", "content"):
+            if text_at(block, "type") == "tool_result" and (
+                action := self._open.pop(call_id(block, "tool_use_id"), "")
+            ):
+                self.act(action, ok=block.get("is_error") is not True, call=call_id(block, "tool_use_id"))
 
     def _count(self, name: str, call: Usage) -> None:
         """Each message's last word counts, it is told several times."""
@@ -209,7 +280,7 @@ class ClaudeOutputParser(JsonEventParser):
         self.ended, self.error, self.trouble = True, "", None
         self.answer = text_at(found, "result")
         for each in objects_at(found, "permission_denials"):
-            self.deny(_denial(each))
+            self.deny(denied_call(each), call_id(each, "tool_use_id"))
         self.usage = _result_usage(found, self._before) or self.usage
         kind = text_at(found, "subtype")
         if found.get("is_error") or kind.startswith("error"):
@@ -226,7 +297,7 @@ class ClaudeOutputParser(JsonEventParser):
                 self.error += f" (more at {datetime.fromtimestamp(self._resets, UTC):%Y-%m-%d %H:%M} UTC)"
             return f"[{self.trouble}: {self.error}]"
         if text_at(found, "stop_reason") == "tool_deferred":
-            what = _denial(_named_call(object_at(found, "deferred_tool_use")))
+            what = denied_call(_named_call(object_at(found, "deferred_tool_use")))
             self.error = error_line(f"a call was put off until a person allows it, so the work is not done: {what}")
             self.deny(what)
             return f"[{self.error}]"
@@ -307,5 +378,10 @@ def _describe_block(block: dict[str, Any]) -> str:
     return ""
 
 
-def _denial(found: dict[str, Any]) -> str:
-    return f"{text_at(found, 'tool_name')} {main_argument(object_at(found, 'tool_input'))}".strip()
+def _action(block: dict[str, Any]) -> str:
+    """What a call runs or changes; "" for one that only looks."""
+    if text_at(block, "type") != "tool_use" or text_at(block, "name") not in HOOKED_TOOLS.split("|"):
+        return ""
+    given = object_at(block, "input")
+    named = text_at(given, "command") or text_at(given, "file_path") or text_at(given, "notebook_path")
+    return named[:MAX_ACTION_CHARS]

@@ -8,25 +8,42 @@ commands the PATH of /etc/profile instead of the one that the run has.
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from handoff.warnings.action_warnings import MAX_ACTION_CHARS
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.quota_window import QuotaWindow, kind_of_minutes, read_window
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
-from orchestrator.execution.programs.home_files import PROMPT_FILE, copy_login_file, write_home_file
+from orchestrator.execution.programs.home_files import (
+    PROMPT_FILE,
+    copy_login_file,
+    remove_home_file,
+    write_home_file,
+)
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
-from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at
+from orchestrator.execution.programs.json_events import (
+    JsonEventParser,
+    number_at,
+    object_at,
+    objects_at,
+    text_at,
+    usd_at,
+)
 from orchestrator.execution.programs.model_apis import OPENAI, with_keys
-from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest, ToolServer
 from orchestrator.execution.programs.session_records import session_records
 
 PROGRAM = InstalledProgram(name="codex", install=INSTALL_LINES["codex"])
 LOGIN_FILE = ".codex/auth.json"
+SETTINGS_FILES = (".codex/config.toml", ".codex/hooks.json", ".codex/hooks")
+"""Where it reads settings and hooks of its home, which in a later round are what the project's code left there."""
 LOGIN_HOSTS = ("chatgpt.com:443", "auth.openai.com:443", "api.openai.com:443")
 START_SCRIPT = 'exec "$@" <"$0"'
 START_WITH_KEY_SCRIPT = 'exec "$@" -c "model_providers.shiftbook.base_url=$OPENAI_BASE_URL" <"$0"'
@@ -46,6 +63,14 @@ SETTINGS = (
     'web_search="disabled"',
     "allow_login_shell=false",
 )
+HOOKED_TOOLS = "Bash|apply_patch"
+"""What it calls its tools that run or change something, to its hooks."""
+HOOK_SECONDS = 10
+SERVER_START_SECONDS = 60
+"""For so long may a server of tools take to begin."""
+MAX_CHANGED_FILES = 100
+"""Files of one change that are told of."""
+SHELLS = frozenset({"bash", "sh", "zsh"})
 THREAD_FILE = ".codex/sessions/*/*/*/rollout-*-{}.jsonl"
 
 
@@ -71,11 +96,15 @@ class Codex:
 
     def launch(self, brief: RoundRequest) -> Launch:
         """A round; with a session, it goes on with that thread. Raises OSError."""
+        for each in SETTINGS_FILES:
+            remove_home_file(brief.home, each)  # its own hooks are trusted unseen, and so would these be
         keys = with_keys(OPENAI)
         lent = not keys and copy_login_file(brief.home, LOGIN_FILE)
-        settings = [*SETTINGS, *(_provider_settings(brief.silence_ms) if keys else ())]
+        settings = [*SETTINGS, *(_provider_settings(brief.silence_ms) if keys else ()), *_hook_settings(brief.hook)]
+        settings += [line for each in brief.servers for line in _server_settings(each)]
         words = (
             *("exec", *(("resume",) if brief.session else ()), "--json", "--skip-git-repo-check", "--ignore-rules"),
+            *(("--dangerously-bypass-hook-trust",) if brief.hook else ()),
             *(word for each in settings for word in ("-c", each)),
             *(("-m", brief.model) if brief.model else ()),
             *((brief.session,) if brief.session else ()),
@@ -95,6 +124,7 @@ class Codex:
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
             taken_before=thread_usage(brief.home, brief.session),
+            hooked=bool(brief.hook),
             windows_after=lambda session: thread_windows(brief.home, session, datetime.now(UTC)),
         )
 
@@ -109,6 +139,33 @@ def _provider_settings(silence_ms: int) -> Iterator[str]:
     yield f"model_providers.shiftbook.stream_idle_timeout_ms={silence_ms}"
     for name, value in PROVIDER.items():
         yield f"model_providers.shiftbook.{name}={value}"
+
+
+def _hook_settings(command: str) -> Iterator[str]:
+    """What has it run a command before each of its calls. A hook that is not trusted it skips without a word."""
+    if command:
+        hook = f'{{type="command",command={json.dumps(command)},timeout={HOOK_SECONDS}}}'
+        yield f'hooks.PreToolUse=[{{matcher="{HOOKED_TOOLS}",hooks=[{hook}]}}]'
+
+
+def _server_settings(server: ToolServer) -> Iterator[str]:
+    """A server of tools that it starts, and waits for: of one that is not `required` it waits about a second, and then
+    works without it, without a word. With approvals off its calls are asked of nobody."""
+    at = f"mcp_servers.{server.name}"
+    yield f"{at}.command={_toml(server.command[0])}"
+    yield f"{at}.args=[{','.join(map(_toml, server.command[1:]))}]"
+    yield f"{at}.required=true"
+    yield f"{at}.startup_timeout_sec={SERVER_START_SECONDS}"
+    yield f"{at}.tool_timeout_sec={server.seconds:.0f}"
+    if server.tools:
+        yield f"{at}.enabled_tools=[{','.join(map(_toml, server.tools))}]"
+    for name, value in server.environment.items():
+        yield f"{at}.env.{name}={_toml(value)}"
+
+
+def _toml(text: str) -> str:
+    """A text as TOML has it: JSON's escapes are its own, but for half characters."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def thread_usage(home: Path, session: str) -> dict[str, Any]:
@@ -175,10 +232,36 @@ class CodexOutputParser(JsonEventParser):
                 return f"[{error_line(text_at(item, 'command'))}]"
             case "command_execution" | "file_change" if text_at(item, "status") == "declined":
                 self.deny(error_line(text_at(item, "command")) or "a change of files")
+            case "command_execution" if done:
+                self.act(_plain_command(text_at(item, "command")), ok=_went_well(item) and _exited_well(item))
             case "file_change" if done:
-                paths = [text_at(each, "path") for each in item.get("changes") or () if isinstance(each, dict)]
+                paths = [text_at(each, "path")[:MAX_ACTION_CHARS] for each in objects_at(item, "changes")]
+                for path in paths[:MAX_CHANGED_FILES]:
+                    self.act(path, ok=_went_well(item))
                 return f"[{text_at(item, 'status')}: {', '.join(paths)}]"
         return ""
+
+
+def _went_well(item: dict[str, Any]) -> bool:
+    return text_at(item, "status") == "completed"
+
+
+def _exited_well(item: dict[str, Any]) -> bool:
+    """Whether it says so itself: there is no code where the command never began, or was killed."""
+    code = item.get("exit_code")
+    return isinstance(code, int) and not isinstance(code, bool) and code == 0
+
+
+def _plain_command(command: str) -> str:
+    """The line that its model wrote, without the shell that it is given to."""
+    if len(command) > 2 * MAX_ACTION_CHARS:
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    shell = len(words) == 3 and words[0].rpartition("/")[2] in SHELLS and words[1] in {"-c", "-lc"}
+    return words[2] if shell else command
 
 
 def _usage_since(now: dict[str, Any], before: Mapping[str, Any]) -> Usage:

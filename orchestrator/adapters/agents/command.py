@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from missions.one_line import shorten
+from handoff.secrets.excerpts import redacted_excerpt
 from missions.path_scope import outside_scope
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop, Usage
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.bounds import AttemptLimits
-from orchestrator.execution.process.runner import CommandResult, Ending, run
+from orchestrator.execution.dev_services.served_run import run_served
+from orchestrator.execution.process.runner import CommandResult, Ending
 from orchestrator.execution.programs.port import ParsedOutput
 from orchestrator.execution.project_setup import ProjectSetups
 from orchestrator.execution.turn import RoundResult
@@ -70,15 +71,17 @@ class _CommandWorker:
         """Runs it. Nobody reads the prompt: the handoff stands in the files that agents read."""
         environment = site.environment(site.home)
         confinement = confinement_for(site, environment, network=self.network)
-        ran = run(
-            self.sandbox.command(["/bin/sh", "-c", self.line], confinement),
-            folder=site.tree,
-            environment=environment,
+        ran = run_served(
+            self.sandbox,
+            ["/bin/sh", "-c", self.line],
+            confinement,
+            project=site.job.project,
+            services=site.job.project.agent_services if site.job.project else (),
+            folder=site.job.folder,
             output=site.job.folder / "output.log",
             timeout=bounds.left,
             stop=bounds.stop,
             say=site.job.say,
-            confinement=confinement,
         )
         return RoundResult(
             told=ParsedOutput(ended=ran.ending is Ending.EXIT, usage=Usage(seconds=ran.seconds)),
@@ -96,7 +99,7 @@ class _CommandWorker:
 def _describe_run(line: str, ran: CommandResult) -> str:
     first = line.strip().splitlines()[0] if line.strip() else line
     how = {Ending.EXIT: f"ended with {ran.exit_code}", Ending.TIMEOUT: "ran out of time", Ending.STOPPED: "was stopped"}
-    return f"`{shorten(first, 60)}` {how.get(ran.ending, 'was ended by the node')} after {ran.seconds:.1f} s"
+    return f"`{redacted_excerpt(first, 60)}` {how.get(ran.ending, 'was ended by the node')} after {ran.seconds:.1f} s"
 
 
 def _cut_notes(ran: CommandResult) -> tuple[str, ...]:

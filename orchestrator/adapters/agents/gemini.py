@@ -20,7 +20,10 @@ from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import (
     MAX_ANSWER_CHARS,
+    MAX_OPEN_CALLS,
+    MAX_SHOWN_CHARS,
     JsonEventParser,
+    call_id,
     main_argument,
     number_at,
     object_at,
@@ -141,8 +144,11 @@ class GeminiOutputParser(JsonEventParser):
                 self.answer += text_at(found, "content") if len(self.answer) < MAX_ANSWER_CHARS else ""
                 return text_at(found, "content")
             case "tool_use":
-                shown = f"{text_at(found, 'tool_name')} {main_argument(object_at(found, 'parameters'))}".strip()
-                self._called[text_at(found, "tool_id")], self.answer = shown, ""
+                tool = text_at(found, "tool_name")[:MAX_SHOWN_CHARS]
+                shown = f"{tool} {main_argument(object_at(found, 'parameters'))}".strip()
+                self._called[call_id(found, "tool_id")], self.answer = shown, ""
+                while len(self._called) > MAX_OPEN_CALLS:
+                    self._called.pop(next(iter(self._called)))
                 return f"[{shown}]"
             case "tool_result":
                 return self._result_of_tool(found)
@@ -157,7 +163,7 @@ class GeminiOutputParser(JsonEventParser):
     def _result_of_tool(self, found: dict[str, Any]) -> str:
         if text_at(found, "status") != "error":
             return ""
-        why, what = text_at(found, "error", "message"), self._called.get(text_at(found, "tool_id"), "a tool")
+        why, what = text_at(found, "error", "message"), self._called.pop(call_id(found, "tool_id"), "a tool")
         if (
             text_at(found, "error", "type") in REFUSED_TYPES
             or "denied by policy" in why

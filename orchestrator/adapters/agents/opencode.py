@@ -19,7 +19,7 @@ from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
-from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest, ToolServer
 
 PROGRAM = InstalledProgram(name="opencode", install=INSTALL_LINES["opencode"])
 LOGIN_FILE = ".local/share/opencode/auth.json"
@@ -95,6 +95,7 @@ class OpenCode:
             "snapshot": False,
             "permission": PERMISSIONS,
             "provider": providers,
+            "mcp": {each.name: _server_settings(each) for each in brief.servers},
         }
         config["instructions"] = [str(brief.tree / "AGENTS.md")]  # a project's settings are off, and this with them
         words = (
@@ -118,6 +119,17 @@ class OpenCode:
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
         """A fresh reading. Each step is counted by itself."""
         return OpenCodeOutputParser()
+
+
+def _server_settings(server: ToolServer) -> dict[str, Any]:
+    """A server of tools that it starts. Its permissions are those of all tools."""
+    return {
+        "type": "local",
+        "command": list(server.command),
+        "environment": dict(server.environment),
+        "enabled": True,
+        "timeout": server.milliseconds,
+    }
 
 
 class OpenCodeOutputParser(JsonEventParser):

@@ -13,7 +13,7 @@ from typing import Any
 from handoff.answers import admission
 from handoff.answers.citable import spoken_line
 from handoff.answers.destructive import with_guards
-from missions.one_line import one_line
+from handoff.secrets.excerpts import redacted_line
 from missions.plain_data import read_json
 from orchestrator.chat.queue import FairSemaphore
 from orchestrator.chat.tool_approvals import ToolApprovals
@@ -107,6 +107,7 @@ class ToolWorker:
             policy=_restricted_policy(self.policy, site.job),
             node=self.node,
             confine=lambda home: confinement_for(site, site.environment(home)),
+            warner=site.job.warner,
         )
         transcript = _Transcript(site.job.folder / TRANSCRIPT_FILE)
         start = [_system_message(site.job, box), *(EXAMPLES if self._small else ())]
@@ -245,7 +246,7 @@ class _RoundOutcome:
 
 
 def _shorten(arguments: object) -> str:
-    return one_line(json.dumps(arguments, ensure_ascii=False, default=str), MAX_ARGUMENT_CHARACTERS)
+    return redacted_line(json.dumps(arguments, ensure_ascii=False, default=str), MAX_ARGUMENT_CHARACTERS)
 
 
 class _NoRecorder:

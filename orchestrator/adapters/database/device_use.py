@@ -28,7 +28,7 @@ def charge_devices(
     owners: dict[str, tuple[int, int]] = {}
     for op, text in new:
         many, size = owners.get(owner_of(op.device), (0, 0))
-        owners[owner_of(op.device)] = many + 1, size + len(text)
+        owners[owner_of(op.device)] = many + 1, size + byte_size(text)
     for owner, (many, size) in owners.items():
         row = session.get(FactRow, USE_PREFIX + owner)
         before = _read(row.value) if row else DeviceUse(total_bytes=_kept(database, session, owner))
@@ -37,6 +37,11 @@ def charge_devices(
             row.value = said
         else:
             session.add(FactRow(name=USE_PREFIX + owner, value=said))
+
+
+def byte_size(text: str) -> int:
+    """How many bytes a text has as it is kept and sent."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _read(text: str) -> DeviceUse:

@@ -5,7 +5,7 @@ They are written as texts, past SQLAlchemy's mapping, which would take longer th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,11 @@ from sqlalchemy import Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from orchestrator.adapters.database.column_types import BIG_INTEGER, NameColumn, TextColumn
-from orchestrator.adapters.database.device_use import charge_devices
+from orchestrator.adapters.database.device_use import byte_size, charge_devices
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.adapters.database.outbox_and_marks import FactRow
 from orchestrator.adapters.database.plain.operation_reader import GENERATION_FACT, own_name
+from orchestrator.adapters.database.plain.outgoing import CURSOR_PREFIX
 from orchestrator.core.ports.sync_ops import SyncPushResult
 from sync.hybrid_clock import HybridClock
 
@@ -65,7 +66,14 @@ class SqlOperationWriter:
     database: Database
     node: str
 
-    def push(self, ops: Sequence[Operation], *, now: int, quota: DeviceQuota | None = None) -> SyncPushResult:
+    def push(
+        self,
+        ops: Sequence[Operation],
+        *,
+        now: int,
+        quota: DeviceQuota | None = None,
+        marks: Mapping[str, str] | None = None,
+    ) -> SyncPushResult:
         """Takes the operations that are new. Raises OperationRefused."""
         texts = checked_texts(ops)
         by_device: dict[str, list[tuple[Operation, str]]] = {}
@@ -80,6 +88,8 @@ class SqlOperationWriter:
             if quota is not None and new:
                 charge_devices(self.database, session, new, quota, now)
             self._insert(session, new)
+            for name, value in (marks or {}).items():
+                session.merge(FactRow(name=CURSOR_PREFIX + name, value=value))
         held = {device: mine[-1][0].seq for device, mine in by_device.items()}
         with self.database.reading() as session:
             known = {device: self._last(session, device)[0] for device in by_device}
@@ -160,7 +170,7 @@ class SqlOperationWriter:
         if not new:
             return
         rows = [
-            (op.device, op.seq, op.entity, f"{op.field} {op.base}" if op.kind == "set" else None, len(text), text)
+            (op.device, op.seq, op.entity, f"{op.field} {op.base}" if op.kind == "set" else None, byte_size(text), text)
             for op, text in new
         ]
         session.connection().exec_driver_sql(self._sql(INSERT), rows)

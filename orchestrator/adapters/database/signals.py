@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.adapters.database.column_types import BIG_INTEGER, NameColumn, TextColumn, UtcColumn
 from orchestrator.adapters.database.engine import Database, Table
-from orchestrator.core.ports.signals import KEPT_SIGNAL, Signal
+from orchestrator.core.ports.suppliers.signals import KEPT_SIGNAL, Signal
 
 
 class SignalRow(Table):

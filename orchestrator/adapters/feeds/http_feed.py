@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from missions.plain_data import read_json
-from orchestrator.core.ports.feeds import FeedEntry, FeedFailed, FetchedFeed
+from orchestrator.core.ports.suppliers.feeds import FeedEntry, FeedFailed, FetchedFeed
 from orchestrator.core.public_address import Resolve, is_public, resolve
 
 if TYPE_CHECKING:

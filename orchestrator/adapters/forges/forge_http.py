@@ -7,6 +7,7 @@ answer has an end in bytes and in time; what a forge says in a refusal is shorte
 from __future__ import annotations
 
 import ipaddress
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from handoff.secrets.redact import redact
-from missions.one_line import one_line, printable
+from handoff.secrets.excerpts import redacted_line
 from missions.plain_data import read_json
 from orchestrator.core.background import run_in_background
 from orchestrator.core.errors import WrongSetting
@@ -35,6 +35,8 @@ MAX_ETAG_CHARS = 300
 MAX_ERRORS, MAX_READ_CHARS = 10, 4000
 UNTOLD_SECONDS = 60.0
 """Seconds after which a forge is asked again that is asked too often, and does not say when."""
+SECOND_LIMIT = re.compile(r"(?i)secondary rate limit|abuse detection")
+ARCHIVED = re.compile(r"(?i)\barchived\b")
 Params = Mapping[str, "str | int"]
 
 
@@ -47,6 +49,10 @@ class ForgeAnswer:
     etag: str = ""
     scopes: str | None = None
     """What `X-OAuth-Scopes` says, where it is there."""
+    more: bool | None = None
+    """Whether a list has another page; None where the forge does not say."""
+    total: int | None = None
+    """How many rows a list has in all, where the forge says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +143,7 @@ class ForgeHttp:
     def _understood(self, answer: httpx.Response, said: bytes) -> ForgeAnswer:
         status = answer.status_code
         if 300 <= status < 400 and status != 304:
-            to = urlsplit(answer.headers.get("Location", "")).netloc or "another address"
-            words = f"{self.host} leads to {printable(one_line(to, 100))}, where the token is not sent: write that"
-            raise ForgeFailed(f"{words} address into fleet.toml if it is yours", status=status)
+            raise ForgeFailed(self._moved(answer.headers.get("Location", "")), status=status)
         try:
             data = read_json(said) if said.strip() else None
         except ValueError:
@@ -154,29 +158,45 @@ class ForgeHttp:
             data=data,
             etag=etag if len(etag) <= MAX_ETAG_CHARS and etag.isprintable() else "",
             scopes=answer.headers.get("X-OAuth-Scopes"),
+            more=_has_more(answer.headers),
+            total=_total(answer.headers),
         )
 
+    def _moved(self, to: str) -> str:
+        """What a redirect says: a project that got another name is led to on the same host."""
+        place = urlsplit(to).netloc or (self.host if to.startswith("/") else "another address")
+        if place == self.host:
+            return f"{self.host} says that the project was renamed or moved: write its new address into fleet.toml"
+        words = f"{self.host} leads to {redacted_line(place, 100)}, where the token is not sent"
+        return f"{words}: write that address into fleet.toml if it is yours"
+
     def _refused(self, answer: httpx.Response, data: Any) -> ForgeFailed:
-        """One line on a refusal. A 403 is a lack of rights only where it is no limit of rate."""
-        status, headers = answer.status_code, answer.headers
+        """One line on a refusal. A 403 is a lack of rights only where it is no limit of rate, which GitHub's second one
+        says in words alone at times.
+        """
+        status, headers, words = answer.status_code, answer.headers, refusal_words(data)
         spent = headers.get("X-RateLimit-Remaining", headers.get("RateLimit-Remaining", "")) == "0"
-        limited = status == 429 or (status == 403 and (spent or "Retry-After" in headers))
+        limited = spent or "Retry-After" in headers or SECOND_LIMIT.search(words) is not None
+        limited = status == 429 or (status == 403 and limited)
         if limited or (status >= 500 and "Retry-After" in headers):
             seconds = self._later(headers, spent=spent)
             return ForgeFailed(
                 f"{self.host} is asked too often: again in {seconds:g} s", status=status, seconds=seconds
             )
-        words = refusal_words(data)
+        archived = status == 423 or (status == 403 and ARCHIVED.search(words) is not None)
         told = {
-            401: "does not take the token (SHIFTBOOK_FORGE_TOKENS)",
-            403: "refuses: the token lacks a right",
+            401: "does not take the token, which may have expired (SHIFTBOOK_FORGE_TOKENS)",
+            403: "takes nothing: the project is archived there" if archived else "refuses: the token lacks a right",
             404: "has no such thing, or the token may not see it",
             405: "does not allow that now",
             409: "says that something stands in the way",
             422: "does not take what was asked",
+            423: "takes nothing: the project is archived there",
         }.get(status, f"answers {status}")
         return ForgeFailed(
-            f"{self.host} {told}{f': {words}' if words else ''}", status=status, right=status in {401, 403}
+            f"{self.host} {told}{f': {words}' if words else ''}",
+            status=status,
+            right=status in {401, 403} and not archived,
         )
 
     def _later(self, headers: httpx.Headers, *, spent: bool) -> float:
@@ -193,12 +213,26 @@ class ForgeHttp:
         return min(MAX_LATER_SECONDS, max(1.0, at - self.now().timestamp()))
 
 
+def _has_more(headers: httpx.Headers) -> bool | None:
+    """Whether a list goes on, by `Link`, or by GitLab's own header."""
+    link = headers.get("Link")
+    if link is not None:
+        return re.search(r';\s*rel="?next\b', link) is not None
+    following = headers.get("X-Next-Page")
+    return None if following is None else following.strip() != ""
+
+
+def _total(headers: httpx.Headers) -> int | None:
+    said = headers.get("X-Total-Count", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None
+
+
 def refusal_words(data: Any) -> str:
     """What a forge says in a refusal, in one line without secrets; empty where it says nothing plain."""
     if not isinstance(data, dict):
         return ""
     said = list(_flat([data.get(name) for name in ("message", "error", "error_description", "errors")]))
-    return printable(one_line(redact("; ".join(dict.fromkeys(said))[:MAX_READ_CHARS]).text, MAX_SAID_CHARS))
+    return redacted_line("; ".join(dict.fromkeys(said)), MAX_SAID_CHARS)
 
 
 def _flat(told: list[Any]) -> Iterator[str]:

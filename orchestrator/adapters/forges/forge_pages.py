@@ -22,13 +22,19 @@ class PageRule:
 def listed(
     http: ForgeHttp, route: str, rule: PageRule, asked: Params | None = None, *, within: str = ""
 ) -> Iterator[Mapping[str, Any]]:
-    """The rows of all pages, until one is not full; `within` names the list where it stands in an object.
+    """The rows of all pages; `within` names the list where it stands in an object. Raises ForgeFailed.
 
-    Raises ForgeFailed.
+    Whether there is another page is the forge's word. A page that is not full proves nothing: GitLab leaves out what
+    the token may not see after it has counted, and a server may give fewer rows than are asked for.
     """
+    read = 0
     for page in range(1, rule.most + 1):
-        data = http.get(route, {**(asked or {}), rule.word: rule.size, "page": page}).data
-        found = rows(part(data).get(within) if within else data)
+        answer = http.get(route, {**(asked or {}), rule.word: rule.size, "page": page})
+        found = rows(part(answer.data).get(within) if within else answer.data)
         yield from found
-        if len(found) < rule.size:
+        read += len(found)
+        more = answer.more
+        if more is None:
+            more = bool(found) and (len(found) == rule.size if answer.total is None else read < answer.total)
+        if not more:
             return

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from handoff.secrets.excerpts import redacted_excerpt
 from missions.one_line import printable
 from orchestrator.core.ports.forge import ForgeFailed
 
@@ -61,7 +62,7 @@ def text(data: Mapping[str, Any], name: str) -> str:
         return ""
     if not isinstance(found, str):
         raise ForgeFailed(f"its answer has no text in {name}")
-    return found[:MAX_TEXT_CHARS]
+    return found if len(found) <= MAX_TEXT_CHARS else redacted_excerpt(found, MAX_TEXT_CHARS)
 
 
 def flag(data: Mapping[str, Any], name: str) -> bool | None:

@@ -175,6 +175,8 @@ class Forgejo:
         missing = [] if flag(part(told, "permissions"), "push") else ["write to the repository"]
         if flag(told, "has_pull_requests") is False:
             missing.append("pull requests, which are switched off in this repository")
+        if flag(told, "archived"):
+            missing.append("write at all, as it is archived there")
         return ForgeRights(user=self._user, missing=tuple(missing))
 
 

@@ -191,6 +191,8 @@ class GitHub:
             if error.status != 403 or error.seconds is not None:
                 raise
             missing.append("read checks (fine-grained tokens cannot: red CI is seen by commit statuses only)")
+        if flag(part(answer.data), "archived"):
+            missing.append("write at all, as it is archived there")
         return ForgeRights(user=self._user, missing=tuple(missing))
 
 

@@ -179,6 +179,8 @@ class GitLab:
         missing = [] if enough else ["push branches and open merge requests (the role Developer)"]
         if flag(told, "merge_requests_enabled") is False:
             missing.append("merge requests, which are switched off in this project")
+        if flag(told, "archived"):
+            missing.append("write at all, as it is archived there")
         return ForgeRights(user=self._user, missing=tuple(missing))
 
 

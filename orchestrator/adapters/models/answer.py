@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from handoff.secrets.excerpts import redacted_excerpt
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.model import Generation, Prompt, Usage
 
@@ -80,22 +82,32 @@ def server_error(status: int, body: Mapping[str, Any] | str, *, asked: int, roof
     about the request are WrongPrompt; everything else is ModelUnavailable.
     """
     error = body.get("error", body) if isinstance(body, Mapping) else body
-    fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    fields = mapping(error)
     words = str(fields.get("message") or fields.get("detail") or fields.get("title") or error).strip()
     if status in (400, 413, 422, 500) and TOO_LONG_PATTERN.search(f"{fields.get('type')} {fields.get('code')} {words}"):
         return _too_long(fields, words, asked=asked, roof=roof)
     if status in (400, 413, 422):
-        return WrongPrompt("the model cannot be asked like this: {}", words[:300])
+        return WrongPrompt("the model cannot be asked like this: {}", redacted_excerpt(words, 300))
     if status in (401, 403):
         return ModelUnavailable("the server refuses the key ({}): check the key that is set for it", status)
-    return ModelUnavailable("the server answers {}: {}", status, words[:300])
+    return ModelUnavailable("the server answers {}: {}", status, redacted_excerpt(words, 300))
+
+
+def whole_number(value: Any, otherwise: int = 0) -> int:
+    """A count that a server sent; `otherwise` where it is none. Servers send strings, booleans and infinities, too."""
+    counts = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return int(value) if counts else otherwise
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object that a server sent; an empty one where it is none."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _too_long(fields: Mapping[str, Any], words: str, *, asked: int, roof: int) -> ContextTooLong:
-    if "n_prompt_tokens" in fields and "n_ctx" in fields:
-        return ContextTooLong(int(fields["n_prompt_tokens"]), int(fields["n_ctx"]))
-    if {"tokens", "roof"} <= fields.keys():  # another node of a fleet
-        return ContextTooLong(int(fields["tokens"]), int(fields["roof"]))
+    for tokens, holds in (("n_prompt_tokens", "n_ctx"), ("tokens", "roof")):  # llama.cpp; another node of a fleet
+        if (counted := whole_number(fields.get(tokens))) and (held := whole_number(fields.get(holds))):
+            return ContextTooLong(counted, held)
     named = CONTEXT_LIMIT_PATTERN.search(words)
     roof = int(named[1]) if named else roof
     most = max([int(each) for each in NUMBER_PATTERN.findall(words)], default=0)

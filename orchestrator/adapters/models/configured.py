@@ -21,6 +21,7 @@ from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import NODE_PREFIX, Backend, BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
 from sync import files
+from sync.place_names import below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class InProcessBackend:
         """Its own model, or a file that was pulled."""
         if name in ("", self.weights.name):
             return self.make(self.weights, self._context(self.weights.source()))
-        path = self.folder / f"{Path(name).name}.gguf"
+        path = below(self.folder, f"{Path(name).name}.gguf")
         return self.make(ModelFile(path=path), self._context(path))
 
     def _context(self, path: Path | None) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.adapters.models import server_probe
 from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, prompt_characters, server_error
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable
@@ -65,18 +66,30 @@ class OllamaServer:
 
     @contextmanager
     def client(self, *, silence: float = server_probe.QUICK_TIMEOUT_SECONDS) -> Iterator[ollama.Client]:
-        """A client for questions that block; its errors are ours. Raises ModelUnavailable, ollama.ResponseError."""
+        """A client for questions that block. Whatever it raises that the caller does not take is ModelUnavailable."""
         server_probe.probe_url(self.url, REMEDY)
         import httpx
         import ollama
 
         from orchestrator.adapters.models import http
+        from orchestrator.adapters.models.ollama_client import UNREADABLE
 
         try:
             with ollama.Client(self.url, **http.client_options(self.url, silence=silence)) as client:
                 yield client
-        except (ConnectionError, httpx.HTTPError, ValueError) as error:
+        except ollama.ResponseError as error:
+            refused = server_error(max(error.status_code, 0) or 500, {"error": error.error}, asked=0, roof=0)
+            raise ModelUnavailable(f"{server_probe.shown_url(self.url)}: {refused}; is it an Ollama?") from error
+        except UNREADABLE as error:
+            raise self.misread(error) from error
+        except (ConnectionError, httpx.HTTPError) as error:
             raise ModelUnavailable(f"{server_probe.shown_url(self.url)} does not answer ({error}): {REMEDY}") from error
+
+    def misread(self, error: BaseException) -> ModelUnavailable:
+        """The error for an answer that is none of Ollama's."""
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        where = server_probe.shown_url(self.url)
+        return ModelUnavailable(f"{where} answers as no Ollama does ({redacted_line(why, 200)}): check OLLAMA_HOST")
 
     def models(self) -> tuple[ListedModel, ...]:
         """The tags that are there and can answer, the one to use first. Raises ModelUnavailable."""
@@ -153,7 +166,7 @@ class Ollama:
         import ollama
 
         from orchestrator.adapters.models import http
-        from orchestrator.adapters.models.ollama_client import OllamaChatClient
+        from orchestrator.adapters.models.ollama_client import OllamaChatClient, UnreadableAnswer
 
         async def work() -> None:
             async with OllamaChatClient(self._server.url, **http.client_options(self._server.url)) as client:
@@ -167,6 +180,8 @@ class Ollama:
             raise ModelUnavailable(f"{where} does not answer ({error or type(error).__name__}): {REMEDY}") from error
         except ollama.ResponseError as error:
             raise self._refused(error, asked) from error
+        except UnreadableAnswer as error:
+            raise self._server.misread(error) from error
         if ended:
             self._rate.learn(prompt, answer.usage.tokens_in)
         return answer.end(cancelled=not ended)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from missions.plain_data import read_json
 from orchestrator.adapters.models import http, server_probe
-from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, server_error
+from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, mapping, server_error, whole_number
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import HOPS_HEADER, ListedModel
@@ -84,11 +84,12 @@ class OpenAIServer:
             options = http.client_options(self.url, silence=server_probe.QUICK_TIMEOUT_SECONDS)
             answer = httpx.get(f"{self.url.rstrip('/')}/{path}", headers=headers, **options)
             if answer.status_code == 200:
-                found = answer.json()
+                found = read_json(answer.content)
                 return found if isinstance(found, dict) else {}
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise self.unreachable(error) from error
-        raise ModelUnavailable(str(server_error(answer.status_code, _body(answer.text), asked=0, roof=0)))
+        refused = server_error(answer.status_code, _body(answer.text), asked=0, roof=0)
+        raise ModelUnavailable(f"{self.shown}: {refused}")
 
     def unreachable(self, error: Exception) -> ModelUnavailable:
         """The error for a server that is not there."""
@@ -96,17 +97,16 @@ class OpenAIServer:
         return ModelUnavailable(f"{self.shown} does not answer ({why}): {REMEDY}")
 
     def _listed(self, entry: Mapping[str, Any]) -> ListedModel:
-        meta = entry.get("meta")
-        known: Mapping[str, Any] = meta if isinstance(meta, dict) else {}  # llama.cpp's own word on its file
-        named = next((entry[each] for each in CONTEXT_FIELDS if isinstance(entry.get(each), int)), None)
-        parameters = known.get("n_params")
+        known = mapping(entry.get("meta"))  # llama.cpp's own word on its file
+        said = [whole_number(entry.get(each)) for each in CONTEXT_FIELDS]
+        parameters = whole_number(known.get("n_params"))
         return ListedModel(
             name=str(entry["id"]),
             backend=self.backend,
-            context_tokens=int(named or known.get("n_ctx") or self.context_tokens),
-            size=int(known.get("size") or 0),
+            context_tokens=next(filter(None, [*said, whole_number(known.get("n_ctx"))]), self.context_tokens),
+            size=whole_number(known.get("size")),
             quantisation=str(known.get("ftype") or ""),
-            parameters=f"{parameters / 1e9:.2g}B" if isinstance(parameters, int) else "",
+            parameters=f"{parameters / 1e9:.2g}B" if parameters else "",
         )
 
 
@@ -212,20 +212,21 @@ class OpenAICompatible:
         self._context = found.context_tokens if found else self._server.context_tokens
 
     def _take(self, event: Mapping[str, Any], answer: StreamedAnswer, asked: int) -> None:
-        """Takes in one event of the stream."""
+        """Takes in one event of the stream; what is none of the protocol in it is passed over."""
         if event.get("error"):
             raise server_error(int(_status_of_error(event["error"])), event, asked=asked, roof=self.context_tokens)
-        if usage := event.get("usage"):
-            details = usage.get("prompt_tokens_details") or {}
+        if usage := mapping(event.get("usage")):
+            cached = whole_number(mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
             answer.counts(
-                tokens_in=int(usage.get("prompt_tokens") or asked),
-                tokens_out=int(usage.get("completion_tokens") or len(answer.parts)),
-                tokens_cached=int(details.get("cached_tokens") or (event.get("timings") or {}).get("cache_n") or 0),
+                tokens_in=whole_number(usage.get("prompt_tokens")) or asked,
+                tokens_out=whole_number(usage.get("completion_tokens")) or len(answer.parts),
+                tokens_cached=cached or whole_number(mapping(event.get("timings")).get("cache_n")),
             )
-        for choice in event.get("choices") or ():
+        choices = event.get("choices")
+        for choice in map(mapping, choices if isinstance(choices, list) else ()):
             answer.finish = "length" if choice.get("finish_reason") == "length" else answer.finish
             answer.whole = answer.whole or bool(choice.get("finish_reason"))
-            if text := (choice.get("delta") or {}).get("content"):
+            if text := mapping(choice.get("delta")).get("content"):
                 answer.say(str(text))
                 answer.counts(tokens_out=len(answer.parts))
 
@@ -235,7 +236,7 @@ def _usage_of_model(usage: Usage, name: str) -> Usage:
 
 
 def _status_of_error(error: Any) -> int:
-    code = error.get("code") if isinstance(error, Mapping) else None
+    code = mapping(error).get("code")
     return code if isinstance(code, int) else 400
 
 

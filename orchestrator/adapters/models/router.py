@@ -211,6 +211,8 @@ class Router:
             listed, trouble = self._candidates[at].backend.models(), ""
         except ModelUnavailable as error:
             listed, trouble = (), str(error)
+        except Exception as error:  # a mistake of one adapter's is told as its trouble, and leaves the others alone
+            listed, trouble = (), f"{type(error).__name__}: {error}"
         with self._lock:
             now = self._clock()
             known.looked, known.looking, known.trouble = now, False, trouble or known.trouble

@@ -11,6 +11,7 @@ from typing import Any
 import redis
 from redis.exceptions import ResponseError
 
+from handoff.secrets.excerpts import redacted_excerpt
 from orchestrator.adapters.redis_bus import scripts
 from orchestrator.adapters.redis_bus.connection import RedisAddress, told_as_unavailable
 from orchestrator.adapters.redis_bus.script_lines import ScriptLines
@@ -29,6 +30,7 @@ from orchestrator.core.ports.mission_bus import (
     priority_class,
 )
 
+MAX_REASON_CHARS = 2000
 REMEMBERED_SECONDS = 30 * 86_400
 """Seconds for which an idempotency key is remembered after the last that was done with its mission."""
 RESULTS_STAY_MS = 3_600_000
@@ -118,7 +120,14 @@ class RedisBus:
     def give_up(self, held: Delivery, ending: GivenUp, reason: str) -> Requeued:
         """Lets a mission go without a result."""
         keys = [self.names.missions(held.place), self.names.job(held.job)]
-        words = [self.names.root, self.names.workers, held.entry, held.token, ending.value, reason[:2000]]
+        words = [
+            self.names.root,
+            self.names.workers,
+            held.entry,
+            held.token,
+            ending.value,
+            redacted_excerpt(reason, MAX_REASON_CHARS),
+        ]
         return Requeued(self._run("GIVE_UP", keys, words))
 
     # -- the ledger's side --------------------------------------------------------------------------------------
@@ -138,7 +147,13 @@ class RedisBus:
     def filed(self, request: FilingRequest, refused: str = "") -> None:
         """The ledger has it, or refuses it."""
         keys = [self.names.missions(request.place), self.names.job(request.job)]
-        words = [self.names.root, self.names.ledger, self.names.workers, request.entry, refused[:2000]]
+        words = [
+            self.names.root,
+            self.names.ledger,
+            self.names.workers,
+            request.entry,
+            redacted_excerpt(refused, MAX_REASON_CHARS),
+        ]
         self._run("FILED", keys, words)
 
     def results(self, count: int) -> list[ReceivedResult]:
@@ -161,7 +176,11 @@ class RedisBus:
 
     def set_aside(self, received: ReceivedResult, why: str) -> None:
         """Keeps a result among the dead letters."""
-        row: dict[Any, Any] = {"envelope": received.body, "reason": why[:2000], "entry": received.entry}
+        row: dict[Any, Any] = {
+            "envelope": received.body,
+            "reason": redacted_excerpt(why, MAX_REASON_CHARS),
+            "entry": received.entry,
+        }
         self._asked(lambda: self.client.xadd(self.names.dead, row))
 
     def answer(self, key: str, body: str) -> bool:

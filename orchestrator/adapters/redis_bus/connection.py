@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ SETTING = "SHIFTBOOK_REDIS_URL"
 ANSWER_SECONDS = 5.0
 """Seconds that an answer may take."""
 SCHEMES = ("redis", "rediss", "unix")
+UNKNOWN_CALLER = re.compile(r"HELLO must be called with the client already authenticated|Authentication required")
+"""The server's words for whoever has said no name: they speak of its protocol."""
+NO_LOGIN = f"it asks for a user and a password, which {SETTING} does not have"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,4 +94,4 @@ def told_as_unavailable(place: str) -> Iterator[None]:
         yield
     except RedisError as error:
         words = " ".join(str(error).split())[:200] or type(error).__name__
-        raise BusUnavailable(place, words) from error
+        raise BusUnavailable(place, NO_LOGIN if UNKNOWN_CALLER.search(words) else words) from error

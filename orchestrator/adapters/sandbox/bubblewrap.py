@@ -13,17 +13,20 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.adapters.sandbox import relay
+from orchestrator.adapters.sandbox.root_folders import folder_root, is_systems, machine_root, root_problem
 from orchestrator.adapters.sandbox.seccomp import ARCHITECTURES, FILTER_FD, filter_path
 from orchestrator.core.ports.sandbox import PROXY_PORT, RUN_VARIABLE, Confinement
+from orchestrator.execution.node_python import node_python, python_files
 
 MIB = 1024 * 1024
+NOBODY = "65534"
+"""The user and group `nobody` (the kernel's overflow id), which every system's passwd names."""
 PROBE_SECONDS = 10.0
 PROXY_SOCKET = Path("/run/shiftbook/line")
 """Where the line's socket is inside."""
@@ -32,27 +35,10 @@ EMPTY_FILE = Path(__file__).with_name("nothing.json")
 """What a hidden file holds: `{}`, because programs refuse settings that are no object. (And /dev/null would not do: no
 device can be opened where it is bound.)"""
 
-SHOWN_ETC = (
-    *("alternatives", "bash.bashrc", "ca-certificates*", "crypto-policies", "fonts", "gai.conf", "group"),
-    *("host.conf", "hosts", "inputrc", "java*", "ld.so.*", "locale.alias", "localtime", "magic", "maven", "mime.types"),
-    *(
-        "nsswitch.conf",
-        "os-release",
-        "passwd",
-        "perl",
-        "pki/tls/certs",
-        "profile",
-        "profile.d",
-        "protocols",
-        "python3*",
-    ),
-    *("resolv.conf", "services", "shells", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone"),
-)
-"""What is shown of /etc, name by name: a sandbox whose node runs as root could else read shadow and ssh keys there."""
-
 
 class Bubblewrap:
-    """The sandbox of Linux nodes. `readable` names further trees (a tool's own folder) that are shown read-only.
+    """The sandbox of Linux nodes. `readable` names further trees (a tool's own folder) that are shown read-only,
+    `rootfs` a folder with a root file system that is shown in the place of this machine's system folders.
 
     What it cannot do: limit the number of processes of a node that runs as root (the kernel exempts root from
     RLIMIT_NPROC, in a user namespace too), and filter which hosts are reached once the network is on.
@@ -60,9 +46,10 @@ class Bubblewrap:
 
     name = "bubblewrap"
 
-    def __init__(self, *, readable: Sequence[Path] = (), program: str = "bwrap") -> None:
+    def __init__(self, *, readable: Sequence[Path] = (), program: str = "bwrap", rootfs: Path | None = None) -> None:
         self._readable = tuple(readable)
         self._program = program
+        self._rootfs = rootfs
 
     @functools.cached_property
     def _found(self) -> str | None:
@@ -77,6 +64,11 @@ class Bubblewrap:
         tried = [self._found or self._program, *strict, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
         return strict if _try_command(tried) is None else ("--unshare-user-try",)
 
+    def _user_options(self, confinement: Confinement) -> tuple[str, ...]:
+        """A root's run as somebody else, where it has a user namespace: there is one user in it, under either name."""
+        mapped = confinement.ordinary_user and os.geteuid() == 0 and "--unshare-user" in self._user_namespace_options
+        return ("--uid", NOBODY, "--gid", NOBODY) if mapped else ()
+
     @functools.cached_property
     def _filter_command(self) -> tuple[str, ...]:
         """What opens the filter of system calls for bubblewrap, which reads it from a descriptor."""
@@ -87,8 +79,21 @@ class Bubblewrap:
     def _filter_options(self) -> tuple[str, ...]:
         return ("--seccomp", str(FILTER_FD)) if self._filter_command else ()
 
+    def _within_root(self, confinement: Confinement) -> Confinement:
+        """Of a root file system's folders nothing is shown as this machine has it: they are read-only, and its own."""
+        if not self._rootfs:
+            return confinement
+        return replace(confinement, readable=tuple(path for path in confinement.readable if not is_systems(path)))
+
     @functools.cached_property
     def _unavailable_reason(self) -> str | None:
+        if not self._rootfs:
+            return self._machines_reason
+        why = root_problem(self._rootfs) or self._machines_reason
+        return f"the root file system {self._rootfs} cannot be used: {why}" if why else None
+
+    @functools.cached_property
+    def _machines_reason(self) -> str | None:
         if not self._found:
             return "bubblewrap is not installed: apt-get install bubblewrap"
         if not shutil.which("prlimit"):
@@ -116,11 +121,12 @@ class Bubblewrap:
             self._found or self._program,
             *self._filter_options,
             *self._user_namespace_options,
+            *self._user_options(confinement),
             *_namespaces(confinement),
-            *_root(),
+            *(folder_root(self._rootfs) if self._rootfs else machine_root()),
             *_scratch(confinement),
             *_relay_mounts(confinement),
-            *_mounts(confinement, self._readable),
+            *_mounts(self._within_root(confinement), self._readable),
             # /proc, because the kernel's settings in it are root's to write without any capability
             *("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"),
             *("--chdir", str(confinement.writable)),
@@ -136,21 +142,7 @@ class Bubblewrap:
 
 def relay_command(script: Path, socket: Path, how: str) -> list[str]:
     """What stands before a command so that it finds its line: our relay, run by the Python that this node runs on."""
-    return [str(interpreter()), "-I", "-S", "-B", str(script), str(socket), str(PROXY_PORT), how]
-
-
-def interpreter() -> Path:
-    """The real program of this Python, not a virtual environment's link to it."""
-    return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
-
-
-def python_paths() -> list[Path]:
-    """What of this node's Python a sandbox must show: its program, library and shared object, and no more of the
-    folder that they lie in, which may be somebody's home.
-    """
-    kept = [interpreter(), *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))]
-    shared = Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib").glob("libpython3*.so*")
-    return [path for path in dict.fromkeys((*kept, *sorted(shared))) if not path.is_relative_to("/usr")]
+    return [str(node_python()), "-I", "-S", "-B", str(script), str(socket), str(PROXY_PORT), how]
 
 
 def _relay_mounts(confinement: Confinement) -> list[str]:
@@ -163,7 +155,7 @@ def _relay_mounts(confinement: Confinement) -> list[str]:
 
 def _mounts(confinement: Confinement, readable: Sequence[Path]) -> list[str]:
     """The folders that are shown, outer before inner, so that none hides another; of one path the strictest last."""
-    shown = (*readable, *confinement.readable, *(python_paths() if confinement.line else ()))
+    shown = (*readable, *confinement.readable, *(python_files() if confinement.line else ()))
     work = confinement.writable
     written = (*((path, path) for path in confinement.kept), *((work, at) for at in _workspace_places(confinement)))
     ways: tuple[tuple[str, Iterable[tuple[Path, Path]]], ...] = (
@@ -242,17 +234,6 @@ def _namespaces(confinement: Confinement) -> list[str]:
     ]
 
 
-def _root() -> list[str]:
-    """System folders, read-only; /bin and its like as the links that they are on a merged system."""
-    words = ["--ro-bind", "/usr", "/usr"]
-    for path in (Path("/", name) for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")):
-        if path.is_symlink():
-            words += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            words += ["--ro-bind", str(path), str(path)]
-    return words + _bind("--ro-bind-try", [path for glob in SHOWN_ETC for path in sorted(Path("/etc").glob(glob))])
-
-
 def _scratch(confinement: Confinement) -> list[str]:
     """What every program expects and nobody keeps: /proc, /dev, empty temporary folders and an empty home.
 
@@ -275,10 +256,6 @@ def _hidden_keys() -> list[str]:
 def _size_limit(confinement: Confinement, share: int) -> tuple[str, ...]:
     sizes = [size for size in (confinement.file_mib, confinement.memory_mib // share) if size]
     return ("--size", str(min(sizes) * MIB)) if sizes else ()
-
-
-def _bind(how: str, paths: Iterable[Path]) -> list[str]:
-    return [word for path in paths for word in (how, str(path), str(path))]
 
 
 def _try_command(command: Sequence[str]) -> str | None:

@@ -16,6 +16,7 @@ from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN, CallerKind
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
+from orchestrator.api.web.ledger_answers import redacted
 from orchestrator.api.web.metrics import METRICS_KEY as METRICS
 from orchestrator.api.web.metrics import metrics
 from orchestrator.api.web.problems import Problem
@@ -193,7 +194,7 @@ def blueprint(doors: AppServices) -> APIBlueprint:
         count_generated_tokens(
             answer.usage.model, answer.usage.backend, 0 if answer.repeated else answer.usage.tokens_out
         )
-        return jsonify(answer.json())
+        return jsonify(redacted(answer.json()))
 
     @routes.post("/chat/stream", summary="Answers a message, as it is made", responses={200: _STREAM, **BUSY_RESPONSE})
     @needs("chat")
@@ -208,11 +209,8 @@ def blueprint(doors: AppServices) -> APIBlueprint:
             device=query.device_id, project=query.project, limit=query.limit, before=query.before
         )
         more = found[-1].cursor if len(found) == query.limit else ""
-        return jsonify(
-            ConversationList(conversations=[_conversation_summary(each) for each in found], next=more).model_dump(
-                mode="json"
-            )
-        )
+        listed = ConversationList(conversations=[_conversation_summary(each) for each in found], next=more)
+        return jsonify(redacted(listed.model_dump(mode="json")))
 
     @routes.get(
         "/chat/conversations/<conversation_id>", summary="One conversation", responses={200: ConversationDetail}
@@ -225,7 +223,7 @@ def blueprint(doors: AppServices) -> APIBlueprint:
         whole = ConversationDetail(
             **_conversation_summary(found).model_dump(), messages=[_conversation_turn(turn) for turn in turns]
         )
-        return jsonify(whole.model_dump(mode="json"))
+        return jsonify(redacted(whole.model_dump(mode="json")))
 
     @routes.delete(
         "/chat/conversations/<conversation_id>",
@@ -243,7 +241,7 @@ def blueprint(doors: AppServices) -> APIBlueprint:
     @needs("chat")
     def approvals() -> Response:
         waiting = [PendingApproval(**asdict(each)) for each in current_chats().chat.approvals.waiting()]
-        return jsonify(PendingApprovals(approvals=waiting).model_dump(mode="json"))
+        return jsonify(redacted(PendingApprovals(approvals=waiting).model_dump(mode="json")))
 
     @routes.post(
         "/chat/approvals/<approval_id>",
@@ -253,7 +251,7 @@ def blueprint(doors: AppServices) -> APIBlueprint:
     @needs("chat")
     def approve(path: ApprovalPath, body: ApprovalDecision) -> Response:
         """Decides once; a second word is 409."""
-        return jsonify(asdict(current_chats().chat.approvals.decide(path.approval_id, allow=body.allow)))
+        return jsonify(redacted(asdict(current_chats().chat.approvals.decide(path.approval_id, allow=body.allow))))
 
     return routes
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import app_services
+from orchestrator.api.web.ledger_answers import redacted
 from orchestrator.api.web.metrics import metrics
 from orchestrator.node.notifications.outbox_status import outbox_status
 
@@ -57,7 +58,7 @@ def blueprint() -> APIBlueprint:
             untold = outbox_status(stores.outgoing).trouble  # worth a look, but no reason to send nobody here
             parts["notices"] = ReadinessPart(ok=not untold, why=untold)
         well = not any(found.values())
-        return jsonify(Readiness(ready=well, parts=parts).model_dump()), 200 if well else 503
+        return jsonify(redacted(Readiness(ready=well, parts=parts).model_dump())), 200 if well else 503
 
     @routes.get("/metrics", summary="Numbers for Prometheus", responses={200: {"content": {"text/plain": {}}}})
     @needs("ops", loopback=True)

@@ -14,7 +14,8 @@ from orchestrator.api.auth.tokens import CallerKind, mint
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import ledger_moved
-from orchestrator.app.joining.invitation import accept
+from orchestrator.api.web.problems import Problem, problem
+from orchestrator.app.joining.invitation import AlreadyIn, accept
 
 
 class JoinRequest(BaseModel):
@@ -38,11 +39,13 @@ def blueprint() -> APIBlueprint:
     routes = APIBlueprint("join", __name__)
 
     @routes.post(
-        "/api/v1/join", summary="Takes a machine in by the link that it was given", responses={201: JoinAnswer}
+        "/api/v1/join",
+        summary="Takes a machine in by the link that it was given",
+        responses={201: JoinAnswer, 409: Problem},
     )
     @needs("join")
     def join(body: JoinRequest) -> tuple[Response, int]:
-        """The first key that shows a link owns it; the same machine may show it again until it expires."""
+        """The first key that shows a link owns it; that machine may show it again until it expires. 409: it is in."""
         services, who = app_services(), caller()
         if who.kind is not CallerKind.TOKEN or services.stores is None or not services.settings.serve_git:
             raise Forbidden("this takes the token of a link that headquarters made")
@@ -56,6 +59,8 @@ def blueprint() -> APIBlueprint:
             given = accept(
                 services.settings, fleet, tokens, make, name=who.name, digest=who.digest, key=body.key, proof=body.proof
             )
+        except AlreadyIn as error:
+            return problem(409, "Already in", str(error)), 409
         finally:
             fleet.bus.remote.close()
         ledger_moved()

@@ -93,15 +93,16 @@ def page_response(path: str) -> Response:
 
 
 def _sent(file: PageFile) -> Response:
-    taken = request.accept_encodings
-    coding = next((each for each in ("br", "gzip") if each in file.content and taken[each] > 0), "")
-    path = file.content["br" if coding == "br" else "gzip" if coding else ""]
-    answer = send_file(path, mimetype=file.kind, conditional=False, etag=False, max_age=None)
+    packed = file.packed and request.accept_encodings["gzip"] > 0
+    if packed or not file.packed:
+        answer = send_file(file.path, mimetype=file.kind, conditional=False, etag=False, max_age=None)
+    else:
+        answer = Response(file.plain(), mimetype=file.kind)
     answer.headers["Cache-Control"] = LASTING if file.lasting else ASKED_AGAIN
     answer.vary.add("Accept-Encoding")
-    answer.set_etag(f"{file.etag}-{coding}" if coding else file.etag)
-    if coding:
-        answer.content_encoding = coding
+    answer.set_etag(f"{file.etag}-gzip" if packed else file.etag)
+    if packed:
+        answer.content_encoding = "gzip"
     answer.make_conditional(request)
     return answer
 

@@ -78,6 +78,9 @@ class Need:
     """A token may come as the password of HTTP Basic, for clients that know nothing else (git)."""
     body_bytes: int = 0
     """The largest body; 0: what SHIFTBOOK_BODY_BYTES says."""
+    carried_bytes: int = 0
+    """Of a door to other routes, which hold what it carries to their own roofs: the largest of those, if
+    SHIFTBOOK_BODY_BYTES says less."""
     anywhere: bool = False
     """Pages of every origin may call it: what it does takes a key or a secret that no browser sends by itself."""
 
@@ -100,6 +103,7 @@ def needs(
     loopback: bool = False,
     basic: bool = False,
     body_bytes: int = 0,
+    carried_bytes: int = 0,
     anywhere: bool = False,
 ) -> Callable[[View], View]:
     """Marks a route with what it asks for; "open" asks for nobody's word (its route checks by itself, if at all).
@@ -117,6 +121,7 @@ def needs(
         loopback=loopback,
         basic=basic,
         body_bytes=body_bytes,
+        carried_bytes=carried_bytes,
         anywhere=anywhere,
     )
 
@@ -193,7 +198,7 @@ def _authorize() -> Response | None:
         _check_origin()
     if request.method == "OPTIONS":
         return Response(status=204, headers={"Allow": ", ".join(sorted(request.url_rule.methods or ()))})
-    body_limit.limit(request, need.body_bytes or settings.body_bytes)
+    body_limit.limit(request, need.body_bytes or max(settings.body_bytes, need.carried_bytes))
     if need.anywhere:
         _take_allowance(f"from {network_of(request.remote_addr or '')}")
     if need.scope != "open":

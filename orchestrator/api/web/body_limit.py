@@ -9,6 +9,12 @@ from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
+from missions.attachments.attachment import MAX_ALL_BYTES
+from missions.document import MAX_FILE_BYTES
+
+MISSION_BODY_BYTES = MAX_FILE_BYTES + MAX_ALL_BYTES * 4 // 3 + 64 * 1024
+"""Bytes of a mission with all that it may come with, as it is sent."""
+
 
 class LimitedBody(io.RawIOBase):
     """A body of unknown length. Werkzeug's own stream would end at the roof as if that were all (3.1)."""

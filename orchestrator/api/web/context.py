@@ -21,6 +21,8 @@ from orchestrator.core.settings import Settings
 from orchestrator.git_server.http_backend import GitHttpBackend
 from orchestrator.node.wakeups import ChangeSignal
 from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.intents.desk import IntentDesk
+from orchestrator.workflow.intents.order_inbox import OrderInbox
 from orchestrator.workflow.output_events import OutputEvents
 
 SERVICES_KEY = "shiftbook"
@@ -46,6 +48,8 @@ class AppServices:
     """Where what happens is told to whoever listens at `/api/v1/events`."""
     sync_signal: ChangeSignal = field(default_factory=ChangeSignal)
     """Rings when operations came in."""
+    orders: IntentDesk | None = field(init=False)
+    """Carries out what devices ordered while they were offline; None without stores."""
     output_events: OutputEvents | None = None
     """Tells listeners that a running attempt said more; None: nobody does."""
     chats: ChatRuntime | None = None
@@ -62,6 +66,18 @@ class AppServices:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "events", EventHub(self.change_signal, name=secrets.token_hex(4)))
+        object.__setattr__(self, "orders", self._open_desk())
+
+    def _open_desk(self) -> IntentDesk | None:
+        if self.stores is None:
+            return None
+        return IntentDesk(
+            fleet=self.fleet, ops=self.stores.sync_ops, inbox=OrderInbox(marks=self.stores.marks), now=self.now_ms
+        )
+
+    def now_ms(self) -> int:
+        """This node's time, in milliseconds since 1970."""
+        return int(self.now().timestamp() * 1000)
 
 
 def app_services() -> AppServices:

@@ -7,6 +7,7 @@ import re
 from flask import request
 
 from orchestrator.core.errors import WrongSetting
+from orchestrator.workflow.intents.order_mark import asked_with_key
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -17,3 +18,9 @@ def idempotency_key() -> str:
     if key and not _KEY.fullmatch(key):
         raise WrongSetting("Idempotency-Key", "1 to 200 printable characters of ASCII, such as a UUID")
     return key
+
+
+def asked_by(name: str) -> str:
+    """Who asks, as the commit of their order tells it: with the mark of the request's key, so that the same order does
+    nothing when a device says it again by sync. Raises WrongSetting."""
+    return asked_with_key(name, idempotency_key())

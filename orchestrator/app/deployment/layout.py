@@ -33,7 +33,8 @@ class Site:
     upstream: str = "127.0.0.1:8823"
     http_port: int = 80
     https_port: int = 443
-    body_bytes: int = 4 * 1024 * 1024
+    body_bytes: int = 8 * 1024 * 1024
+    """Above what any route of the node takes but a push: the node holds each to its own."""
     git_bytes: int = 1024**3
     threads: int = 96
     """The node's threads: SHIFTBOOK_STREAMS and 32."""

@@ -1,7 +1,7 @@
 """The sync worker: what does a serving process do with operations while nobody waits?
 
-It takes turns that came in into the chats, and syncs with the other nodes of a person: those that SHIFTBOOK_SYNC_PEERS
-names, or else headquarters.
+It carries out orders that were broken off, takes turns that came in into the chats, and syncs with the other nodes of a
+person: those that SHIFTBOOK_SYNC_PEERS names, or else headquarters.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ SETTLE_SECONDS = 1.0
 """Seconds in which several pushes become one round."""
 EVERY_SECONDS = 30.0
 """Seconds between two exchanges with a node that answers, where nothing came in here."""
+UNHEARD = -1
+"""Instead of how often the signal rang: all that came in is to be looked at."""
 RETRY = Backoff(first=5.0, limit=300.0, jitter=(0.5, 1.0))
 
 
@@ -44,6 +46,8 @@ class SyncWorker:
     peers: list[PeerSync]
     signal: ChangeSignal
     clock: Callable[[], float]
+    orders: Callable[[], object] = lambda: None
+    """Carries out what was ordered by sync and broken off: at the start, and when operations came in."""
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -61,23 +65,32 @@ class SyncWorker:
         return stop
 
     def _run(self) -> None:
-        peers, heard = [_Peer(each) for each in self.peers], -1
+        peers, heard = [_Peer(each) for each in self.peers], UNHEARD
         while not self._over.is_set():
             now = self.signal.rang
-            self._round(peers, moved=now != heard)
-            heard = now
+            heard = now if self._round(peers, moved=now != heard) else UNHEARD
             wait = max(0.0, min((peer.due - self.clock() for peer in peers), default=EVERY_SECONDS))
             if self.signal.after(heard, wait) != heard:
                 self._over.wait(SETTLE_SECONDS)
 
-    def _round(self, peers: list[_Peer], *, moved: bool) -> None:
+    def _round(self, peers: list[_Peer], *, moved: bool) -> bool:
+        """Whether all of it was done; else it is to be done again, whether anything comes in or not."""
+        caught_up = self._is_done("orders from offline wait", self.orders) if moved else True
+        taken = sum([self._exchange(peer) for peer in peers if self._is_due(peer, moved)])
+        taken_in = self._is_done("synced chats wait", self.turns.take_in) if moved or taken else True
+        return caught_up and taken_in
+
+    def _is_done(self, waits: str, work: Callable[[], object]) -> bool:
         try:
-            taken = sum([self._exchange(peer) for peer in peers if self._is_due(peer, moved)])
-            if moved or taken:
-                self.turns.take_in()
+            work()
         except OrchestratorError as error:  # the database: it may be well the next time
-            LOG.warning("sync waits: %s", error)
-            self._over.wait(RETRY.first)
+            LOG.warning("%s: %s", waits, error)
+        except Exception:  # whatever it is, it must not be the last round of this process
+            LOG.exception("%s: it broke off", waits)
+        else:
+            return True
+        self._over.wait(RETRY.first)
+        return False
 
     def _is_due(self, peer: _Peer, moved: bool) -> bool:
         return not self._over.is_set() and (self.clock() >= peer.due or (moved and not peer.failures))
@@ -85,12 +98,13 @@ class SyncWorker:
     def _exchange(self, peer: _Peer) -> int:
         try:
             made = peer.sync.exchange()
-        except OrchestratorError as error:
+        except Exception as error:  # whatever it is, the other nodes and the next round must go on
             peer.failures += 1
             peer.due = self.clock() + RETRY.spread(RETRY.after(peer.failures))
-            if str(error) != peer.told:
-                LOG.warning("sync with %s; trying again", error)
-            peer.told = str(error)
+            why = str(error) if isinstance(error, OrchestratorError) else f"{peer.sync.place} broke off: {error!r}"
+            if why != peer.told:
+                LOG.warning("sync with %s; trying again", why)
+            peer.told = why
             return 0
         if peer.told:
             LOG.warning("sync with %s works again", peer.sync.place)
@@ -98,8 +112,10 @@ class SyncWorker:
         return made.taken
 
 
-def open_sync_worker(settings: Settings, stores: Stores, signal: ChangeSignal) -> SyncWorker:
-    """The worker of a serving process; not started."""
+def open_sync_worker(
+    settings: Settings, stores: Stores, signal: ChangeSignal, orders: Callable[[], object]
+) -> SyncWorker:
+    """The worker of a serving process; not started. `orders` carries out what was broken off."""
     return SyncWorker(
         turns=SyncedTurns(ops=stores.sync_ops, chats=stores.synced_chats, marks=stores.marks),
         peers=[
@@ -115,6 +131,7 @@ def open_sync_worker(settings: Settings, stores: Stores, signal: ChangeSignal) -
         ],
         signal=signal,
         clock=wiring.clock,
+        orders=orders,
     )
 
 

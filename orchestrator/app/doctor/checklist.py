@@ -43,7 +43,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     """Everything that a node and a person need, the most basic first."""
     yield machine_checks.check_git()
     yield machine_checks.check_program("ssh-keygen", "openssh-client", "nothing can be signed or checked without it")
-    yield machine_checks.check_sandbox()
+    yield machine_checks.check_sandbox(settings)
     yield machine_checks.check_run_limits()
     yield from machine_checks.check_agents()
     yield machine_checks.check_model(settings)
@@ -77,6 +77,8 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
     else:
         yield CheckResult(what="remote", health=CheckStatus.GOOD, says=f"{settings.ledger} answers")
         yield from ledger_checks.check_server(settings)
+    if ledger.charter.agents:
+        yield from machine_checks.check_agents(ledger.charter)
     for check in CHECKS:
         yield check(settings, ledger)
     yield from forge_checks.check_forges(settings, ledger)

@@ -27,7 +27,9 @@ def check_forges(
     if settings.role is Role.LOCAL_WORKER:
         return
     for name, part in sorted(ledger.charter.projects.items()):
-        if part.forge:
+        if part.forge_by == "git":
+            yield _by_git(name, part)
+        elif part.forge:
             yield _check(name, part, settings, forge)
         elif left := [each for each in ledger.open if _is_left(ledger, each, name)]:
             says = (
@@ -42,6 +44,18 @@ def _is_left(ledger: LedgerSnapshot, mission: str, project: str) -> bool:
     """Whether a mission goes on with a pull request of a project."""
     found = ledger.open[mission].mission
     return found.about == project and found.pull_state in {"open", "changing"}
+
+
+def _by_git(name: str, part: ProjectPart) -> CheckResult:
+    """A project whose pull requests are pushed: no API is asked, here or elsewhere."""
+    says = (
+        f"{name}: pull requests on {part.forge} by git alone, without a token; comments, CI, closed ones and issues do"
+        " not come back"
+    )
+    if part.forge_people:
+        says += f" (forge_people is of no use: {', '.join(part.forge_people[:MAX_NAMED])})"
+        return CheckResult(what=WHAT, health=CheckStatus.POOR, says=says, remedy=f'forge_by = "api"; {DOCS}')
+    return CheckResult(what=WHAT, health=CheckStatus.GOOD, says=says)
 
 
 def _check(

@@ -15,6 +15,7 @@ from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.settings import Settings
 from orchestrator.execution.process.group_sources import describe_groups
 from orchestrator.execution.workspace import disk_usage
+from orchestrator.ledger.config.fleet_toml import FleetConfig
 from sync.git import Git
 
 MIN_GIT_VERSION = (2, 34)
@@ -47,14 +48,19 @@ def check_program(name: str, package: str, why: str) -> CheckResult:
     return CheckResult(what=name, health=CheckStatus.BROKEN, says=f"not found; {why}", remedy=f"install {package}")
 
 
-def check_sandbox() -> CheckResult:
+def check_sandbox(settings: Settings) -> CheckResult:
     """Whether commands can be confined."""
-    why = wiring.sandbox(required=True).missing()
+    why = wiring.sandbox(required=True, rootfs=settings.rootfs).missing()
     if why is None:
-        return CheckResult(what="sandbox", health=CheckStatus.GOOD, says="bubblewrap works: commands run confined")
+        root = f", in {settings.rootfs}" if settings.rootfs else ""
+        return CheckResult(
+            what="sandbox", health=CheckStatus.GOOD, says=f"bubblewrap works: commands run confined{root}"
+        )
     remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run what is trusted most'
     if COVERED_PROC in why:
         remedy = "in a container: start it with --security-opt unmask=ALL (podman) or systempaths=unconfined (Docker)"
+    elif settings.rootfs:
+        remedy = "mend what SHIFTBOOK_ROOTFS names, or take it out of .env to run with this machine's own folders"
     says = f"{why}; missions with commands are not run here"
     return CheckResult(what="sandbox", health=CheckStatus.POOR, says=says, remedy=remedy)
 
@@ -66,13 +72,20 @@ def check_run_limits() -> CheckResult:
     return CheckResult(what="limits of a run", health=health, says=says, remedy=remedy)
 
 
-def check_agents() -> Iterator[CheckResult]:
-    """Each agent's program, with its path and version, or why it does not work here. None is needed."""
-    for program in wiring.programs():
+def check_agents(rules: FleetConfig | None = None) -> Iterator[CheckResult]:
+    """Each agent's program, with its path and version, or why it does not work here. None is needed.
+
+    With the fleet's rules: those that it describes itself.
+    """
+    own = rules.agents if rules else {}
+    for program in wiring.programs(rules):
+        if rules and program.name not in own:
+            continue
         why = program.missing()
         what = f"agent {program.name}"
         if why is None:
-            says = f"{program.version()}, {shutil.which(program.name)}"
+            path = shutil.which(next(iter(own[program.name].command), program.name) if own else program.name)
+            says = f"{program.version()}, {path}"
             yield CheckResult(what=what, health=CheckStatus.GOOD, says=says)
         else:
             says, _, remedy = why.removeprefix(f"{program.name} ").removeprefix("is ").partition(": ")

@@ -11,6 +11,7 @@ from functools import partial
 
 from orchestrator.adapters.models.router import Router
 from orchestrator.app import wiring
+from orchestrator.chat.conversation_warners import ConversationWarners
 from orchestrator.chat.handover.exchange import HandoverService
 from orchestrator.chat.history import ChatHistory
 from orchestrator.chat.ledger_cache import LedgerCache
@@ -107,7 +108,12 @@ def open_chat_runtime(settings: Settings, stores: Stores) -> ChatRuntime:
         prompts=prompts,
         approvals=ToolApprovals(new_id=partial(secrets.token_hex, 8)),
         queues=gates,
-        open_toolbox=partial(_open_toolbox, settings, places),
+        open_toolbox=partial(
+            _open_toolbox,
+            settings,
+            places,
+            ConversationWarners(look_up=wiring.search_index(settings).project_warnings),
+        ),
         sources=wiring.answer_sources(settings) if newest else None,
         log_writer=ChatLogWriter(logbook=lambda: wiring.logbook(settings), node=settings.node) if newest else None,
     )
@@ -133,6 +139,7 @@ def open_handover(settings: Settings, kept: Stores, door: Fleet) -> HandoverServ
 def _open_toolbox(
     settings: Settings,
     grounds: ChatWorkspaces,
+    warners: ConversationWarners,
     conversation: str,
     project: Project | None,
     ledger: LedgerSnapshot | None,
@@ -146,4 +153,11 @@ def _open_toolbox(
     open_air = frozenset({"run", "shell"}) if sandbox.name == "none" else frozenset[str]()
     rules = ledger.charter.tools if ledger else ToolsPart()
     policy = ToolPolicy(asks=open_air | set(rules.ask), denies=frozenset(rules.deny))
-    return toolbox.build_toolbox(ground, sandbox=sandbox, policy=policy, node=settings.node, wanted=wanted)
+    return toolbox.build_toolbox(
+        ground,
+        sandbox=sandbox,
+        policy=policy,
+        node=settings.node,
+        wanted=wanted,
+        warner=warners.of(conversation, ledger, project.name if project else ""),
+    )

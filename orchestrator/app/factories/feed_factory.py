@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 from orchestrator import __version__
 from orchestrator.app import wiring
-from orchestrator.core.ports.feeds import FeedFailed, FeedReader, FetchedFeed
 from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.suppliers.feeds import FeedFailed, FeedReader, FetchedFeed
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.workflow.feeds.feed_poller import FeedPoller

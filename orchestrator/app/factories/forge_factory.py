@@ -50,10 +50,8 @@ def project_forge(settings: Settings, part: ProjectPart) -> Forge | None:
     return made(http=http, repository=place)
 
 
-def build_forge_turn(parts: NodeParts) -> ForgeTurn | None:
-    """What looks at the fleet's forges from this machine; None where it has no token for any."""
-    if not parts.settings.forge_tokens:
-        return None
+def build_forge_turn(parts: NodeParts) -> ForgeTurn:
+    """What looks at the fleet's forges from this machine: where it has no token for any, at what goes by git alone."""
     settings = parts.settings
 
     def forge(ledger: LedgerSnapshot, project: str) -> Forge | None:
@@ -68,8 +66,10 @@ def build_forge_turn(parts: NodeParts) -> ForgeTurn | None:
         sandbox=wiring.sandbox(required=True),
         folders=AttemptDirs(settings.home / "work"),
     )
-    pulls = PullDelivery(delivery=delivery, forge=forge, clock=wiring.clock)
-    return ForgeTurn(pulls=pulls, intake=issue_intake(settings, parts.stores.marks), forge=forge, clock=wiring.clock)
+    tokens = bool(settings.forge_tokens)
+    pulls = PullDelivery(delivery=delivery, forge=forge, clock=wiring.clock, by_git_alone=not tokens)
+    intake = issue_intake(settings, parts.stores.marks) if tokens else None
+    return ForgeTurn(pulls=pulls, intake=intake, forge=forge, clock=wiring.clock)
 
 
 def issue_intake(settings: Settings, marks: Cursors) -> IssueIntake:

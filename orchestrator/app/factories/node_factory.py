@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
@@ -16,12 +19,14 @@ from orchestrator.app.factories.feed_factory import build_feed_poller
 from orchestrator.app.factories.forge_factory import build_forge_turn
 from orchestrator.app.factories.heartbeat_factory import build_turn
 from orchestrator.app.factories.node_parts import NodeParts, open_parts
+from orchestrator.app.factories.project_factory import project_trial
 from orchestrator.app.factories.telegram_factory import require_bot
 from orchestrator.app.factories.work_factory import build_work
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.usage import Spend
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
+from orchestrator.execution.project_trial import ProjectTrial
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node import wakeups
@@ -30,6 +35,7 @@ from orchestrator.node.background.feed_polls import FeedPolls
 from orchestrator.node.background.forge_polls import ForgePolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
+from orchestrator.node.background.merge_queue_turns import MergeQueueTurns
 from orchestrator.node.gates import DiskGate
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
@@ -50,8 +56,10 @@ from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.worker import DeliveryWorker
 from orchestrator.workflow.idle.dependency_proposals import DependencyProposals
 from orchestrator.workflow.idle.index_upkeep import IndexUpkeep
+from orchestrator.workflow.idle.outdated_indexes import OutdatedIndexes
 from orchestrator.workflow.idle.review_filing import ReviewFiling
 from orchestrator.workflow.journal.review_schedule import ReviewSchedule
+from orchestrator.workflow.merge_queue.queue_work import TEST_SECONDS, QueueWork
 from orchestrator.workflow.recurring.filing import TemplateSchedule
 
 
@@ -86,6 +94,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             turns=None if once else build_turns(parts, opened),
             feeds=None if once else build_feed_polls(parts, opened),
             forges=None if once else build_forge_polls(parts, opened),
+            queues=build_merge_queues(parts, opened),
             idle=None if once else build_idle_work(parts, work.attempts.jobs, opened),
             resources=opened.pop_all(),
         )
@@ -118,9 +127,9 @@ def build_fold_duty(parts: NodeParts) -> FoldDuty:
     )
 
 
-def build_approvals(parts: NodeParts) -> DeliveryWorker:
-    """What finishes approvals, in a thread beside the loop: with a reader and a judge of its own."""
-    delivery = BranchDelivery(
+def build_delivery(parts: NodeParts) -> BranchDelivery:
+    """What carries approvals out, for one thread: with a reader and a judge of its own."""
+    return BranchDelivery(
         bus=parts.bus,
         reader=wiring.reader(parts.settings, parts.link),
         trust=Trust(parts.link.store),
@@ -128,7 +137,33 @@ def build_approvals(parts: NodeParts) -> DeliveryWorker:
         sandbox=wiring.sandbox(required=True),
         folders=AttemptDirs(parts.settings.home / "work"),
     )
-    return DeliveryWorker(completion=delivery, tell=parts.tell, clock=wiring.clock, wake=parts.wake.set)
+
+
+def build_approvals(parts: NodeParts) -> DeliveryWorker:
+    """What finishes approvals, in a thread beside the loop."""
+    return DeliveryWorker(completion=build_delivery(parts), tell=parts.tell, clock=wiring.clock, wake=parts.wake.set)
+
+
+def build_merge_queues(parts: NodeParts, opened: ExitStack) -> MergeQueueTurns | None:
+    """What works at projects' merge queues; None on a machine that runs no projects' tests. `opened` ends it."""
+    settings = parts.settings
+    if not settings.policy.takes_missions or wiring.sandbox(required=True, rootfs=settings.rootfs).missing():
+        return None
+
+    def trial(folder: Path) -> ProjectTrial:
+        return replace(project_trial(settings, folder, lambda line: None), seconds=TEST_SECONDS)
+
+    scratch = settings.home / "cache" / "merge-queue"
+    turns = MergeQueueTurns(
+        work=QueueWork(delivery=build_delivery(parts), trial=trial, scratch=scratch),
+        precedence=parts.precedence,
+        trust=parts.trust,
+        tell=parts.tell,
+        clock=wiring.clock,
+        nudge=parts.wake.set,
+    )
+    opened.callback(turns.close)
+    return turns
 
 
 def build_maintenance(parts: NodeParts, opened: ExitStack) -> Maintenance:
@@ -176,12 +211,10 @@ def build_feed_polls(parts: NodeParts, opened: ExitStack) -> FeedPolls | None:
 
 
 def build_forge_polls(parts: NodeParts, opened: ExitStack) -> ForgePolls | None:
-    """What looks at the projects' forges; None for a worker, and for a machine without a token for any."""
+    """What looks at the projects' forges; None for a worker."""
     if parts.settings.role is Role.LOCAL_WORKER:
         return None
     turn = build_forge_turn(parts)
-    if turn is None:
-        return None
     rung = wakeups.FileBell(parts.settings.home / wakeups.FORGE_BELL)
     polls = ForgePolls(
         turn=turn, precedence=parts.precedence, tell=parts.tell, nudge=parts.wake.set, rung=rung.has_rung
@@ -194,9 +227,13 @@ def build_idle_work(parts: NodeParts, jobs: RunningJobs, opened: ExitStack) -> I
     """What a node does of its own accord while it is idle; None where policy wants nothing. `opened` drops it."""
     if not parts.settings.policy.idle_work:
         return None
+    from orchestrator.app.factories.past_factory import transcript_index  # every program's transcripts come with it
+
     reader = wiring.reader(parts.settings, parts.link)  # its thread's own
+    journal, transcripts = wiring.search_index(parts.settings), transcript_index(parts.settings)
     tasks = (
-        IndexUpkeep(index=wiring.search_index(parts.settings)),
+        IndexUpkeep(index=journal),
+        OutdatedIndexes(current=(journal.path, transcripts.path), now=time.time),
         ReviewFiling(bus=parts.bus, reader=reader, now=wiring.now),
         DependencyProposals(bus=parts.bus, reader=reader, projects=wiring.workspaces(parts.settings), now=wiring.now),
     )

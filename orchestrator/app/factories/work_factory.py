@@ -37,6 +37,7 @@ from orchestrator.node.usage_log import UsageLog
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.mission_safety import MissionSafety
 from orchestrator.workflow.assignment.eligibility import Eligibility
+from orchestrator.workflow.run_questions.run_desk import run_desks
 from sync.heartbeat import Beat
 
 
@@ -58,7 +59,7 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
     `is_brought` says whether a bus has brought a mission to this node.
     """
     settings, link = parts.settings, parts.link
-    sandbox = wiring.sandbox(required=parts.charter.trust.sandbox == "required")
+    sandbox = wiring.sandbox(required=parts.charter.trust.sandbox == "required", rootfs=settings.rootfs)
     agents = build_agents(parts, sandbox)
     divisions = parts.charter.divisions(settings.node)
     offer = build_capabilities(settings, agents, sandbox, competence_of(parts.model), divisions)
@@ -91,7 +92,7 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
 def build_agents(parts: NodeParts, sandbox: Sandbox) -> dict[str, Agent]:
     """The agents that work here, by name; those that need a model ask the node's."""
     tools = parts.charter.tools
-    agents = wiring.agents(parts.settings, parts.model, sandbox, held=(*tools.ask, *tools.deny))
+    agents = wiring.agents(parts.settings, parts.model, sandbox, parts.charter, held=(*tools.ask, *tools.deny))
     update = build_update_agent(parts.settings, parts.link)
     agents |= {update.name: update} if update is not None else {}
     if not parts.settings.policy.takes_missions:
@@ -124,7 +125,11 @@ def build_capabilities(
 
 def build_budget(parts: NodeParts) -> BudgetTracker:
     """What watches the money."""
-    spending = budget_and_disk.SpendingRecords(node=parts.settings.node, usage=parts.stores.usage)
+    spending = budget_and_disk.SpendingRecords(
+        node=parts.settings.node,
+        usage=parts.stores.usage,
+        own_page=Trust(parts.link.store).own_page,  # one of its own: threads of attempts ask, too
+    )
     return BudgetTracker(now=wiring.now, clock=wiring.clock, spending=spending)
 
 
@@ -154,12 +159,14 @@ def build_executor(
     offer: NodeCapabilities,
 ) -> Executor:
     """What does the work."""
-    recall = wiring.search_index(parts.settings).lines
+    index = wiring.search_index(parts.settings)
     return Executor(
         agents=agents,
         folders=folders,
         now=wiring.now,
-        handoff=HandoffContext(counters={"builtin": parts.model}, recall=recall),
+        handoff=HandoffContext(counters={"builtin": parts.model}, recall=index.lines),
+        warnings=index.project_warnings,
+        desks=run_desks(index, wiring.now),
         sources=wiring.answer_sources(parts.settings),
         words=wiring.sentence_writer(parts.model),
         budget=budget,

@@ -1,7 +1,7 @@
 """How does headquarters invite a machine, and take in whoever shows the invitation's link first?
 
 The link is for one machine: the first key that shows it owns it, and has to sign each time. That machine may show it
-again after an answer that was lost; once it has used what it was given the link is over.
+again after an answer that was lost; once it has used what it was given the link is over, and only says so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from missions.errors import BadName
 from missions.mission import slug
 from orchestrator.app.joining.join_link import TOKEN_NAME, JoinLink, key_mark, proof_payload
-from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.core.errors import OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.tokens import TokenRow, Tokens
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.fleet import Fleet
@@ -24,6 +24,10 @@ WORKER_SCOPES = ("git", "missions")
 """What the token of a worker opens: the ledger, and the stream that says when it moves."""
 Mint = Callable[[str, tuple[str, ...], datetime | None], str]
 """Makes a token of a name, with scopes and an end, and returns its secret."""
+
+
+class AlreadyIn(OrchestratorError):
+    """The machine has used what the link gave it, and is in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,7 @@ def accept(
 ) -> NodeAdmission:
     """Takes in the machine that shows the token called `name`: admits its key, and gives it a token of its own.
 
-    `key` is its node's public key, `proof` that key's signature over `proof_payload`. Raises Refused.
+    `key` is its node's public key, `proof` that key's signature over `proof_payload`. Raises Refused, AlreadyIn.
     """
     node = name.removeprefix(TOKEN_NAME)
     signer = Principal(name=node, roles=frozenset({"node"}), key=key)
@@ -86,6 +90,8 @@ def accept(
         raise Refused("another machine has used this link: `shiftbook fleet invite NAME` makes one for this machine")
     given = _given_since(tokens, node, digest)
     if any(row.used is not None and row.revoked is None for row in given):
+        if any(one.name == node and one.key == signer.key for one in fleet.principals()):
+            raise AlreadyIn("this machine is in already, by this link")
         raise Refused("this machine is in already, by this link: who was taken out since comes in by a new one only")
     if given and all(one.name != node for one in fleet.principals()):
         raise Refused("this machine was in by this link and was taken out since: it comes in by a new one only")

@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from missions.plain_data import read_json
 from orchestrator.core.errors import OrchestratorError, Refused, WrongSetting
 from sync import files
+from sync.place_names import below
 
 STARTS = 3
 """So often a version on trial is started before the one before it comes back."""
@@ -95,7 +96,7 @@ class VersionDirs:
 
     def folder(self, version: str) -> Path:
         """Where a version is installed."""
-        return self.prefix / "versions" / version
+        return below(self.prefix / "versions", version)
 
     def program(self, version: str) -> Path:
         """A version's `shiftbook`."""
@@ -103,7 +104,7 @@ class VersionDirs:
 
     def database_copy(self, version: str) -> Path:
         """Where the node's database is kept as it was before a version."""
-        return self.prefix / "copies" / f"before-{version}.db"
+        return below(self.prefix / "copies", f"before-{version}.db")
 
     def is_complete(self, version: str) -> bool:
         """Whether it was installed to the end."""

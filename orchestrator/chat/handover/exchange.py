@@ -94,7 +94,7 @@ class HandoverService:
 
     def _work(self, of: Conversation) -> tuple[bytes, tuple[str, ...]]:
         """What the chat's workspace has changed."""
-        folder, known = self.grounds.folder / of.id, self.fleet.ledger().charter.projects
+        folder, known = self.grounds.place(of.id), self.fleet.ledger().charter.projects
         if not of.project or of.project not in known or not (folder / "tree" / ".git").exists():
             return b"", ()
         try:

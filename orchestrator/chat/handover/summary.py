@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from handoff.secrets.excerpts import redacted_end, redacted_excerpt, redacted_line
+from handoff.secrets.redact import redact
 from missions import frontmatter
 from missions.document import RESULT_MARK, body_of
 from missions.frontmatter import Malformed
-from missions.one_line import one_line
 from orchestrator.core.model_competence import GoodFor
 from orchestrator.core.ports.conversations import Conversation, ConversationTurn
 from orchestrator.workflow.mission_detail import MissionDetail
@@ -56,8 +57,8 @@ def _split_document(text: str) -> tuple[Mapping[str, Any], str, str]:
 
 def _truncate(text: str, most: int, *, end: bool = False) -> str:
     if len(text) <= most:
-        return text
-    return f"[…]\n{text[-most:]}" if end else f"{text[:most]}\n[…]"
+        return redact(text).text
+    return f"[…]\n{redacted_end(text, most)}" if end else f"{redacted_excerpt(text, most)}\n[…]"
 
 
 MAX_REQUESTS, MAX_DECISIONS, MAX_FILES = 8, 10, 40
@@ -89,7 +90,7 @@ def summarise_chat(
     asked = [turn for turn in turns if turn.role == "user"]
     last = asked[-1].content.strip() if asked else of.title
     parts = [
-        last[:MAX_LAST_REQUEST_CHARACTERS] + (" […]" if len(last) > MAX_LAST_REQUEST_CHARACTERS else ""),
+        redacted_excerpt(last, MAX_LAST_REQUEST_CHARACTERS),
         f"## From a chat\n\nConversation `{of.id}` at the node {node}, {len(turns)} turns, begun {of.created:%Y-%m-%d}."
         f" It is kept there: `shiftbook chat --conversation {of.id}` on that machine goes on with it.",
         _section("Asked before", [_one_line(turn.content) for turn in asked[:-1]][-MAX_REQUESTS:]),
@@ -125,4 +126,4 @@ def _files_touched(turns: Sequence[ConversationTurn], files: Sequence[str]) -> l
 
 
 def _one_line(text: str, most: int = MAX_LINE_CHARACTERS) -> str:
-    return one_line(" ".join(text.split()).lstrip("#> "), most)
+    return redacted_line(text.lstrip("#> \n\t"), most)

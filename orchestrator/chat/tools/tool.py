@@ -11,14 +11,19 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from missions.one_line import shorten
+from handoff.secrets.excerpts import redacted_excerpt
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports.action_warner import ActionWarner, Unwarned
 from orchestrator.core.ports.model import Stop
 
 MAX_RESULT_CHARACTERS = 6000
 """Characters of a result that the model is given; what is left out is said."""
 MAX_TRACED_CHARACTERS = 2000
 """Characters of a result that are kept in the trace."""
+
+
+HELD_BACK = "held back"
+"""What stands in a trace in place of a permission where the journal's warning came first: that is no refusal."""
 
 
 class ToolPermission(StrEnum):
@@ -125,7 +130,7 @@ class ToolTrace:
 
     def json(self) -> dict[str, Any]:
         """For the store and for people; the result is cut to its head."""
-        head = shorten(self.result, MAX_TRACED_CHARACTERS)
+        head = redacted_excerpt(self.result, MAX_TRACED_CHARACTERS)
         return {**vars(self), "arguments": dict(self.arguments), "result": head, "seconds": round(self.seconds, 4)}
 
 
@@ -138,6 +143,8 @@ class Toolbox:
     root: Path
     lacks: Mapping[str, str] = field(default_factory=dict)
     """Tools that cannot be used here, with the reason."""
+    warner: ActionWarner = field(default_factory=Unwarned)
+    """Who says at a call what the journal knows of it."""
 
     MISSING: ClassVar[str] = "no such tool"
 

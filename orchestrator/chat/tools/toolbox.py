@@ -13,6 +13,7 @@ from orchestrator.chat.tools.search import SearchTool
 from orchestrator.chat.tools.tool import Tool, Toolbox, ToolPolicy, grammar_schema, object_schema
 from orchestrator.chat.tools.workspace import ChatWorkspace
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.action_warner import ActionWarner, Unwarned
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.ledger.config.fleet_toml import TOOLS
 
@@ -32,6 +33,7 @@ def build_toolbox(
     node: str,
     wanted: Sequence[str] = TOOL_NAMES,
     confine: Confine | None = None,
+    warner: ActionWarner | None = None,
 ) -> Toolbox:
     """The tools for a workspace; `confine` as `CommandRunner` takes it. Raises WrongSetting for a tool that does not
     exist."""
@@ -54,7 +56,13 @@ def build_toolbox(
     if why := sandbox.missing():
         made = [tool for tool in made if tool.name not in ("run", "shell")]
         lacks |= dict.fromkeys(("run", "shell"), why)
-    return Toolbox(tools=[tool for tool in made if tool.name in wanted], policy=policy, root=ground.tree, lacks=lacks)
+    return Toolbox(
+        tools=[tool for tool in made if tool.name in wanted],
+        policy=policy,
+        root=ground.tree,
+        lacks=lacks,
+        warner=warner or Unwarned(),
+    )
 
 
 def tool_instructions(box: Toolbox) -> str:

@@ -6,15 +6,19 @@ for as long as the conversation does, so that the next turn finds what the last 
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.isolated_git import reset_git_folder
 from sync.git import Git
+
+IS_FOLDER_NAME = re.compile(r"[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*")
 
 
 def chat_branch(conversation: str) -> str:
@@ -47,9 +51,15 @@ class ChatWorkspaces:
     folder: Path
     workspaces: Workspaces
 
+    def place(self, conversation: str) -> Path:
+        """Where a conversation's workspace is, or would be. Raises WorkspaceFailed where no folder may be called so."""
+        if not IS_FOLDER_NAME.fullmatch(conversation):  # devices give conversations their ids: ".." is above all chats
+            raise WorkspaceFailed(f"a conversation called {conversation!r} has no workspace")
+        return self.folder / conversation
+
     def open(self, conversation: str, project: Project | None, stop: Stop) -> ChatWorkspace:
         """The conversation's workspace, made the first time. Raises WorkspaceFailed."""
-        folder, branch = self.folder / conversation, chat_branch(conversation)
+        folder, branch = self.place(conversation), chat_branch(conversation)
         if project is None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (folder / "tree").mkdir(exist_ok=True)
@@ -70,4 +80,5 @@ class ChatWorkspaces:
 
     def drop(self, conversation: str) -> None:
         """Removes a conversation's workspace."""
-        shutil.rmtree(self.folder / conversation, ignore_errors=True)
+        if IS_FOLDER_NAME.fullmatch(conversation):
+            shutil.rmtree(self.place(conversation), ignore_errors=True)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import httpx
 
@@ -23,6 +24,18 @@ READ_TIMEOUT_SECONDS = 30.0
 """Seconds without a word after which a node is taken for dead; it sends a ping each second."""
 
 
+STRANGE = "the node's answer cannot be read: is another program there, or another version?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastConversation:
+    """A conversation that can be gone on with."""
+
+    id: str
+    title: str
+    turns: int
+
+
 class ChatBackend(Protocol):
     """A way to a chat."""
 
@@ -35,14 +48,17 @@ class ChatBackend(Protocol):
     def decide(self, question: str, *, allow: bool) -> None:
         """A word on a question. Raises OrchestratorError."""
 
-    def last(self, device: str) -> Mapping[str, Any] | None:
-        """The conversation that was used last on this device, with its turns."""
+    def last(self, device: str) -> LastConversation | None:
+        """The conversation that was used last on this device. Raises OrchestratorError."""
+
+    def turns(self, conversation: str) -> Iterator[tuple[str, str]]:
+        """Who said what in a conversation, user or assistant, from its beginning. Raises OrchestratorError."""
 
     def warm(self, model: str) -> None:
         """Has the model loaded that `model` means, before it is asked. Raises OrchestratorError."""
 
     def models(self) -> list[str]:
-        """The models that could answer, the one that does so by itself first."""
+        """The models that could answer, the one that does so by itself first. Raises OrchestratorError."""
 
 
 @contextmanager
@@ -102,29 +118,61 @@ class RemoteChat:
                     raise _node_error(answer)
                 yield from _events(answer.iter_lines())
         except httpx.HTTPError as error:
-            raise Refused(f"the node does not answer any more: {error}") from error
+            raise _silent(error) from error
 
     def decide(self, question: str, *, allow: bool) -> None:
         """A word on a question."""
-        answer = self.client.post(f"/chat/approvals/{question}", json={"allow": allow})
-        if answer.status_code != 200:
-            raise _node_error(answer)
+        self._asked("POST", f"/chat/approvals/{quote(question, safe='')}", json={"allow": allow})
 
-    def last(self, device: str) -> Mapping[str, Any] | None:
+    def last(self, device: str) -> LastConversation | None:
         """The conversation that was used last."""
-        found = self.client.get("/chat/conversations", params={"device_id": device, "limit": 1}).json()["conversations"]
-        if not found:
-            return None
-        whole: Mapping[str, Any] = self.client.get(f"/chat/conversations/{found[0]['id']}").json()
-        return whole
+        asked = {"device_id": device, "limit": 1}
+        for found in _objects(self._asked("GET", "/chat/conversations", params=asked), "conversations"):
+            turns = found.get("turns")
+            return LastConversation(
+                id=str(found.get("id")), title=str(found.get("title")), turns=turns if isinstance(turns, int) else 0
+            )
+        return None
+
+    def turns(self, conversation: str) -> Iterator[tuple[str, str]]:
+        """Every turn, a page at a time."""
+        after = 0
+        while True:
+            page = self._asked("GET", f"/chat/conversations/{quote(conversation, safe='')}", params={"after": after})
+            found = [each for each in _objects(page, "messages") if isinstance(each.get("seq"), int)]
+            yield from ((str(each.get("role")), str(each.get("content"))) for each in found)
+            newest = max((each["seq"] for each in found), default=after)
+            if newest <= after:
+                return
+            after = newest
 
     def warm(self, model: str) -> None:
         """The node's own matter."""
 
     def models(self) -> list[str]:
         """What the node offers."""
-        answer = self.client.get("/v1/models")
-        return [str(each["id"]) for each in answer.json()["data"]] if answer.status_code == 200 else []
+        return [str(each.get("id")) for each in _objects(self._asked("GET", "/v1/models"), "data")]
+
+    def _asked(self, method: str, path: str, **given: Any) -> Any:
+        """What the node answers, which may be any JSON. Raises NotFound, Refused."""
+        try:
+            answer = self.client.request(method, path, **given)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _silent(error) from error
+        if answer.status_code != 200:
+            raise _node_error(answer)
+        try:
+            return read_json(answer.content)
+        except ValueError as error:
+            raise Refused(f"{STRANGE} ({error})") from error
+
+
+def _objects(found: Any, name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list in an answer. Raises Refused where there is none."""
+    listed = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(listed, list):
+        raise Refused(f"{STRANGE} (without {name})")
+    return [each for each in listed if isinstance(each, dict)]
 
 
 def _events(lines: Iterator[str]) -> Iterator[AnswerEvent]:
@@ -133,15 +181,22 @@ def _events(lines: Iterator[str]) -> Iterator[AnswerEvent]:
         if line.startswith("event: "):
             kind = line.removeprefix("event: ")
         elif line.startswith("data: "):
-            yield AnswerEvent(kind=kind, data=read_json(line.removeprefix("data: ")))
+            try:
+                yield AnswerEvent(kind=kind, data=read_json(line.removeprefix("data: ")))
+            except ValueError as error:
+                raise Refused(f"{STRANGE} ({error})") from error
+
+
+def _silent(error: Exception) -> Refused:
+    return Refused(f"the node does not answer any more: {str(error) or type(error).__name__}")
 
 
 def _node_error(answer: httpx.Response) -> OrchestratorError:
-    try:
-        problem = answer.json()
-        said = f"{problem['title']}: {problem['detail']}" if problem.get("detail") else str(problem["title"])
-    except (ValueError, KeyError):
-        said = f"the node answered {answer.status_code}"
+    said = f"the node answered {answer.status_code}"
+    with suppress(ValueError):
+        problem = read_json(answer.content)
+        if isinstance(problem, dict) and problem.get("title"):
+            said = ": ".join(str(problem[key]) for key in ("title", "detail") if problem.get(key))
     return NotFound(said) if answer.status_code == 404 else Refused(said)
 
 
@@ -179,14 +234,18 @@ class LocalChat:
         """A word on a question."""
         self.room.chat.approvals.decide(question, allow=allow)
 
-    def last(self, device: str) -> Mapping[str, Any] | None:
+    def last(self, device: str) -> LastConversation | None:
         """The conversation that was used last."""
-        with suppress(NotFound):
-            for found in self.room.stores.conversations.listing(device=device, limit=1):
-                turns = self.room.stores.conversations.turns(found.id)
-                messages = [{"role": turn.role, "content": turn.content} for turn in turns]
-                return {"id": found.id, "project": found.project, "title": found.title, "messages": messages}
+        for found in self.room.stores.conversations.listing(device=device, limit=1):
+            return LastConversation(id=found.id, title=found.title, turns=found.turns)
         return None
+
+    def turns(self, conversation: str) -> Iterator[tuple[str, str]]:
+        """Every turn, a page at a time."""
+        after = 0
+        while page := self.room.stores.conversations.turns(conversation, after_seq=after):
+            yield from ((turn.role, turn.content) for turn in page)
+            after = max(turn.seq for turn in page)
 
     def warm(self, model: str) -> None:
         """Loads it into this process, where it is one that does so."""

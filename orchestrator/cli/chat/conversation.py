@@ -83,8 +83,8 @@ class TerminalChat:
         found = self.line.last(terminal.DEVICE_ID)
         if found is None:
             raise NotFound("no conversation was begun here yet")
-        self.request = replace(self.request, conversation=found["id"], project="")
-        self.page.note(f"going on with “{found['title']}”, {len(found['messages'])} turns")
+        self.request = replace(self.request, conversation=found.id, project="")
+        self.page.note(f"going on with “{found.title}”, {found.turns} turns")
 
     def say(self, message: str) -> None:
         """One message and its answer. Ctrl-C ends the answer; what came is kept."""
@@ -197,12 +197,15 @@ class TerminalChat:
         self.page.note(f"tools: {', '.join(chosen) or 'none'}")
 
     def _print_history(self) -> None:
-        found = self.line.last(terminal.DEVICE_ID) if self.request.conversation else None
-        for turn in found["messages"] if found else ():
-            if turn["role"] == "user":
-                self.page.note(turn["content"])
+        """Of this conversation: another terminal of this machine may have begun a newer one."""
+        if not self.request.conversation:
+            self.page.note("nothing was said in it yet")
+            return
+        for role, content in self.line.turns(self.request.conversation):
+            if role == "user":
+                self.page.note(content)
             else:
-                self.page.write(turn["content"])
+                self.page.write(content)
                 self.page.end()
 
 

@@ -126,6 +126,7 @@ def dead_drop(ids: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> No
             desk.find(each)
         if wanted and not yes and not _agreed(len(wanted), asked=not as_json):
             terminal.say("Nothing was dropped: `--yes` does it without asking.", err=True)
+            _drop(desk, [], as_json=as_json)
             sys.exit(1)
         _drop(desk, wanted, as_json=as_json)
     if not wanted and not as_json:

@@ -161,7 +161,7 @@ def _events(file: Path) -> list[dict[str, Any]]:
 def poll(supplier: str, dry_run: bool, as_json: bool) -> None:
     """Asks the feed of SUPPLIER now, and says what became of each new entry. The first poll learns what is there."""
     from orchestrator.app.factories.feed_factory import build_feed_poller, feed_reader
-    from orchestrator.core.ports.feeds import FeedFailed
+    from orchestrator.core.ports.suppliers.feeds import FeedFailed
 
     settings = load_settings()
     part = wiring.fleet(settings).ledger().charter.suppliers.get(supplier)

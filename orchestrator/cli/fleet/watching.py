@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ def _print_changes(looks: Iterator[FleetLook], *, as_json: bool) -> None:
             before[each["name"]] = steady
             now = datetime.now(UTC).isoformat(timespec="seconds")
             if as_json:
-                click.echo(json.dumps({"time": now, **each}, ensure_ascii=False, default=str))
+                terminal.print_json_line({"time": now, **each})
             else:
                 terminal.print_line((now, each["name"], each["state"], ", ".join(each["works_on"]) or "idle"))
 

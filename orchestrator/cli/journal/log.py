@@ -1,11 +1,11 @@
-"""shiftbook log tail, show, add, search, export: how do people read, write and search the journal?"""
+"""shiftbook log tail, show, add, search: how do people read, write and search the journal?"""
 
 from __future__ import annotations
 
-import json
+import math
 import sys
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -136,14 +136,33 @@ def _entry_line(file: LogFile, entry: Entry) -> tuple[str, ...]:
 @click.command("search")
 @click.argument("query", nargs=-1, required=True)
 @click.option("--project", help="Only this project's log.")
+@click.option("--all", "everywhere", is_flag=True, help="In all transcripts of agents' programs on this machine.")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 100), help="Matches at most.")
+@click.option("--wait", is_flag=True, help="Read the whole journal first, however long that takes.")
 @click.option("--json", "as_json", is_flag=True, help="Print matches and their neighbours as JSON.")
-def search(query: tuple[str, ...], project: str | None, limit: int, as_json: bool) -> None:
-    """Finds what earlier sessions said, in all logs, older months included. Exit code 1 if there is nothing."""
+def search(
+    query: tuple[str, ...], project: str | None, everywhere: bool, limit: int, wait: bool, as_json: bool
+) -> None:
+    """Finds what earlier sessions said, in all logs, older months included. Exit code 1 if there is nothing.
+
+    What no search has read yet is read first, the newest first, for a few seconds; where more is left, a line says so.
+    With --all it looks into what claude, codex, gemini, opencode and aider wrote down on this machine, imported or not:
+    it needs no fleet, and the first time it makes an index.
+    """
+    from orchestrator.workflow.journal.search_index import PATIENCE_SECONDS
+
+    if everywhere:
+        from orchestrator.cli.journal.past import search_all
+
+        if project:
+            raise WrongSetting("--project", "leave it out with --all, which looks everywhere")
+        search_all(" ".join(query), limit=limit, as_json=as_json)
     chosen = load_settings()
     fleet = wiring.fleet(chosen)
-    found = wiring.logbook(chosen, fleet).search(" ".join(query), project=project, limit=limit)
+    logbook, patience = wiring.logbook(chosen, fleet), math.inf if wait else PATIENCE_SECONDS
+    found = logbook.search(" ".join(query), project=project, limit=limit, patience=patience)
     terminal.warn(fleet)
+    _tell_unsearched(logbook.unsearched())
     if as_json:
         terminal.print_json([vars(one) for one in found])
     elif not found:
@@ -153,29 +172,15 @@ def search(query: tuple[str, ...], project: str | None, limit: int, as_json: boo
     sys.exit(0 if found else 1)
 
 
+def _tell_unsearched(left: Sequence[LogFile]) -> None:
+    if left:
+        since = f", from {left[0].month} back" if left[0].month else ""
+        click.echo(
+            f"Not searched yet: {len(left):,} files of the journal{since}. Search again, or with --wait.", err=True
+        )
+
+
 def _row(found: SearchHit) -> terminal.Row:
     when = datetime.fromisoformat(found.when) if found.when else None
     title = found.heading or found.entry_id
     return terminal.clock_time(when), title, f"{found.text}\n{found.path} · {found.entry_id}", found.project
-
-
-@click.command("export")
-@click.option("--format", "shape", type=click.Choice(["chat-jsonl"]), default="chat-jsonl", help="chat-jsonl.")
-@click.option("--project", help="Only this project's log.")
-@click.option("--since", default="", metavar="DAY", help="Only entries from this day on, such as 2026-11-01.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here instead.")
-def export(shape: str, project: str | None, since: str, output: Path | None) -> None:
-    """Prints the journal as a fine-tuning set: one conversation a line, with entry, log and commit; always JSON.
-
-    Secrets are taken out. Entries that record no answer are left out.
-    """
-    try:
-        day = datetime.fromisoformat(since).date().isoformat() if since else ""
-    except ValueError as error:
-        raise WrongSetting("--since", f"{since!r} is not a day, such as 2026-11-01") from error
-    count = 0
-    with click.open_file(str(output or "-"), "w", encoding="utf-8") as file:
-        for line in wiring.logbook(load_settings()).export(project=project, since=day):
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            count += 1
-    click.echo(f"{count} conversations", err=True)

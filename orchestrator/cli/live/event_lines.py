@@ -63,7 +63,11 @@ class _Lines(ABC):
 
 
 class JsonLines(_Lines):
-    """Each event as one JSON object a line on standard output."""
+    """Each event as one JSON object a line on standard output; why the command failed is one, too."""
+
+    def error(self, words: str, code: int) -> None:
+        """The last line: an event like all others, so that whoever reads them needs no other form."""
+        self("error", words, error=words, exit_code=code)
 
     def close(self) -> None:
         """Each line was whole when it was written."""

@@ -75,9 +75,6 @@ def update(
         call_off_roll(as_json=as_json) if call_off else file_roll(release or tag, nodes, as_json=as_json)
         return
     dirs = _versions(into, url, signers)
-    if back:
-        _go_back(dirs)
-        return
     told: list[str] = []
 
     def say(line: str) -> None:
@@ -85,7 +82,11 @@ def update(
         if not as_json:
             click.echo(line)
 
-    if now and dirs.awaits_work and not check:
+    if back:
+        before = dirs.current
+        _go_back(dirs, say)
+        newest = before
+    elif now and dirs.awaits_work and not check:
         say(_hurry(dirs))
         newest = dirs.current
     else:
@@ -228,13 +229,21 @@ def _updater(dirs: VersionDirs, wait: float, within: float | None, say: Callable
     )
 
 
-def _go_back(dirs: VersionDirs) -> None:
-    """Has the version before do it: only that one knows what database it can read."""
+def _go_back(dirs: VersionDirs, say: Callable[[str], None]) -> None:
+    """Has the version before do it: only that one knows what database it can read. Raises NotFound, Refused."""
     from orchestrator.app.updates.updater import BACK_SECONDS
+    from orchestrator.app.updates.version_process import run_version
 
     old = (dirs.trial.old if dirs.trial else "") or dirs.before
     if not old:
         raise NotFound(f"there is no version before {dirs.current}")
-    done = subprocess.run([str(dirs.program(old)), "update-back", str(dirs.prefix)], check=False, timeout=BACK_SECONDS)
+    words = [str(dirs.program(old)), "update-back", str(dirs.prefix)]
+    try:
+        done = run_version(words, BACK_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        took = f"{old} was ended: it did not go back within {BACK_SECONDS:g} s"
+        raise Refused(f"{took}; `{' '.join(words)}` does it again, and {dirs.current} is current now") from error
+    said = done.stderr.strip()
     if done.returncode:
-        raise click.exceptions.Exit(done.returncode)
+        raise Refused(f"{old} did not go back: {said.removeprefix('shiftbook: ') or f'exit code {done.returncode}'}")
+    say(said or f"{dirs.current} is current again")

@@ -76,7 +76,8 @@ def approve(name: str, how: str | None, attempt: int | None, best: bool, message
     if as_json:
         terminal.print_json(decided.json())
     else:
-        terminal.say(_describe_decision(decided))
+        place = fleet.mission(wanted.name).view.reason if decided.queued else ""
+        terminal.say(_describe_decision(decided, place or ""))
     sys.exit(1 if decided.then and decided.then.refused else 0)
 
 
@@ -101,7 +102,7 @@ def _attempt_of(word: str, attempt: int | None, *, best: bool) -> str:
 def _wait_for_delivery(approval: Approval, decided: DecisionResult) -> DecisionResult:
     """The decision with what a node made of it, if it was faster than this machine and is done soon."""
     deadline = time.monotonic() + DELIVERY_SECONDS
-    if decided.how == "pull_request":
+    if decided.how == "pull_request" or decided.queued:
         return decided
     while decided.how and decided.then is None and not decided.trouble and time.monotonic() < deadline:
         decided = replace(decided, then=approval.delivered(decided.mission))
@@ -110,9 +111,11 @@ def _wait_for_delivery(approval: Approval, decided: DecisionResult) -> DecisionR
     return decided
 
 
-def _describe_decision(decided: DecisionResult) -> str:
-    """What an approval came to, in one line."""
+def _describe_decision(decided: DecisionResult, place: str) -> str:
+    """What an approval came to, in one line. `place` is where it stands in a merge queue."""
     then = decided.then
+    if decided.queued:
+        return f"{decided.mission} is {place}"
     if then and then.refused:
         return f"{decided.mission} is back in review: {then.refused}"
     if then:

@@ -131,6 +131,7 @@ def _attached(fleet: Fleet, paths: tuple[Path, ...]) -> AttachedFiles:
 def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
     """Opens a mission in your editor and lands what you saved, merged with what others changed meanwhile."""
     from sync import files
+    from sync.place_names import below
 
     chosen = load_settings()
     fleet = wiring.fleet(chosen)
@@ -139,11 +140,13 @@ def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
     mine = source.read() if source else _in_editor(base)
     if mine == base:
         click.echo("nothing was changed", err=True)
+        if as_json:
+            terminal.print_json([])
         return
     try:
         disputes = fleet.edit(name, base, mine)
     except (OrchestratorError, SyncError):
-        path = chosen.home / "unsent" / f"{Path(name).name}.md"
+        path = below(chosen.home / "unsent", f"{Path(name).name}.md")
         path.parent.mkdir(parents=True, exist_ok=True)
         files.replace(path, mine)
         click.echo(f"shiftbook: your text is kept in {path}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -32,12 +31,13 @@ BESIDE_THE_RULE = " " * 10
 
 @click.command("watch")
 @mission_argument
-@click.option("--timeout", type=float, default=0.0, help="Give up after so many seconds; 0: never.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=0.0, help="Give up after so many seconds; 0: never.")
 @click.option("--json", "as_json", is_flag=True, help="Print each change as JSON, one object a line.")
 def watch(name: str, timeout: float, as_json: bool) -> None:
     """Follows one mission until it ends, on whichever machine it runs: its output, its cost, its diff so far.
 
-    Exit code 0 if it is done, 1 if not. With --json a line is the mission where it changed, or has kind=output.
+    Exit code 0 if it is done or waits for your review, else 1. With --json a line is the mission where it changed, or
+    has kind=output.
     """
     from orchestrator.cli.live.sign_of_life import SignOfLife, can_write_over
 
@@ -94,7 +94,7 @@ class _LiveLines:
         if not new:
             return
         if self._as_json:
-            click.echo(json.dumps({"kind": "output", **look.json()}, ensure_ascii=False))
+            terminal.print_json_line({"kind": "output", **look.json()})
         else:
             self._sign.end()  # type: ignore[attr-defined]
             self._print(look, figures)
@@ -143,6 +143,6 @@ def _under_way(view: MissionView) -> str:
 
 def _print_change(view: MissionView, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(view.json(), ensure_ascii=False))
+        terminal.print_json_line(view.json())
     else:
         terminal.print_rows([mission_row(view)])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.mission.name import mission_argument, named_mission
 
@@ -19,7 +20,7 @@ def _report(view: MissionView, words: str, as_json: bool) -> None:
     from orchestrator.node import wakeups
 
     wakeups.nudge(load_settings().home)
-    click.echo(json.dumps(view.json(), ensure_ascii=False) if as_json else words)
+    terminal.print_json_line(view.json()) if as_json else click.echo(words)
 
 
 @click.command("cancel")
@@ -65,8 +66,13 @@ def retry(name: str) -> None:
 
 @click.command("trust")
 @mission_argument
-def trust(name: str) -> None:
-    """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
+@click.option("--yes", is_flag=True, help="Sign it without being shown it and asked, as in a pipe.")
+def trust(name: str, yes: bool) -> None:
+    """Vouches for an untrusted mission: you are shown its text, sign what you were shown, and it runs."""
     fleet, name = named_mission(name)
-    view = fleet.endorse(name)
+    shown = fleet.mission(name).text
+    if sys.stdin.isatty() and not yes:
+        click.echo(terminal.printable(shown))
+        terminal.confirm("sign this as your own word?", default=False, abort=True)
+    view = fleet.endorse(name, shown)
     _report(view, f"{view.name} is trusted on your word; it is {view.status}", False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.mission.name import mission_argument, named_mission
 
@@ -30,16 +30,18 @@ def say(name: str, text: tuple[str, ...], key: str, as_json: bool) -> None:
     """Tells whoever works on a mission something, wherever it runs, and says what became of it.
 
     injected: the agent has it in the middle of its work; queued: it is told with its next round, or the next attempt;
-    too late: nobody is told. Exit code 1 for the last.
+    too late: nobody is told. Exit code 1 for the last. One that rests because its agent asked something goes on with
+    it.
     """
     from missions.message import MessageState
+    from orchestrator.workflow.run_questions.mission_answer import say_to_mission
     from orchestrator.workflow.steering import idempotent_id
 
     fleet, name = named_mission(name)
     message_id = idempotent_id(key, fleet.bus.key) if key else ""
-    receipt = fleet.steering().say(name, " ".join(text), message_id=message_id, nudge=_nudge())
+    receipt = say_to_mission(fleet, name, " ".join(text), message_id=message_id, nudge=_nudge())
     words = f"{receipt.mission}: {receipt.state}; {receipt.says}"
-    click.echo(json.dumps(receipt.json(), ensure_ascii=False) if as_json else words)
+    terminal.print_json_line(receipt.json()) if as_json else click.echo(words)
     if receipt.state is MessageState.TOO_LATE:
         raise SystemExit(1)
 
@@ -56,4 +58,4 @@ def budget(name: str, usd: float, as_json: bool) -> None:
     rests = view.status == "parked"
     more = f"; `shiftbook mission resume {view.name}` has it go on" if rests else ""
     words = f"{view.name} may cost ${usd:.2f} in all{more}"
-    click.echo(json.dumps(view.json(), ensure_ascii=False) if as_json else words)
+    terminal.print_json_line(view.json()) if as_json else click.echo(words)

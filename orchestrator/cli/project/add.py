@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,6 +40,8 @@ class _Candidate:
     facts: RepositoryFacts | None
     given: dict[str, Any]
     update_instead: bool
+    hints: tuple[str, ...] = ()
+    """What its files propose besides, in words."""
 
     @property
     def trapped(self) -> bool:
@@ -78,7 +81,10 @@ def add(where: str, name: str, update_instead: bool, tried: bool, yes: bool, as_
         _print_look(one)
     trial = None
     if tried and (yes or asks) and (not asks or click.confirm("try its set-up and tests here now?", default=True)):
+        told = one.hints
         one, trial = _try(one, quiet=as_json)
+        if not as_json and one.hints != told:
+            _print_hints(one.hints)
     one = _ask_delivery(one) if asks else _propose_delivery(one, yes=yes)
     if asks:
         click.confirm(f"add {one.found.name} to the fleet?", default=True, abort=True)
@@ -88,22 +94,24 @@ def add(where: str, name: str, update_instead: bool, tried: bool, yes: bool, as_
 def _look(where: str, name: str, given: dict[str, Any], update_instead: bool) -> _Candidate:
     from orchestrator.execution.workspace.served_repository import local_path
     from orchestrator.workflow.projects.discovery import repository_from_folder, repository_from_url
-    from orchestrator.workflow.projects.inspection import read_facts
+    from orchestrator.workflow.projects.inspection import read_facts, repository_files
+    from orchestrator.workflow.projects.repository_hints import repository_hints
     from sync import files
 
     folder = files.expand_home(where)
     place = folder if folder.is_dir() else local_path(where) or folder  # file://…
-    facts = None
+    facts, hints = None, []
     if place.is_dir():
         found = repository_from_folder(place, name=name, named=True)
         itself = place is not folder
         found = replace(found, url=where if itself else found.url, **given)
         facts = read_facts(place.resolve(), url=str(place.resolve()) if itself else found.url, branch=found.branch)
+        hints = repository_hints(repository_files(place.resolve(), found.branch), setup=found.setup)
     elif where.startswith(("/", ".", "~")):
         raise NotFound(f"{where} is no folder on this machine")
     else:
         found = replace(repository_from_url(where, name=name, branch=given.get("branch") or ""), **given)
-    return _Candidate(found=found, facts=facts, given=given, update_instead=update_instead)
+    return _Candidate(found=found, facts=facts, given=given, update_instead=update_instead, hints=tuple(hints))
 
 
 def _known_as(fleet: Fleet, one: _Candidate) -> str:
@@ -141,13 +149,21 @@ def _print_look(one: _Candidate) -> None:
         terminal.say(f"  {label:<6} {value or '- (no file tells)'}", below=BELOW_LABEL)
     for remark in remarks(facts) if facts else ():
         terminal.say(f"  note   {remark}", below=BELOW_LABEL)
+    _print_hints(one.hints)
+
+
+def _print_hints(hints: Sequence[str]) -> None:
+    for hint in hints:
+        terminal.say(f"  hint   {hint}", below=BELOW_LABEL)
 
 
 def _try(one: _Candidate, *, quiet: bool) -> tuple[_Candidate, TrialResult]:
     """The candidate as it works here: what fails is left out, unless the person said it."""
+    from orchestrator.app.factories.project_factory import project_trial
     from orchestrator.cli.live.sign_of_life import SignOfLife, can_write_over
     from orchestrator.core.ports.agent import Project
     from orchestrator.workflow.projects.discovery import tools_here
+    from orchestrator.workflow.projects.repository_hints import repository_hints
     from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files
 
     settings = load_settings()
@@ -164,12 +180,14 @@ def _try(one: _Candidate, *, quiet: bool) -> tuple[_Candidate, TrialResult]:
     sign.begin("working")
     with ExitStack() as at_end, tempfile.TemporaryDirectory(dir=settings.home / "work", prefix=".trial-") as folder:
         at_end.callback(sign.end)
-        trial = wiring.project_trial(settings, Path(folder), say)
+        trial = project_trial(settings, Path(folder), say)
         found = one.found
         project = Project(name=found.name, url=found.url, branch=found.branch)
         site = trial.check_out(project, threading.Event())
         if not (found.setup or found.test):  # of an address nothing was known before
-            told = find_toolchain(folder_files(site.tree))
+            files = folder_files(site.tree)
+            told = find_toolchain(files)
+            one = replace(one, hints=tuple(repository_hints(files, setup=told.setup)))
             found = replace(found, setup=told.setup, test=told.test, tools=found.tools or tools_here(told.programs))
         project = replace(project, setup=found.setup or None, test=found.test or None, tools=found.tools)
         result = trial.run(project, site)
@@ -209,7 +227,7 @@ def _finish(fleet: Fleet, one: _Candidate, trial: TrialResult | None, as_json: b
         allow_update_instead(one.facts.folder)
     if as_json:
         notes = list(remarks(one.facts)) if one.facts else []
-        more = {"notes": notes, "trial": asdict(trial) if trial else None}
+        more = {"notes": notes, "hints": list(one.hints), "trial": asdict(trial) if trial else None}
         terminal.print_json([asdict(each) | more for each in added])
         return
     print_added(added, False)

@@ -25,9 +25,15 @@ if TYPE_CHECKING:
 @click.option("--setup", help="What prepares a clone, with the network, once per state of its lock files.")
 @click.option("--test", help="Its test command.")
 @click.option("--tool", "tools", multiple=True, help="A path that its runs may read, such as ~/.pyenv; several times.")
-@click.option("--test-file", "pairs", multiple=True, metavar="PATH=FILE", help="A file that only its tests see.")
+@click.option(
+    "--test-file", "pairs", multiple=True, metavar="PATH=FILE", help="A node's FILE that only tests see, as PATH."
+)
+@click.option("--evidence", multiple=True, metavar="GLOB", help="Files its tests leave with a result; several times.")
 @click.option("--on-approval", type=click.Choice(list(DELIVERY_WORDS)), help="What an approval does with a branch.")
+@click.option("--merge-queue/--no-merge-queue", default=None, help="Whether results are tested together, then merged.")
+@click.option("--merge-queue-batch", type=int, help="How many of its results are tested at once, 1 to 20.")
 @click.option("--forge", type=click.Choice([*FORGE_KINDS, ""]), help="The forge it is on; empty: none.")
+@click.option("--forge-by", type=click.Choice(["api", "git"]), help="By its API, or by pushes without a token.")
 @click.option("--forge-url", help="Its page there, where its address does not tell.")
 @click.option("--forge-person", "forge_people", multiple=True, help="Whose words there come back; several times.")
 @click.option("--forge-rounds", type=int, help="How often something may come back from a pull request.")
@@ -36,7 +42,11 @@ if TYPE_CHECKING:
 @click.option("--trust-hooks/--no-trust-hooks", default=None, help="Whether its own hooks may run unconfined here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the project as JSON.")
 def edit(name: str, pairs: tuple[str, ...], as_json: bool, **given: str | tuple[str, ...] | bool | int | None) -> None:
-    """Changes what fleet.toml says of a project, signed by you as an admin. An empty value takes a line out."""
+    """Changes what fleet.toml says of a project, signed by you as an admin. An empty value takes a line out.
+
+    What may be given several times replaces the list that is there. Services, policy and servers of tools are written
+    into fleet.toml by hand.
+    """
     values: dict[str, Value] = {key: value for key, value in given.items() if value is not None and value != ()}
     values = {key: () if value == ("",) else value for key, value in values.items()}
     if pairs:

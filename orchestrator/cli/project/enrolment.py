@@ -11,6 +11,7 @@ from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
     from orchestrator.ledger.config.fleet_toml import ProjectPart
+    from orchestrator.ledger.config.service_tables import ServicePart
     from orchestrator.workflow.fleet import Fleet
     from orchestrator.workflow.projects.discovery import DiscoveredRepository
     from orchestrator.workflow.projects.enrol import Enrolment
@@ -61,18 +62,31 @@ def project_lines(name: str, part: ProjectPart) -> Iterator[str]:
     yield f"  setup         {part.setup or '-'}"
     yield f"  test          {part.test or '- (work comes back untested)'}"
     yield f"  tools         {', '.join(part.tools) or '-'}"
+    if part.evidence:
+        yield f"  evidence      {', '.join(part.evidence)}"
     if part.test_files:
         yield f"  test files    {', '.join(part.test_files)}"
+    if part.services:
+        yield f"  services      {', '.join(_service_words(*each) for each in part.services.items())}"
     yield f"  on approval   {part.on_approval}: {DELIVERY_WORDS[part.on_approval].format(branch=part.branch)}"
+    if part.merge_queue:
+        yield f"  merge queue   up to {part.merge_queue_batch} at once, each batch tested before it is merged"
     if part.forge:
         yield f"  forge         {part.forge}{f' at {part.forge_url}' if part.forge_url else ''}"
-        yield f"  people there  {', '.join(part.forge_people) or '- (nobody: no word comes back)'}"
+        people = ", ".join(part.forge_people) or "- (nobody: no word comes back)"
+        alone = "  by git alone  pull requests are pushed; comments, CI and issues do not come back"
+        yield alone if part.forge_by == "git" else f"  people there  {people}"
     if part.issue_label or part.issue_assignee:
         yield f"  issues        {' and '.join(filter(None, [part.issue_label, part.issue_assignee]))} become missions"
     if part.trust_hooks:
         yield "  hooks         run unconfined, as the node's user"
     if part.budget_usd is not None:
         yield f"  budget        ${part.budget_usd:.2f} a day"
+
+
+def _service_words(name: str, one: ServicePart) -> str:
+    ports = f" ({', '.join(one.ports)})" if one.ports else ""
+    return f"{name}{ports}{' beside agents, too' if one.agents else ''}"
 
 
 def read_pairs(pairs: Sequence[str]) -> dict[str, str]:

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from handoff.warnings.heard_warnings import HeardWarning
+from missions.evidence.bundle import NO_EVIDENCE, EvidenceBundle
 from missions.mission import Mission
+from orchestrator.core.ports.action_warner import ActionWarner, Unwarned
 from orchestrator.core.ports.model import Stop, Usage
+from orchestrator.core.ports.run_desk import NoRunDesk, RunDesk
 from orchestrator.core.ports.steering import Steering, Unsteered
 from orchestrator.core.quota_window import QuotaWindow
 
@@ -74,6 +78,8 @@ class Outcome:
     """Whether the mission goes back into the queue, so that this node goes on with it later; it is no failure."""
     changes: DiffStat | None = None
     tested: bool | None = None
+    evidence: EvidenceBundle = NO_EVIDENCE
+    """Files that the project's tests wrote and that its `evidence` names."""
     rounds: int = 0
     """How often the work went back to the agent because it was not right yet."""
     denials: tuple[str, ...] = ()
@@ -85,6 +91,8 @@ class Outcome:
     proposals: tuple[MissionProposal, ...] = ()
     windows: tuple[QuotaWindow, ...] = ()
     """What was declared of the windows of the agent's account, of each kind the last word."""
+    heard: tuple[HeardWarning, ...] = ()
+    """What the journal warned of at its actions, and what followed."""
     out_of_quota: bool = False
     """Whether the work ended because one of them is used up, by a declared signal and not by anybody's words."""
 
@@ -124,6 +132,35 @@ class Unmetered:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProjectToolServer:
+    """A server of tools (Model Context Protocol) that a project's agents start in their sandbox. Without `tools` they
+    may ask it for all that it has."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevServiceSpec:
+    """A program that stands beside a project's tests, such as a database, in the sandbox of each run.
+
+    `command` and `health` are shell lines; without `health` it is up once each of its ports takes a connection.
+    `ports` are variables that get a free port's number; `environment` is seen by all that runs there, with `{NAME}` for
+    such a number. `seconds` bound its start; `agents`: it stands beside agents, too.
+    """
+
+    name: str
+    command: str
+    health: str = ""
+    ports: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 60.0
+    agents: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """A project that missions may name: where its repository is and what its own checks are.
 
@@ -140,6 +177,16 @@ class Project:
     setup: str | None = None
     tools: tuple[str, ...] = ()
     test_files: tuple[tuple[str, str], ...] = ()
+    servers: tuple[ProjectToolServer, ...] = ()
+    evidence: tuple[str, ...] = ()
+    """Globs of files that its tests write and that are kept with a result."""
+    services: tuple[DevServiceSpec, ...] = ()
+    """In the order in which they are started."""
+
+    @property
+    def agent_services(self) -> tuple[DevServiceSpec, ...]:
+        """Those that stand beside agents, too."""
+        return tuple(each for each in self.services if each.agents)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +223,10 @@ class AgentJob:
     """What an answer may rest on, with its places; None: `context` alone."""
     steering: Steering = field(default_factory=Unsteered)
     """What people say to the attempt while it works."""
+    warner: ActionWarner = field(default_factory=Unwarned)
+    """Who says at its actions what the journal knows of them."""
+    desk: RunDesk = field(default_factory=NoRunDesk)
+    """What it may ask of its fleet while it works."""
     rounds: int = 2
     """How often the work may go back to the agent to be put right before the attempt has failed."""
 

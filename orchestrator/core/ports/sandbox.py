@@ -27,7 +27,8 @@ class Confinement:
     what runs inside finds it as an HTTP proxy on its own loopback, at PROXY_PORT. `hidden` are paths in the workspace
     that look empty to it, where they are there. `views` are pairs of a path and another at which it is shown read-only;
     `also_at` is a further place of the workspace, protected and hidden there as here: what a project's set-up left
-    names files by the path at which it ran.
+    names files by the path at which it ran. `ordinary_user`: inside it is never root, as far as the system allows that;
+    databases refuse to start as root.
     """
 
     writable: Path
@@ -40,6 +41,7 @@ class Confinement:
     line: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
+    ordinary_user: bool = False
     memory_mib: int = 4096
     processes: int = 512
     file_mib: int = 2048

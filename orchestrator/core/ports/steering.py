@@ -20,7 +20,11 @@ class Steering(Protocol):
         """What was taken into the work and never read there: it waits again."""
 
     def intake(self, take: Intake) -> AbstractContextManager[None]:
-        """While this lasts, what is said goes to `take` at once."""
+        """While this lasts, what is said goes to `take` at once, and not to one that began before."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something was said that was not told yet."""
 
     def finish(self) -> bool:
         """Ends the hearing, unless something waits; whether it is ended. What is said from then on is too late."""
@@ -28,6 +32,8 @@ class Steering(Protocol):
 
 class Unsteered:
     """The steering of an attempt to which nobody can speak."""
+
+    waits = False
 
     def take(self) -> tuple[str, ...]:
         """Nothing."""

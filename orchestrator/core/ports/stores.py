@@ -19,7 +19,7 @@ from orchestrator.core.ports.outbox import Outgoing
 from orchestrator.core.ports.paired_devices import PairedDevices, Pairings
 from orchestrator.core.ports.push import PushSubscriptions
 from orchestrator.core.ports.registrations import Registrations
-from orchestrator.core.ports.signals import Signals
+from orchestrator.core.ports.suppliers.signals import Signals
 from orchestrator.core.ports.sync_ops import SyncOps
 from orchestrator.core.ports.tokens import Tokens
 from orchestrator.core.ports.usage import UsageBook

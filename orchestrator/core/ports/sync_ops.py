@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mobile_bridge.device_quota import DeviceQuota
-from mobile_bridge.operations import Draft, Operation
+from mobile_bridge.operations import Draft, Operation, push_bytes
+
+PAGE_BYTES = push_bytes(4 * 1024 * 1024)
+"""Bytes of one page's texts: what fits into the body that a node takes by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +41,35 @@ class SyncStanding:
     held: Mapping[str, int]
 
 
-class SyncOps(Protocol):
-    """The operations of all devices: nothing is ever changed or taken out. Times are milliseconds since 1970 (UTC)."""
+class OperationWriter(Protocol):
+    """Takes what devices and nodes say. Times are milliseconds since 1970 (UTC)."""
 
-    def push(self, ops: Sequence[Operation], *, now: int, quota: DeviceQuota | None = None) -> SyncPushResult:
+    def push(
+        self,
+        ops: Sequence[Operation],
+        *,
+        now: int,
+        quota: DeviceQuota | None = None,
+        marks: Mapping[str, str] | None = None,
+    ) -> SyncPushResult:
         """Takes all operations that are new, or, when this raises, none. Raises OperationRefused.
 
-        With a quota, what each device hands in is counted and held to it; None for what other nodes pass on.
+        With a quota, what each device hands in is counted and held to it; None for what other nodes pass on. `marks`
+        are set as Cursors.put sets them, by the same transaction.
         """
 
     def write(self, drafts: Iterable[Draft], *, now: int) -> tuple[Operation, ...]:
         """Says something as this node, later than all that is held; a register's base is the value that it has here."""
 
-    def pull(self, after: str = "", limit: int = 500) -> SyncPullResult:
+
+class SyncOps(OperationWriter, Protocol):
+    """The operations of all devices: nothing is ever changed or taken out."""
+
+    def pull(self, after: str = "", limit: int = 500, most_bytes: int = PAGE_BYTES) -> SyncPullResult:
         """What came after a cursor; everything after an empty one, or one from before the database was restored.
 
-        A page ends before `limit` where its texts are large. Nothing is ever missed by going on from a cursor, whoever
+        A page ends before `limit` where its texts have more than `most_bytes` in UTF-8, each with a comma; it has one
+        in any case. Nothing is ever missed by going on from a cursor, whoever
         pushes meanwhile. Raises WrongSetting for words that are no cursor.
         """
 

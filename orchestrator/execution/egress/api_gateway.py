@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +16,11 @@ from datetime import UTC, datetime
 import h11
 import httpx
 
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress.http1 import Http1Connection
 from orchestrator.execution.egress.long_waits import LongWaits
+from orchestrator.execution.egress.model_calls import AskedCall, CallResult, ModelCalls
 from orchestrator.execution.egress.quota_signals import MAX_BODY_BYTES, TURNED_AWAY
 from orchestrator.execution.egress.request import (
     CREDENTIAL_HEADERS,
@@ -38,8 +39,8 @@ KEEP_ALIVE_SECONDS = 60.0
 """After how long a silence between two events the program is sent an empty line, which says nothing in an event stream:
 some hang up on a silent one after 300 s and ask again.
 """
-MODEL_FIELD = re.compile(rb'(?<!\\)"model"\s*:\s*"([^"\\]{1,200})"')
-MODEL_PATH = re.compile(r"/models/([\w.-]+):")
+MAX_WHY_CHARS = 300
+"""Characters that are kept of what an API says of an error."""
 DROPPED_RESPONSE_HEADERS = frozenset({b"content-length", b"content-encoding", b"set-cookie"})
 
 
@@ -121,6 +122,7 @@ class ApiGateway:
         self._routes = {each.name: each for each in doors}
         self._note, self._unpriced, self._silence = note, unpriced, silence
         self.waits = LongWaits()
+        self.calls = ModelCalls()
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     @property
@@ -130,43 +132,61 @@ class ApiGateway:
 
     async def call(self, call: ApiCall, request: h11.Request, talk: Http1Connection) -> bool:
         """Makes a call and passes the answer on; returns whether another may follow. Raises Refusal, OSError."""
+        asked = self.calls.start(call)
+        try:
+            return await self._call(asked, request, talk)
+        except RequestRefused as refusal:
+            self.calls.end(asked, CallResult(status=refusal.status, why=refusal.why))
+            raise
+        except httpx.HTTPError as error:
+            self.calls.end(asked, CallResult(status=502, why=f"its answer broke off: {type(error).__name__}"))
+            raise
+
+    def note_refusal(self, call: ApiCall, refusal: RequestRefused) -> None:
+        """A call was not made."""
+        self.calls.end(self.calls.start(call), CallResult(status=refusal.status, why=refusal.why))
+
+    async def _call(self, asked: AskedCall, request: h11.Request, talk: Http1Connection) -> bool:
+        call = asked.call
         door = self._routes[call.name]
         plain = (b"accept-encoding", b"identity")  # the answer is read on its way
         own = [each for each in forwarded_headers(request.headers, keys=False) if each[0] != door.header]
         headers = [*own, *content_length_header(request), *door.credentials, plain]
-        body = await self._affordable(call, request_body(request, talk))
-        asked = self._client(door).build_request(call.method, door.at(call.target), headers=headers, content=body)
+        body = await self._affordable(asked, request_body(request, talk))
+        made = self._client(door).build_request(call.method, door.at(call.target), headers=headers, content=body)
         with self.waits.call():
-            answer = await send_request(self._client(door), asked, call.name)
+            answer = await send_request(self._client(door), made, call.name)
             try:
                 if answer.is_redirect:
                     why = f"{call.name} leads elsewhere ({answer.status_code}), which is not followed"
                     raise RequestRefused(502, why)
                 if call.counted:
                     self.waits.answered(call.name, answer.status_code, answer.headers, datetime.now(UTC))
-                return await self._answer(call, door, answer, talk)
+                return await self._answer(asked, door, answer, talk)
             finally:
                 await answer.aclose()
 
-    async def _affordable(self, call: ApiCall, body: AsyncIterator[bytes] | None) -> AsyncIterator[bytes] | None:
+    async def _affordable(self, asked: AskedCall, body: AsyncIterator[bytes] | None) -> AsyncIterator[bytes] | None:
         """The body, unless it plainly asks a model that may not be asked. Raises RequestRefused.
 
         Only the first piece is looked at: what hides its model is found out by the answer.
         """
-        if not call.counted or body is None:
+        if not asked.call.counted or body is None:
             return body
         first = await anext(body, b"")
-        named = MODEL_PATH.search(call.target)
-        found = MODEL_FIELD.search(first)
-        model = named[1] if named else found[1].decode("utf-8", "replace") if found else ""
-        if why := self._unpriced(model):
+        asked.read(first)
+        if why := self._unpriced(asked.model):
             raise RequestRefused(403, f"budget: {why}")
-        return _chain(first, body)
+        return asked.passing(first, body)
 
-    async def _answer(self, call: ApiCall, door: UpstreamRoute, answer: httpx.Response, talk: Http1Connection) -> bool:
+    async def _answer(
+        self, asked: AskedCall, door: UpstreamRoute, answer: httpx.Response, talk: Http1Connection
+    ) -> bool:
+        call, passed = asked.call, False
         tally = UsageCounter(events=is_event_stream(answer.headers.get("content-type", "")))
         try:
             refused = await self._pass(answer, tally, SecretScrubber(door.key), talk)
+            passed = True
             if call.counted and answer.status_code == TURNED_AWAY:
                 self.waits.turned_away(refused, datetime.now(UTC))
         except (OSError, TimeoutError):  # nobody listens any more; what is whole has been paid for, and is counted
@@ -175,8 +195,11 @@ class ApiGateway:
             raise
         finally:
             tally.asked = talk.read
+            usage = tally.usage()
             if call.counted and answer.is_success:
-                self._note(tally.usage())
+                self._note(usage)
+            if passed or tally.error or not answer.is_success or (tally.events and tally.complete):
+                self.calls.end(asked, _call_result(answer, tally, door.key))
         return await talk.end()  # only now, so that the next call finds this one counted
 
     async def _pass(
@@ -205,10 +228,15 @@ class ApiGateway:
             await each.aclose()
 
 
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for data in rest:
-        yield data
+def _call_result(answer: httpx.Response, tally: UsageCounter, secret: bytes) -> CallResult:
+    """What an answer comes to that was passed on. What an error says may repeat the key, as any answer may."""
+    if not tally.error or not answer.is_success:
+        return CallResult(status=answer.status_code)
+    veil = SecretScrubber(secret)
+    words = (veil.over(tally.error.encode("utf-8", "replace")) + veil.rest()).decode("utf-8", "replace")
+    return CallResult(
+        status=0, why=f"the model's API began an answer and told of an error: {redacted_line(words, MAX_WHY_CHARS)}"
+    )
 
 
 async def _with_empty_lines(pieces: AsyncIterator[bytes], patience: float | None) -> AsyncGenerator[bytes]:

@@ -35,6 +35,7 @@ from orchestrator.execution.egress.api_gateway import (
     send_request,
 )
 from orchestrator.execution.egress.http1 import Http1Connection
+from orchestrator.execution.egress.model_calls import CallResult
 from orchestrator.execution.egress.request import (
     ApiCall,
     Fetch,
@@ -91,6 +92,11 @@ class EgressProxy:
     def blocked(self) -> str:
         """Why no call can be answered for long; empty while one may be."""
         return self.gateway.waits.reason()
+
+    @property
+    def verdict(self) -> CallResult | None:
+        """What the calls to models came to, taken together; None where none was asked."""
+        return self.gateway.calls.verdict
 
     @property
     def windows(self) -> tuple[QuotaWindow, ...]:
@@ -254,7 +260,10 @@ class _ProxyServer:
     async def _do(self, request: h11.Request, talk: Http1Connection) -> bool:
         asked = parse_request(request, self._line.gateway.paths)
         if why := self._over():
-            raise RequestRefused(403, f"budget: {why}")
+            refusal = RequestRefused(403, f"budget: {why}")
+            if isinstance(asked, ApiCall):
+                self._line.gateway.note_refusal(asked, refusal)
+            raise refusal
         if isinstance(asked, ApiCall):
             async with self._calls:
                 return await self._line.gateway.call(asked, request, talk)

@@ -24,6 +24,7 @@ BILLED_PATHS = re.compile(
     r"|/models/[\w.-]+:(?:generateContent|streamGenerateContent|embedContent|batchEmbedContents))"
 )
 """Calls whose answers say what they took."""
+EMBEDDING_PATHS = re.compile(r"/embeddings|:(?:embedContent|batchEmbedContents)")
 UNBILLED_PATHS = re.compile(VERSION_PREFIX + r"(?:/messages/count_tokens|/models/[\w.-]+:countTokens)")
 MODEL_LIST_PATHS = re.compile(VERSION_PREFIX + r"/models(?:/[\w.@-]+)*")
 
@@ -54,6 +55,11 @@ class ApiCall:
     method: str
     target: str
     counted: bool
+
+    @property
+    def converses(self) -> bool:
+        """Whether a model is asked to say something."""
+        return self.counted and not EMBEDDING_PATHS.search(self.target.partition("?")[0])
 
 
 @dataclass(frozen=True, kw_only=True)

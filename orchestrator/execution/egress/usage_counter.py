@@ -33,6 +33,10 @@ class UsageCounter:
         self._raw: dict[str, Any] = {}
         self._final = False
         self._text = 0
+        self.error = ""
+        """What the answer itself says of an error, in the API's words; "" where it tells of none."""
+        self.complete = False
+        """Whether its last event was seen, where it comes as events."""
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the answer."""
@@ -62,6 +66,7 @@ class UsageCounter:
         return replace(usage, cost_usd=_reported_cost(raw.get("cost")) if priced is None else priced)
 
     def _take(self, data: bytes) -> None:
+        self.complete |= data.strip() == b"[DONE]"
         try:
             said = read_json(data)
         except ValueError:
@@ -75,11 +80,42 @@ class UsageCounter:
         model = inner.get("model") or inner.get("modelVersion")
         if isinstance(model, str):
             self._model = model
+        self.error = self.error or _told_error(event, inner)
+        self.complete |= _ends(event)
         self._text += sum(len(each) for each in _generated_texts(event))
         for usage in (inner.get("usage"), inner.get("usageMetadata"), event.get("usage")):
             if isinstance(usage, dict):
                 self._raw.update({name: value for name, value in usage.items() if value is not None})
                 self._final = event.get("type") != "message_start"
+
+
+_LAST_EVENTS = frozenset({"message_stop", "response.completed", "response.incomplete"})
+
+
+def _kind(event: Mapping[str, Any]) -> str:
+    found = event.get("type")
+    return found if isinstance(found, str) else ""
+
+
+def _ends(event: Mapping[str, Any]) -> bool:
+    """Whether nothing that matters comes after this event."""
+    found = [event.get(name) for name in ("choices", "candidates")]
+    ended = [each for some in found if isinstance(some, list) for each in some if isinstance(each, dict)]
+    return _kind(event) in _LAST_EVENTS or any(each.get("finish_reason") or each.get("finishReason") for each in ended)
+
+
+def _told_error(event: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
+    """What an answer that began well says went wrong: an event of Anthropic's or of OpenAI's Responses, or an object in
+    place of what was asked for."""
+    found = next((each["error"] for each in (event, inner) if each.get("error")), None)
+    if found is None and _kind(event) not in {"error", "response.failed"}:
+        return ""
+    if isinstance(found, str):
+        return found
+    told = found if isinstance(found, dict) else event
+    words = [told.get(name) for name in ("type", "code", "status", "message")]
+    said = dict.fromkeys(each for each in words if isinstance(each, str) and each)
+    return ": ".join(said) or "an error without a word"
 
 
 def is_event_stream(content_type: str) -> bool:

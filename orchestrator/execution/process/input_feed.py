@@ -7,6 +7,9 @@ import queue
 import threading
 from types import TracebackType
 
+MAX_WAITING_BYTES = 16 * 1024 * 1024
+"""Bytes that wait at most for a command that does not read."""
+
 
 class InputFeed:
     """The writing end of a command's standard input. Any thread may write; none waits for the command to read.
@@ -20,8 +23,10 @@ class InputFeed:
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._open = True
+        self._waiting = 0
         self._thread = threading.Thread(target=self._run, name="input", daemon=True)
         for line in first:
+            self._waiting += len(line)
             self._lines.put(line)
 
     def __enter__(self) -> InputFeed:
@@ -42,11 +47,14 @@ class InputFeed:
             self.reading = -1
 
     def write(self, line: bytes) -> bool:
-        """Whether the line is on its way; False once the feed is finished or broken."""
+        """Whether the line is on its way; False once the feed is finished or broken, and where so much waits already
+        that there is no room for it."""
         with self._lock:
-            if self._open:
-                self._lines.put(line)
-            return self._open
+            if not self._open or (self._waiting and self._waiting + len(line) > MAX_WAITING_BYTES):
+                return False
+            self._waiting += len(line)
+            self._lines.put(line)
+            return True
 
     def finish(self) -> None:
         """Nothing more comes: the command sees the end of its input after what was written."""
@@ -58,8 +66,11 @@ class InputFeed:
     def _run(self) -> None:
         try:
             while (line := self._lines.get()) is not None:
-                while line:
-                    line = line[os.write(self._writing, line) :]
+                size, left = len(line), memoryview(line)
+                while left:
+                    left = left[os.write(self._writing, left) :]
+                with self._lock:
+                    self._waiting -= size
         except OSError:  # nobody reads any more: what is not taken is known by what the command says
             with self._lock:
                 self._open = False

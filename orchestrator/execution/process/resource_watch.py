@@ -76,7 +76,7 @@ class ResourceWatch:
             if 0 < self._may.processes < len(found):
                 return LimitExceeded(why=f"it had more than {self._may.processes} processes at once")
         most = self._may.all_memory_mib * MIB
-        if most and sum(map(_memory_bytes, found)) + memory_file_bytes(found) > most and _shared_once(found) > most:
+        if most and _takes_more(most, found) and _takes_more(most, set(process_tree(self._leader))):
             return LimitExceeded(
                 why=f"its processes took more than {self._may.all_memory_mib:,} MiB of memory together"
             )
@@ -116,6 +116,13 @@ class ResourceWatch:
             why = f"the disk lost more than {self._may.disk_mib:,} MiB, and it has {hidden}"
             return LimitExceeded(why=why) if hidden else None
         return None
+
+
+def _takes_more(most: int, processes: Collection[int]) -> bool:
+    """Whether these take more bytes of memory together. One look is no proof: while sharers end, one after the other,
+    each of those that are left has a larger share than those had that were read before it, and their sum is too large.
+    """
+    return sum(map(_memory_bytes, processes)) + memory_file_bytes(processes) > most and _shared_once(processes) > most
 
 
 def _task_count() -> int:

@@ -33,6 +33,8 @@ from sync.backoff import Backoff
 
 TERM_GRACE_SECONDS = 2.0
 """Seconds between SIGTERM and SIGKILL."""
+FAREWELL_SECONDS = 1.0
+"""Seconds that a command gets to end by itself once it was asked to, before SIGTERM."""
 POLL = Backoff(first=0.005, limit=0.05, factor=1.5)
 """Between two looks at a running command; a short one is looked at sooner."""
 MAX_OUTPUT_BYTES = 10 * 1024 * 1024
@@ -77,6 +79,7 @@ def run(
     whole: bool = False,
     confinement: Confinement | None = None,
     feed: InputFeed | None = None,
+    farewell: Callable[[], bool] = lambda: False,
 ) -> CommandResult:
     """Runs `argv` in `folder` until it exits, `timeout` seconds are over or `stop` is set; then ends all it started.
 
@@ -84,7 +87,8 @@ def run(
     line as it comes, and all of it if `whole`. Returns within 5 s of the time-out or the stop. Must be called in the
     thread that lives as long as the command does: that thread's death is what a sandbox's die-with-parent notices.
     With `confinement`, the run as a whole is bounded, too: by a group of the kernel's where this machine offers one,
-    and watched everywhere. `feed` is its standard input; None: it has none. Raises OSError when the program cannot be
+    and watched everywhere. `feed` is its standard input; None: it has none. `farewell` asks a command
+    that must end to do so by itself; it returns whether that was asked. Raises OSError when the program cannot be
     started.
     """
     mark = uuid.uuid4().hex
@@ -100,6 +104,8 @@ def run(
         footprint = ResourceWatch(confinement, process.pid, group=group) if confinement else None
         try:
             ending, excess = _watch(process, tail, deadline=started + timeout, stop=stop, footprint=footprint)
+            if ending in {Ending.STOPPED, Ending.TIMEOUT} and farewell():
+                _await_exit(process, tail)
             killed = process.returncode is not None and not 0 <= process.returncode < 128
             if not excess and (why := group.exceeded(process.pid, killed=killed)):
                 ending, excess = Ending.LIMIT, LimitExceeded(why=why)
@@ -148,6 +154,14 @@ def _watch(
             return Ending.DISK if excess.disk_full else Ending.LIMIT, excess
         pause = POLL.next(pause)
     return Ending.EXIT, None
+
+
+def _await_exit(process: subprocess.Popen[bytes], tail: OutputTail) -> None:
+    """Gives a command that was asked to end a moment, in which what it says is still heard."""
+    over = time.monotonic() + FAREWELL_SECONDS
+    while process.poll() is None and time.monotonic() < over:
+        tail.read()
+        time.sleep(POLL.first)
 
 
 def end_process_tree(process: subprocess.Popen[bytes], mark: str, *, politely: bool = True) -> None:

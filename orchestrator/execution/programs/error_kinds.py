@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from missions.one_line import one_line
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.execution.programs.port import ErrorKind
 
 PROXY_REFUSAL = re.compile(r"leads to none of this run's model APIs|is no call to|is not passed on")
@@ -44,4 +44,4 @@ def error_kind(said: str, status: int = 0) -> ErrorKind:
 
 def error_line(said: str) -> str:
     """An error as one line."""
-    return one_line(said, MAX_ERROR_CHARS)
+    return redacted_line(said, MAX_ERROR_CHARS)

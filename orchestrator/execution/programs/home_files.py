@@ -31,6 +31,14 @@ def write_home_file(home: Path, name: str, content: str | bytes) -> Path:
     return home / name
 
 
+def remove_home_file(home: Path, name: str) -> None:
+    """Takes `name` (a relative path) out of `home`; a folder, or what stands in the way, is moved aside. Raises
+    OSError."""
+    path = PurePosixPath(name)
+    with _folder_handle(home, path.parent.parts) as folder:
+        _remove_entry(path.name, folder)
+
+
 def stdin_command(home: Path, prompt: str, *words: str) -> tuple[str, ...]:
     """The command line of a program that reads its prompt from standard input: as a word it would be in every list of
     processes, may be no longer than 128 KiB, and could be taken for an option. Raises OSError.

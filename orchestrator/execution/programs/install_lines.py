@@ -10,6 +10,8 @@ INSTALL_LINES: Mapping[str, str] = {
     "gemini": "npm install -g @google/gemini-cli",
     "opencode": "npm install -g opencode-ai",
     "aider": "pipx install aider-chat",
+    "qwen": "npm install -g @qwen-code/qwen-code",
+    "copilot": "npm install -g @github/copilot",
     "command": "apt-get install bubblewrap",
 }
 """By agent; `command` needs a sandbox."""

@@ -22,6 +22,8 @@ class InstalledProgram:
 
     name: str
     install: str
+    asks_version: tuple[str, ...] = ("--version",)
+    """What it is asked with for its version."""
 
     def path(self) -> Path | None:
         """Where it is; None when it is not on PATH."""
@@ -68,7 +70,7 @@ class InstalledProgram:
         if path is None:
             return ""
         try:
-            said = _query_version(self.argv(), path.stat().st_mtime_ns)
+            said = _query_version((*self.argv(), *self.asks_version), path.stat().st_mtime_ns)
         except (OSError, subprocess.TimeoutExpired):
             said = ""  # not kept: it may only have been slow
         return f"{self.name} {said}".strip()
@@ -115,7 +117,7 @@ def _query_version(argv: tuple[str, ...], _changed: int) -> str:
     with tempfile.TemporaryDirectory() as home:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "NO_COLOR": "1"}
         done = subprocess.run(
-            [*argv, "--version"],
+            argv,
             cwd=home,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -125,4 +127,4 @@ def _query_version(argv: tuple[str, ...], _changed: int) -> str:
             start_new_session=True,
         )
     found = VERSION_PATTERN.search(done.stdout.decode("utf-8", "replace"))
-    return found.group() if found else ""
+    return found.group().rstrip(".") if found else ""

@@ -9,17 +9,24 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any
 
-from missions.one_line import one_line
+from handoff.secrets.excerpts import redacted_line
+from handoff.warnings.action_warnings import MAX_ACTION_CHARS
 from missions.plain_data import read_json
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.quota_window import QuotaWindow
-from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
+from orchestrator.execution.programs.port import EndedAction, ErrorKind, ParsedOutput
 
 MAX_DENIALS = 100
 """Refusals that are remembered of one round."""
+MAX_ACTIONS = 1000
+"""Actions that are remembered of one round."""
 MAIN_ARGUMENTS = ("command", "file_path", "pattern", "path")
 MAX_SHOWN_CHARS = 200
 """Characters of an argument that are shown."""
+MAX_OPEN_CALLS = 1000
+"""Calls without a result yet that are remembered, the last ones."""
+MAX_ID_CHARS = 200
+"""Characters of a call's id; a longer one is none."""
 MAX_NUMBER = 10**12
 """The largest count that is believed: none that is larger can be stored or priced."""
 MAX_ANSWER_CHARS = 1024 * 1024
@@ -53,7 +60,18 @@ def text_at(found: object, *path: str) -> str:
 def main_argument(given: dict[str, Any]) -> str:
     """What a tool was used on, in one line: its command, file or pattern."""
     said = next((text_at(given, key) for key in MAIN_ARGUMENTS if text_at(given, key)), "")
-    return one_line(said, MAX_SHOWN_CHARS)
+    return redacted_line(said, MAX_SHOWN_CHARS)
+
+
+def denied_call(found: dict[str, Any]) -> str:
+    """How a call is named that was denied: its tool, and on what it was used."""
+    return f"{text_at(found, 'tool_name')[:MAX_SHOWN_CHARS]} {main_argument(object_at(found, 'tool_input'))}".strip()
+
+
+def call_id(found: object, *path: str) -> str:
+    """The id of a call there, or ""."""
+    found_id = text_at(found, *path)
+    return found_id if len(found_id) <= MAX_ID_CHARS else ""
 
 
 def number_at(found: object, *path: str) -> int:
@@ -96,6 +114,8 @@ class JsonEventParser(ABC):
         self.error = ""
         self.trouble: ErrorKind | None = None
         self.denials: list[str] = []
+        self.denied_calls: dict[str, str] = {}
+        self.actions: list[EndedAction] = []
         self.usage = Usage()
         self.heard = 0
         self.windows: dict[str, QuotaWindow] = {}
@@ -122,12 +142,21 @@ class JsonEventParser(ABC):
             error=self.error,
             trouble=self.trouble,
             denials=tuple(self.denials),
+            denied_calls=dict(self.denied_calls),
+            actions=tuple(self.actions),
             usage=self.usage,
             heard=self.heard,
             windows=tuple(self.windows.values()),
         )
 
-    def deny(self, what: str) -> None:
-        """Remembers a refusal, each once."""
+    def deny(self, what: str, call: str = "") -> None:
+        """Remembers a refusal, each once; `call` is the id of the call, if it has one."""
+        if call and len(self.denied_calls) < MAX_DENIALS:
+            self.denied_calls[call] = what
         if what not in self.denials and len(self.denials) < MAX_DENIALS:
             self.denials.append(what)
+
+    def act(self, action: str, *, ok: bool, call: str = "") -> None:
+        """Remembers that something was done."""
+        if action and len(self.actions) < MAX_ACTIONS:
+            self.actions.append(EndedAction(action=action[:MAX_ACTION_CHARS], ok=ok, call=call))

@@ -50,6 +50,24 @@ class ModelApi:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToolServer:
+    """A server of tools that a program starts beside itself, and speaks with in the Model Context Protocol on its
+    standard input and output. `tools` are all that it may be asked for without a question; empty: all that it has."""
+
+    name: str
+    command: tuple[str, ...]
+    tools: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 60.0
+    """For so long is an answer of it waited for."""
+
+    @property
+    def milliseconds(self) -> int:
+        """The same, as most programs want it."""
+        return int(self.seconds * 1000)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoundRequest:
     """What one round gives a program. With `session`, it goes on with that conversation of its own.
 
@@ -67,6 +85,10 @@ class RoundRequest:
     """How long the round may take."""
     tools: tuple[str, ...] | None = None
     """What policy lets it use, in the words of `ports.AgentJob.tools`; None: policy does not say."""
+    hook: str = ""
+    """The command line that it runs before it uses a tool, if it can: the node's answer is for its model. "": none."""
+    servers: tuple[ToolServer, ...] = ()
+    """Servers of tools that it starts, and no others."""
 
     @property
     def silence_ms(self) -> int:
@@ -75,9 +97,38 @@ class RoundRequest:
         return int(min(max(self.seconds, MIN_SILENCE_SECONDS), MAX_SILENCE_SECONDS) * 1000)
 
 
+class ProgramConversation(Protocol):
+    """One round's talk with a program on its standard input and output. Reads the output like an `OutputParser`, and
+    answers what it reads. Lines come from one thread; `say` and `unheard` may be called from any."""
+
+    def begin(self, send: Callable[[bytes], bool], finish: Callable[[], None]) -> None:
+        """The program is about to start: `send` writes to it and says whether that is on its way, `finish` ends its
+        input. Neither waits."""
+
+    def take(self, line: str) -> str:
+        """Takes one line; returns what a person who watches should see of it ("" for nothing)."""
+
+    def told(self, exit_code: int | None) -> ParsedOutput:
+        """What is known by now; `exit_code` is None while the program runs."""
+
+    def say(self, text: str) -> bool:
+        """A person's words in the middle of the work: whether the program is given them in this round."""
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """What `say` passed on and the program has not taken in."""
+
+    def cancel(self) -> bool:
+        """The round must end now; whether the program was asked to, and may do so by itself."""
+
+    def blocked(self) -> str:
+        """Why nothing can come of this round until a person has mended something; "" as long as it can."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """How a program is started for one round. `environment` adds to what every run gets; `readable` are its files.
+    """How a program is started for one round. `environment` adds to what every run gets, and `{NAME}` in its values
+    stands for a variable of the line; `readable` are its files.
 
     `upstreams` are the APIs that it calls through the node's line, `hosts` (as host:port) others that it may reach.
     """
@@ -98,9 +149,28 @@ class Launch:
     """How a text stands on its standard input, for a program that reads there while it works; the prompt comes first.
     Its reading counts what it took (`ParsedOutput.heard`), and its input ends when it has answered all of it. None:
     nobody can speak to it before its next round."""
+    conversation: ProgramConversation | None = None
+    """Who speaks with a program that answers questions and asks some itself; its reading of the output is the round's.
+    """
+    line_decides: bool = False
+    """Whether the node's line alone is asked if the calls to the model went well: each that failed must have been made
+    good by a later one.
+    For a program that may call a turn finished whatever its model's API said."""
+    hooked: bool = False
+    """Whether it runs the request's hook before its calls."""
     windows_after: Callable[[str], tuple[QuotaWindow, ...]] = lambda _session: ()
     """What it wrote down of its account's windows in a session, when the round is over, for a program that keeps them
     in a file. May raise OSError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedAction:
+    """A command line, or a path that was changed, as a program says that it did it, and whether that went well."""
+
+    action: str
+    ok: bool
+    call: str = ""
+    """The id of the call, if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +187,10 @@ class ParsedOutput:
     error: str = ""
     trouble: ErrorKind | None = None
     denials: tuple[str, ...] = ()
+    denied_calls: Mapping[str, str] = field(default_factory=dict)
+    """Of the denials those of calls that have an id, by that id."""
+    actions: tuple[EndedAction, ...] = ()
+    """What it says that it did, the first so many."""
     usage: Usage = field(default_factory=Usage)
     heard: int = 0
     """How many texts of its standard input it says that it has taken in, the prompt among them."""

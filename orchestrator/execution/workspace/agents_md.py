@@ -94,9 +94,12 @@ def read_plain_file(path: Path, limit: int = MAX_FILE_BYTES) -> bytes | None:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+        os.close(handle)  # of a folder there is no file object that would do so
+        return None
     with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        return file.read() if stat.S_ISREG(found.st_mode) and found.st_size <= limit else None
+        return file.read()
 
 
 def replace_file(path: Path, data: bytes) -> None:

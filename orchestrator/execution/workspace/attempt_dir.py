@@ -82,6 +82,11 @@ class AttemptDir:
         return self.job.folder / "proposals"
 
     @property
+    def filed(self) -> Path:
+        """Where the node keeps the missions that the run proposes by its bridge; no run can write there."""
+        return self.job.folder / "filed"
+
+    @property
     def deadline(self) -> float:
         """When the attempt's time is over, on the monotonic clock."""
         return self.started + self.job.mission.timeout_seconds
@@ -119,14 +124,15 @@ class AttemptDir:
 def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: Stop) -> AttemptDir:
     """The attempt's place: what an earlier one of the same agent left in its folder, else a fresh one.
 
+    The mission's time begins when it stands: how long a large project is fetched says nothing of the work.
+
     Raises WorkspaceFailed, OSError.
     """
-    started = time.monotonic()
     inputs = lay_inputs(job.folder, job.inputs)
     if old := _earlier_session(job, agent):
         workspace = _reopened_workspace(job, old, workspaces)
-        return AttemptDir(job=job, workspace=workspace, kept=old, started=started, resumed=True, inputs=inputs)
-    for name in ("tree", "git", "home", "proposals", "embedded"):
+        return AttemptDir(job=job, workspace=workspace, kept=old, started=time.monotonic(), resumed=True, inputs=inputs)
+    for name in ("tree", "git", "home", "proposals", "filed", "embedded"):
         remove_tree(job.folder / name)
     workspace = _new_workspace(job, workspaces, stop)
     for name in ("home", "proposals", *(() if workspace else ("tree",))):
@@ -134,7 +140,7 @@ def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: St
     kept = AttemptSession(agent=agent, attempt=job.attempt)
     if workspace:
         kept = replace(kept, base=workspace.base, branch=workspace.branch)
-    return AttemptDir(job=job, workspace=workspace, kept=kept, started=started, inputs=inputs)
+    return AttemptDir(job=job, workspace=workspace, kept=kept, started=time.monotonic(), inputs=inputs)
 
 
 def confinement_for(

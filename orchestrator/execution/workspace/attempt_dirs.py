@@ -20,6 +20,7 @@ from missions.lease import ClaimState
 from missions.plain_data import read_json
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync import files
+from sync.place_names import below
 
 LABEL_FILE, SESSION_FILE = "label.json", "session.json"
 RESUMABLE_STATES = frozenset({ClaimState.RUNNING.value, ClaimState.PARKED.value, ClaimState.RELEASED.value})
@@ -49,11 +50,14 @@ class AttemptDirs:
     _busy: set[Path] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open(self, label: AttemptLabel) -> tuple[Path, bool]:
-        """The folder for an attempt that begins now, and whether it goes on with what is in it. Raises OSError."""
+    def open(self, label: AttemptLabel, *, departed: int = 0) -> tuple[Path, bool]:
+        """The folder for an attempt that begins now, and whether it goes on with what is in it. Raises OSError.
+
+        `departed`: the last epoch of the missions that had its name before it. What they left is not gone on with.
+        """
         with self._lock:
-            left = self._to_go_on(label)
-            path = left or self.root / f"{label.mission}-{label.epoch}"
+            left = self._to_go_on(label, departed)
+            path = left or below(self.root, f"{label.mission}-{label.epoch}")
             self._busy.add(path)
         if left is None:
             remove_tree(path)
@@ -69,21 +73,21 @@ class AttemptDirs:
                 return path
         return None
 
-    def _to_go_on(self, label: AttemptLabel) -> Path | None:
+    def _to_go_on(self, label: AttemptLabel, departed: int) -> Path | None:
         """The folder that an attempt goes on in: what the one before it left, or the newest that was left at the same
         attempt, for those between, here or on other nodes, ended without counting as one."""
-        if path := self.left(label.mission, label.epoch - 1):
+        if label.epoch - 1 > departed and (path := self.left(label.mission, label.epoch - 1)):
             return path
         found = [
             (one.epoch, path)
             for path, one in self.every()
-            if one.mission == label.mission and 0 < one.attempt == label.attempt and one.epoch < label.epoch
+            if one.mission == label.mission and 0 < one.attempt == label.attempt and departed < one.epoch < label.epoch
         ]
         return next((path for epoch, path in sorted(found, reverse=True) if self.left(label.mission, epoch)), None)
 
     def of(self, mission: str, epoch: int) -> Path:
         """Where an attempt works or has worked; the folder that it would have if it is not there."""
-        plain = self.root / f"{mission}-{epoch}"
+        plain = below(self.root, f"{mission}-{epoch}")
         label = read_label(plain)
         if label is not None and (label.mission, label.epoch) == (mission, epoch):
             return plain

@@ -85,6 +85,19 @@ class Workspace:
         except (GitError, OSError) as error:
             raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
 
+    def at(self, commit: str, source: Path, ref: str, *, stop: Stop) -> Workspace:
+        """The workspace with another commit in its tree, which a repository of this node has as `ref`; what it started
+        from is still its `base`. Raises WorkspaceFailed.
+        """
+        words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--no-recurse-submodules", "--")
+        try:
+            self.repository.git.run(*words, str(source), f"+{ref}:{ref}", stopped=stop.is_set)
+            replace(self.repository, base=commit).check_out(stopped=stop.is_set)
+        except (GitError, OSError) as error:
+            why = "stopped" if stop.is_set() else str(error)
+            raise WorkspaceFailed(f"{commit[:10]} cannot be checked out in {self.tree}: {why}") from error
+        return self
+
     def push(self, commit: str, *, stop: Stop) -> str | None:
         """Pushes `commit` as this attempt's branch. Returns why it could not, or None."""
         try:

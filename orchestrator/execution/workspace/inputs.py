@@ -13,6 +13,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync import files
 from sync.errors import SyncError
 from sync.objects import find
+from sync.place_names import below
 
 FOLDER, VARIABLE = "inputs", "SHIFTBOOK_INPUTS"
 READ_ONLY = 0o444
@@ -49,5 +50,5 @@ def lay_inputs(folder: Path, inputs: Mapping[str, bytes]) -> Path | None:
         return None
     place.mkdir()
     for name, data in inputs.items():
-        files.create(place / name, data, mode=READ_ONLY)
+        files.create(below(place, name), data, mode=READ_ONLY)
     return place

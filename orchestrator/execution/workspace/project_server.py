@@ -33,6 +33,13 @@ FETCH_TIMEOUT_SECONDS = 1800.0
 PUSH_TIMEOUT_SECONDS = 120.0
 NO_LAZY_FETCH = {"GIT_NO_LAZY_FETCH": "1"}
 """git-upload-pack(1) runs nothing of an untrusted repository, but what fetches objects that a partial clone lacks."""
+AS_PACK = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "fetch.unpackLimit",
+    "GIT_CONFIG_VALUE_0": "1",
+}
+"""For a first fetch: of fewer than 100 objects git else packs each anew, as a file of its own, which takes three times
+as long for 1 GB. Later ones keep git's limit, as each would else leave a pack."""
 QUIET_SETTINGS = (
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
@@ -44,6 +51,7 @@ QUIET_SETTINGS = (
 CONFINED_SETTINGS = (("safe.directory", "*"), ("gc.auto", "0"), ("maintenance.auto", "false"))
 """In the sandbox whoever a repository belongs to may run what it brings along."""
 MAX_NAMED = 3
+MAX_TIPS_BYTES = 8 * 1024 * 1024
 SHA256_DIGITS = 64
 
 
@@ -66,7 +74,9 @@ class ProjectServer:
         whose refs git else leaves as they were.
         """
         words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", *options, "--")
-        said = Git(folder).call(*words, self.project.url, ref, timeout=timeout, env=NO_LAZY_FETCH, stopped=stopped)[2]
+        first = not any((folder / "objects" / "pack").glob("*.pack"))
+        env = {**NO_LAZY_FETCH, **(AS_PACK if first else {})}
+        said = Git(folder).call(*words, self.project.url, ref, timeout=timeout, env=env, stopped=stopped)[2]
         if SHALLOW_WARNING in said:
             raise GitError(words, 0, said)
 
@@ -75,6 +85,13 @@ class ProjectServer:
         words = ("ls-remote", "--", self.project.url, f"refs/heads/{branch}")
         found = Git(folder).run(*words, timeout=timeout, env=NO_LAZY_FETCH).split()
         return found[0].decode() if found else ""
+
+    def tips(self, folder: Path, pattern: str, *, timeout: float = PUSH_TIMEOUT_SECONDS) -> dict[str, str]:
+        """The commits of its refs that a pattern of git's fits, the first MAX_TIPS_BYTES of them. Raises GitError."""
+        words = ("ls-remote", "--", self.project.url, pattern)
+        rows, _ = Git(folder).beginning(*words, roof=MAX_TIPS_BYTES, timeout=timeout, env=NO_LAZY_FETCH)
+        pairs = (line.split("\t") for line in rows.decode("utf-8", "replace").splitlines())
+        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
     def trouble(self, folder: Path, *, timeout: float) -> str:
         """Why no attempt could work on the project, as far as asking its server tells; "" where nothing is known."""
@@ -94,17 +111,32 @@ class ProjectServer:
         branch: str,
         *,
         expect: str | None = None,
+        options: tuple[str, ...] = (),
         stopped: Callable[[], bool] | None = None,
-    ) -> None:
+    ) -> str:
         """Makes a commit of the repository in a folder a branch, if that is what is `expect`ed ("": not there).
 
-        Nothing is ever forced without that word. Raises GitError, and Refused where it would run what nothing confines.
+        Nothing is ever forced without that word. Returns what the server said beside it. Raises GitError, and Refused
+        where it would run what nothing confines.
         """
         ref = f"refs/heads/{branch}"
         lease = () if expect is None else (f"--force-with-lease={ref}:{expect}",)
+        return self.push_to(folder, commit, ref, *lease, options=options, stopped=stopped)
+
+    def push_to(
+        self,
+        folder: Path,
+        commit: str,
+        ref: str,
+        *lease: str,
+        options: tuple[str, ...] = (),
+        stopped: Callable[[], bool] | None = None,
+    ) -> str:
+        """The same for any ref; `options` are words for the server, each in one line. Raises as `push` does."""
         address, how = self._receiving(folder)
-        words = ("push", "--no-verify", "--quiet", *lease, *how, "--", address, f"{commit}:{ref}")
-        Git(folder).run(*words, timeout=PUSH_TIMEOUT_SECONDS, env=NO_LAZY_FETCH, stopped=stopped)
+        said = [word for option in options for word in ("-o", " ".join(option.split()))]
+        words = ("push", "--no-verify", "--quiet", *lease, *how, *said, "--", address, f"{commit}:{ref}")
+        return Git(folder).call(*words, timeout=PUSH_TIMEOUT_SECONDS, env=NO_LAZY_FETCH, stopped=stopped)[2]
 
     def _receiving(self, folder: Path) -> tuple[str, tuple[str, ...]]:
         """The address to push to, and the options that say how git runs its other side there."""

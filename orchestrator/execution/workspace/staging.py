@@ -141,10 +141,11 @@ def _blob_name(path: Path) -> str:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return ""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)  # of a folder there is no file object that would do so
+        return ""
     with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            return ""
         name = hashlib.sha1(f"blob {found.st_size}\0".encode(), usedforsecurity=False)
         while chunk := file.read(CHUNK_BYTES):
             name.update(chunk)

@@ -6,6 +6,7 @@ so that what is handed back later is the whole change.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from missions.mission import Mission
@@ -40,11 +41,15 @@ def starting_patch(ledger: LedgerSnapshot, oid: Oid) -> bytes:
     return ledger.store.get(entry.oid, MAX_OBJECT_BYTES)
 
 
-def earlier_work(ledger: LedgerSnapshot, mission: Mission) -> bytes:
-    """What the last attempt changed, for the next one of its pull request; nothing where the diff is not kept whole."""
-    if mission.pull_state != "changing":
-        return b""
-    shown = ledger.attempt_text(mission, "diff")
+def earlier_work(
+    ledger: LedgerSnapshot, mission: Mission, vouched: Callable[[str], bool] = lambda _path: True
+) -> bytes:
+    """What the last attempt changed, for the next one of its pull request; nothing where the diff is not kept whole.
+
+    `vouched` says whether somebody of the fleet wrote what stands at a path: what lies in a workspace is run.
+    """
+    path = ledger.newest_attempt_path(mission, "diff") if mission.pull_state == "changing" else ""
+    shown = ledger.text(path) if path and vouched(path) else ""
     return b"" if REDACTION in shown or CUT.search(shown) else shown.encode("utf-8", "surrogateescape")
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
+from missions.agents.agent_names import PAID_AGENTS, is_paid_agent
 from missions.declared.value_rules import After, Limits
-from missions.mission import PAID_AGENTS
 from orchestrator.ledger.config.policy_tables import FleetTomlTable
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", re.ASCII)
@@ -17,7 +17,7 @@ QuotaMode = Literal["wait", "park", "off"]
 def _account_agents(value: tuple[str, ...]) -> tuple[str, ...]:
     """Agents that work with an account. Raises ValueError."""
     for agent in value:
-        if agent not in PAID_AGENTS:
+        if not is_paid_agent(agent):
             raise ValueError(f"{agent!r} works with no account: there are {', '.join(sorted(PAID_AGENTS))}")
     return value
 

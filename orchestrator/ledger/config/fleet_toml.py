@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from missions.agents.agent_names import PAID_AGENTS
 from missions.declared.declared_table import DeclaredTable, made_by
 from missions.declared.plain_values import WrongValues, told
 from missions.declared.value_rules import After, Limits
@@ -13,11 +14,14 @@ from missions.plain_data import read_toml
 from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.ledger.config.account_tables import AccountPart, QuotasPart, account_of, check_accounts
+from orchestrator.ledger.config.agent_tables import AgentPart, check_agents
 from orchestrator.ledger.config.heartbeat_table import HeartbeatPart
 from orchestrator.ledger.config.node_tables import NodePart
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.config.policy_tables import TOOLS as TOOLS
 from orchestrator.ledger.config.policy_tables import PolicyPart, effective_rules
+from orchestrator.ledger.config.server_tables import ServerPart, check_servers
+from orchestrator.ledger.config.service_tables import ServicePart, check_services
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.ledger.config.toml_lines import line_of
 
@@ -85,11 +89,15 @@ class ReviewPart(DeclaredTable):
 
 
 class HandoffPart(DeclaredTable):
-    """`[handoff]`: when a lesson becomes known to all (0 switches that way off), and who words memos."""
+    """`[handoff]`: when a lesson becomes known to all (0 switches that way off), who words memos, how an agent hears
+    at its actions what the journal warns of, and under which licence or consent a training set is given away."""
 
     promote_missions: Annotated[int, Limits(ge=0, le=1000)] = 2
     promote_projects: Annotated[int, Limits(ge=0, le=1000)] = 2
     memo_words: Literal["plain", "model"] = "plain"
+    warnings: Literal["with-result", "refuse-once", "off"] = "with-result"
+    warnings_a_run: Annotated[int, Limits(ge=0, le=100)] = 12
+    training_consent: Annotated[str, Limits(max_length=500)] = ""
 
 
 class AnswersPart(DeclaredTable):
@@ -139,9 +147,11 @@ Rounds = Annotated[int, Limits(ge=0, le=10, strict=True)]
 
 
 class DelegationPart(DeclaredTable):
-    """`[delegation]`: how often work that is not right goes back to its agent before the attempt has failed."""
+    """`[delegation]`: how often work that is not right goes back to its agent before the attempt has failed; how many
+    seconds an agent waits for a person's answer before its mission rests."""
 
     verify_rounds: Rounds = 2
+    ask_seconds: Annotated[float, Limits(ge=0, le=600, allow_inf_nan=False)] = 45.0
 
 
 def _node_path(value: str) -> str:
@@ -161,6 +171,16 @@ def _tree_path(value: str) -> str:
     return value
 
 
+def _evidence_glob(value: str) -> str:
+    """A glob of files below a project's folder. Raises ValueError."""
+    parts = value.strip().removeprefix("./").split("/")
+    if not value.strip() or not value.isprintable() or value.startswith("/") or {".", "..", ".git"} & set(parts):
+        raise ValueError(f"write a glob in the project, such as test-results/**/*.png, not {value!r}")
+    return value
+
+
+EvidenceGlob = Annotated[str, Limits(max_length=200), After(_evidence_glob)]
+MAX_EVIDENCE_GLOBS = 20
 NodePath = Annotated[str, Limits(max_length=300), After(_node_path)]
 TreePath = Annotated[str, Limits(max_length=300), After(_tree_path)]
 
@@ -185,9 +205,13 @@ class ProjectPart(DeclaredTable):
     setup: str | None = None
     tools: tuple[NodePath, ...] = ()
     test_files: dict[TreePath, NodePath] = made_by(factory=dict)
+    evidence: Annotated[tuple[EvidenceGlob, ...], Limits(max_length=MAX_EVIDENCE_GLOBS)] = ()
     verify_rounds: Rounds | None = None
     on_approval: Literal["merge", "push", "pull_request", "nothing"] = "nothing"
+    merge_queue: bool = False
+    merge_queue_batch: Annotated[int, Limits(ge=1, le=20, strict=True)] = 5
     forge: Literal["", "github", "gitlab", "forgejo"] = ""
+    forge_by: Literal["api", "git"] = "api"
     forge_url: Annotated[str, Limits(max_length=500)] = ""
     forge_people: list[ForgeName] = made_by(factory=list)
     forge_rounds: Annotated[int, Limits(ge=0, le=20, strict=True)] = 3
@@ -196,11 +220,23 @@ class ProjectPart(DeclaredTable):
     budget_usd: Usd | None = None
     policy: PolicyPart | None = None
     trust_hooks: bool = False
+    mcp: dict[str, ServerPart] = made_by(factory=dict)
+    services: dict[str, ServicePart] = made_by(factory=dict)
 
     def check(self) -> None:
-        """Where its forge is can be told, if it has one."""
+        """Where its forge is can be told, if it has one, its servers have names, and its queue has something to do."""
+        check_servers(self.mcp)
+        check_services(self.services)
+        if self.merge_queue and (self.on_approval != "merge" or not self.test):
+            raise ValueError('merge_queue tests what is merged: it needs on_approval = "merge" and a `test`')
         if "," in self.issue_label:
             raise ValueError("issue_label is one label: forges take a comma for two")
+        if self.forge_by == "git" and self.forge not in {"gitlab", "forgejo"}:
+            raise ValueError('forge_by = "git" is for forge = "gitlab" and "forgejo": others open nothing by a push')
+        if self.forge_by == "git" and (self.issue_label or self.issue_assignee):
+            raise ValueError(
+                'issues come by the API alone: take issue_label and issue_assignee out, or forge_by = "git"'
+            )
         if self.forge:
             from orchestrator.ledger.config.forge_place import repository_on_forge
 
@@ -227,13 +263,20 @@ class FleetConfig(DeclaredTable):
     heartbeat: HeartbeatPart = HeartbeatPart()
     quotas: QuotasPart = QuotasPart()
     accounts: dict[str, AccountPart] = made_by(factory=dict)
+    agents: dict[str, AgentPart] = made_by(factory=dict)
     projects: dict[str, ProjectPart] = made_by(factory=dict)
     suppliers: dict[Annotated[str, Limits(min_length=1, max_length=80)], SupplierPart] = made_by(factory=dict)
     nodes: dict[Annotated[str, Limits(min_length=1, max_length=80)], NodePart] = made_by(factory=dict)
 
     def check(self) -> None:
-        """No agent has two accounts."""
+        """No agent has two accounts, and each of the fleet's own can be started."""
         check_accounts(self.accounts)
+        check_agents(self.agents)
+
+    @property
+    def paid_agents(self) -> frozenset[str]:
+        """The agents whose work may cost money, with the fleet's own."""
+        return PAID_AGENTS.union(self.agents)
 
     def account(self, node: str, agent: str) -> str:
         """The account with which an agent works on a node."""
@@ -245,7 +288,7 @@ class FleetConfig(DeclaredTable):
 
     def project(self, name: str) -> Project:
         """A project by name. Raises KeyError."""
-        from orchestrator.core.ports.agent import Project
+        from orchestrator.core.ports.agent import Project, ProjectToolServer
 
         part = self.projects[name]
         return Project(
@@ -256,7 +299,13 @@ class FleetConfig(DeclaredTable):
             setup=part.setup or None,
             tools=part.tools,
             test_files=tuple(part.test_files.items()),
+            evidence=part.evidence,
             trust_hooks=part.trust_hooks,
+            servers=tuple(
+                ProjectToolServer(name=each, command=one.command, environment=one.environment, tools=one.tools)
+                for each, one in part.mcp.items()
+            ),
+            services=tuple(one.spec(each) for each, one in part.services.items()),
         )
 
     def verify_rounds(self, project: str | None) -> int:

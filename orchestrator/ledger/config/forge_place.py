@@ -35,6 +35,12 @@ def token_host(place: ForgeRepository) -> str:
     return GITHUB if place.api == GITHUB_API else urlsplit(place.api).netloc
 
 
+def web_page(place: ForgeRepository) -> str:
+    """The project's page, as people open it."""
+    root = f"https://{GITHUB}" if place.api == GITHUB_API else place.api.removesuffix(API_PATHS[place.kind])
+    return f"{root}/{place.path}"
+
+
 def _parts(address: str) -> tuple[str, str, str]:
     """Host, scheme and path of an address. By ssh and by git it is taken that the pages are under https."""
     scp = _SCP.fullmatch(address)

@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from handoff.secrets.excerpts import redacted_line
 from missions import document, frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Malformed
 from missions.mission import slug
-from missions.one_line import one_line, printable
 from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.cadence import Cadence, read_cadence
 from orchestrator.ledger.heartbeat.probe_phrases import ASK, Request, read_request
@@ -128,7 +128,7 @@ class _Reading:
     def wrong(self, number: int, says: str, text: str = "") -> None:
         """Notes what is not followed."""
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(ChecklistProblem(number=number, says=says, text=one_line(printable(text), 120)))
+            self.problems.append(ChecklistProblem(number=number, says=says, text=redacted_line(text, 120)))
 
 
 def read_checklist(data: bytes | None) -> Checklist:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from handoff.secrets.excerpts import redacted_excerpt
 from orchestrator.core import tracing
 from orchestrator.core.errors import BusUnavailable, WrongSetting
 from orchestrator.core.events import Tell
@@ -26,6 +27,7 @@ from orchestrator.workflow.delegation.task_types import (
 )
 from sync.backoff import Backoff
 
+MAX_REASON_CHARS = 2000
 RENEWALS = 4
 """How often a lease is renewed before it would run out."""
 TAKEOVER_LOOKS = 8
@@ -220,7 +222,7 @@ class BusWorker:
         except TaskCarried as error:
             return "", GivenUp.LEDGER, str(error)
         except Exception as error:  # whatever a handler raises is a failed attempt
-            return "", GivenUp.RETRY, f"{type(error).__name__}: {error}"[:2000]
+            return "", GivenUp.RETRY, f"{type(error).__name__}: {error}"
 
     def _hand_in(self) -> bool:
         done = [work for work in self._works if work.ended.is_set()]
@@ -235,9 +237,10 @@ class BusWorker:
         return bool(done)
 
     def _let_go(self, work: _Work, ending: GivenUp) -> bool:
-        became = self.bus.give_up(work.held, ending, work.reason)
+        reason = redacted_excerpt(work.reason, MAX_REASON_CHARS)  # it goes to Redis, to whoever may read there
+        became = self.bus.give_up(work.held, ending, reason)
         if became is Requeued.DEAD:
-            self.tell("dead", f"{work.held.job[:8]} went to the dead letters: {work.reason}")
+            self.tell("dead", f"{work.held.job[:8]} went to the dead letters: {reason}")
         return became is Requeued.STALE
 
     def _renew(self) -> None:

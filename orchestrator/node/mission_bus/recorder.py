@@ -233,7 +233,11 @@ class MissionRecorder:
                 why = self._not_taken(ledger, mission, filed, received)
                 if not why and filed is not None:
                     one = BusAttempt(mission=filed.mission, received=received, told=result, when=self.now())
-                    endings.append(ForeignEnding(filed=filed, state=one.state, claim=one.final, record=one.record))
+                    departed = ledger.departed_epoch(filed.mission)
+                    ending = ForeignEnding(
+                        filed=filed, state=one.state, claim=one.final, record=one.record, departed=departed
+                    )
+                    endings.append(ending)
                     word.taken = received, result
                     break
                 word.refused.append(why)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from missions.archive_path import INDEX_FOLDER
-from missions.mission import BY_POLICY, REVIEW, Mission, Status
+from missions.mission import BY_POLICY, REVIEW, Mission, Status, mission_of_file
 from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.archive import ARCHIVE_FOLDER, read_mission
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
@@ -55,7 +55,7 @@ class TreeComparison:
         for path, old, new in sorted(changed, key=_open_and_newest_first):
             for found, oid in ((was, old), (now, new)):
                 if oid is not None:
-                    found.setdefault(path.rpartition("/")[2].removesuffix(".md"), (path, oid))
+                    found.setdefault(mission_of_file(path.rpartition("/")[2]), (path, oid))
         for name in sorted(now.keys()):
             if not _only_moved(was.get(name), now[name]):
                 notice = notification_for(self._mission(was.get(name)), self._mission(now[name]))
@@ -87,7 +87,7 @@ def _changed(store: ObjectStore, old: TreeEntry | None, new: TreeEntry | None, u
         if inner and any(entry and entry.mode == FOLDER for entry in (was, now)):
             yield from _changed(store, was, now, path)
         blobs = [entry.oid if entry and entry.mode in (FILE, EXECUTABLE) else None for entry in (was, now)]
-        if blobs[0] != blobs[1] and name.endswith(".md"):
+        if blobs[0] != blobs[1] and mission_of_file(name):
             yield path, blobs[0], blobs[1]
 
 

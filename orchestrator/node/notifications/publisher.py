@@ -121,7 +121,7 @@ class NotificationPublisher:
     _order: tuple[Oid, tuple[str, ...]] = ("", ())
     """Who tells people, as of a commit of the branch."""
     _told: set[str] = field(default_factory=set)
-    """Losses that this process has put."""
+    """Losses that this process has put, of nodes whose beats stand where they stood then."""
 
     # -- the node's loop ----------------------------------------------------------------------------------------
 
@@ -199,7 +199,8 @@ class NotificationPublisher:
         after = known | {node: f"{ledger.beats[node]} {now}" for node in silent.keys() - known.keys()}
         if after != before:
             self.marks.put(LOST_NODES_CURSOR, json.dumps(after))
-        keys = {node: key_of("lost", node, after[node].partition(" ")[2]) for node in silent}
+        keys = {node: key_of("lost", node, mark.partition(" ")[2]) for node, mark in after.items()}
+        self._told &= set(keys.values())  # who moved again has another key the next time
         fresh = [node for node in silent if keys[node] not in self._told]
         self._told |= {keys[node] for node in fresh}
         return [_lost_node_notification(ledger, node, silent[node], keys[node]) for node in fresh]

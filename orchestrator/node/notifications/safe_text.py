@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from handoff.secrets.redact import redact
-from missions.one_line import one_line, printable
+from handoff.secrets.excerpts import redacted_line
 
 MAX_TITLE_CHARS, MAX_SENTENCE_CHARS = 120, 400
 """The longest title and sentence, in characters."""
@@ -25,7 +24,7 @@ _MENTION_STARTS = re.compile(r"@(?=\w)|(?:^|(?<=[\s(]))#(?=\w)")
 
 def plain_text(text: str, roof: int = MAX_TITLE_CHARS) -> str:
     """The text as one line without markup, mentions and links, at most `roof` characters long."""
-    line = one_line(redact(printable(text[: 20 * roof])).text, roof)
+    line = redacted_line(text, roof)
     line = line.replace("<", "‹").replace(">", "›")
     line = _LINK_STARTS.sub(lambda found: ZERO_WIDTH_SPACE + found[0] + ZERO_WIDTH_SPACE, line)
     return _MENTION_STARTS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, line)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from missions.mission import PAID_AGENTS
+from missions.agents.agent_names import is_paid_agent
 from missions.plain_data import read_json
 from orchestrator.core.quota_window import MAX_AHEAD, QuotaWindow
 from orchestrator.ledger.accounts.account_windows import (
@@ -69,7 +69,7 @@ class QuotaBook:
 
     def note(self, rules: FleetConfig, agent: str, windows: Iterable[QuotaWindow]) -> None:
         """Takes in what an attempt learned of its account. Raises OSError where it cannot be kept."""
-        if rules.quotas.mode == "off" or agent not in PAID_AGENTS:
+        if rules.quotas.mode == "off" or not is_paid_agent(agent):
             return
         account, now = rules.account(self.node, agent), self.now()
         with self._lock:
@@ -90,7 +90,7 @@ class QuotaBook:
         if rules.quotas.mode == "off":
             return {}
         now, spread = self.now(), rules.quotas.jitter_seconds
-        mine = {agent: rules.account(self.node, agent) for agent in sorted(PAID_AGENTS)}
+        mine = {agent: rules.account(self.node, agent) for agent in sorted(rules.paid_agents)}
         ends: dict[str, ClosedAccount] = {}
         for told in self._known(ledger, set(mine.values()), now):
             until = told.window.resets_at + self._jitter(told, spread)
@@ -119,10 +119,11 @@ class QuotaBook:
         rules, version, found = ledger.charter, *self._pages
         if version != ledger.tree:
             past = self.now() - timedelta(seconds=rules.quotas.jitter_seconds)
-            mine = {rules.account(self.node, agent) for agent in PAID_AGENTS}
+            mine = {rules.account(self.node, agent) for agent in rules.paid_agents}
             told: list[tuple[str, AccountWindow]] = []
             for name, page in announced_nodes(ledger).items():
-                shared = mine & {rules.account(name, agent) for agent in PAID_AGENTS} if name != self.node else set()
+                theirs = {rules.account(name, agent) for agent in rules.paid_agents} if name != self.node else set()
+                shared = mine & theirs
                 windows = believed_windows(page.windows, shared, past)
                 told += [(name, each) for each in windows] if windows and self._is_own(ledger, name, windows) else []
             found = self._hearsay(told)

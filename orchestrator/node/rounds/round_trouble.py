@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.core.errors import BrokenLedger, Refused, WrongSetting
 from orchestrator.core.events import Tell
 from sync.errors import HistoryRewritten, SyncError
@@ -43,7 +44,7 @@ class RoundTrouble:
             self.online, self.surprise, self._times = False, "", 0
             self.tell("remote", f"{error}; trying again", once=True)
             return
-        said = " ".join(str(error).split())[:MAX_SURPRISE_CHARS]
+        said = redacted_line(str(error), MAX_SURPRISE_CHARS)
         kind = f"{type(error).__name__}: {said}" if said else type(error).__name__
         self._times = self._times + 1 if kind == self.surprise else 1
         self.surprise = kind

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 from handoff.answers.citable import CitableLine
 from handoff.answers.extraction import shown_lines
 from handoff.entry import Entry
+from handoff.secrets.excerpts import redacted_line
 from missions.mission import FINISHED, Status
-from missions.one_line import one_line
 from orchestrator.core.ports.usage import Spend
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
@@ -188,7 +188,7 @@ def mission_line(view: MissionView) -> CitableLine:
 def _mission_facts(view: MissionView) -> Iterator[str]:
     yield f"{view.name} · {view.status.value}"
     if view.title and view.title != view.name:
-        yield one_line(view.title, MAX_TEXT)
+        yield redacted_line(view.title, MAX_TEXT)
     if view.project:
         yield view.project
     if view.agent or view.node:
@@ -204,7 +204,7 @@ def _mission_facts(view: MissionView) -> Iterator[str]:
     if view.decision:
         yield f"{view.decision} by {view.decided_by or 'hand'}"
     if view.reason:
-        yield one_line(view.reason, MAX_TEXT)
+        yield redacted_line(view.reason, MAX_TEXT)
 
 
 def _node_line(one: Presence) -> CitableLine:
@@ -221,6 +221,6 @@ def _spent_line(node: str, rows: Sequence[Spend]) -> CitableLine:
 
 def _entry_text(entry: Entry) -> str:
     """An entry as one row. What was done in a model's words is in the entry itself."""
-    what = entry.title or entry.mission or one_line(entry.section("Work Accomplished"), MAX_TEXT)
+    what = entry.title or entry.mission or redacted_line(entry.section("Work Accomplished"), MAX_TEXT)
     who = " ".join(filter(None, (entry.agent, f"on {entry.node}" if entry.node else "")))
-    return " · ".join(filter(None, (entry.when, one_line(what, MAX_TEXT), who)))
+    return " · ".join(filter(None, (entry.when, redacted_line(what, MAX_TEXT), who)))

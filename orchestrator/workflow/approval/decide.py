@@ -30,7 +30,7 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from orchestrator.policy.one_of_group import others_called_off
-from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery
+from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery, waits_in_queue
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_later
 from orchestrator.workflow.approval.diff_hunks import diff_digest
@@ -57,6 +57,8 @@ class DecisionResult:
     note: str = ""
     cleared: tuple[str, ...] = ()
     """Branches of other attempts that were taken away."""
+    queued: bool = False
+    """Whether it waits in its project's merge queue."""
 
     def json(self) -> dict[str, Any]:
         """Plain data."""
@@ -68,6 +70,7 @@ class DecisionResult:
             "waits": self.trouble,
             "note": self.note,
             "cleared": list(self.cleared),
+            "queued": self.queued,
         }
 
 
@@ -232,6 +235,8 @@ class Approval:
             part = ledger.charter.projects.get(told.mission.about or "") if told else None
             note = merge_later(told.mission, part) if told else ""
             return replace(decided, how="", note=note, cleared=self._cleared(told))
+        if filed and waits_in_queue(ledger.charter, filed.mission):
+            return replace(decided, how=how, queued=True)
         if self.cache is None:
             return replace(decided, how=how)
         completion = self._delivery(self.cache)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from handoff.secrets.excerpts import redacted_excerpt
 from missions import document
 from missions.approval import ChangeFacts
 from missions.archive_path import archived_files
@@ -27,13 +28,19 @@ from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text, read_facts
-from orchestrator.ledger.result_report import redact_artifact
+from orchestrator.ledger.result_report import recordable_paths, redact_artifact
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.decision_evidence import find_decision
 from orchestrator.policy.one_of_group import group_attempts
-from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, Judge, pending_delivery
+from orchestrator.policy.verdict import (
+    CLEARED_DECISION,
+    MAX_REASON_CHARS,
+    Judge,
+    pending_delivery,
+    waits_in_queue,
+)
 from orchestrator.workflow.approval.missing_branch import UnpushedResult, branch_of, kept_folder
 from orchestrator.workflow.approval.project_repository import DeliveryOrder, ProjectRepository
 from sync.objects import load_commit
@@ -67,8 +74,9 @@ class BranchDelivery:
     """What this machine's node keeps of its attempts."""
 
     def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
-        """Approved missions whose branch has still to be merged or pushed."""
-        return [filed for filed in ledger.open.values() if _is_due(ledger, filed.mission)]
+        """Approved missions whose branch has still to be merged or pushed, by no merge queue."""
+        due = (filed for filed in ledger.open.values() if _is_due(ledger, filed.mission))
+        return [filed for filed in due if not waits_in_queue(ledger.charter, filed.mission)]
 
     def undelivered(self, ledger: LedgerSnapshot) -> list[MissionFile]:
         """Results in review whose branch this very node could not push, and keeps."""
@@ -89,7 +97,7 @@ class BranchDelivery:
         if filed is None or not _is_unpushed(filed.mission) or filed.mission.about not in ledger.charter.projects:
             return None
         mission, project = filed.mission, ledger.charter.project(str(filed.mission.about))
-        with ProjectRepository.open(self.cache, self._server(project)) as repository:
+        with self.repository(project) as repository:
             result = self._unpushed(ledger, filed)
             oid = result.restore(repository, kept_folder(self.folders, mission))
         if self.folders is not None:
@@ -110,14 +118,15 @@ class BranchDelivery:
                 continue
             try:
                 project = ledger.charter.project(mission.about)
-                with ProjectRepository.open(self.cache, self._server(project)) as repository:
+                with self.repository(project) as repository:
                     gone += [] if repository.remove(str(mission.branch), mission.commit) else [str(mission.branch)]
             except (WorkspaceFailed, Refused):
                 continue
         return tuple(gone)
 
-    def _server(self, project: Project) -> ProjectServer:
-        return ProjectServer(project=project, sandbox=self.sandbox)
+    def repository(self, project: Project) -> AbstractContextManager[ProjectRepository]:
+        """This machine's clone of a project, for one process at a time. Raises WorkspaceFailed."""
+        return ProjectRepository.open(self.cache, ProjectServer(project=project, sandbox=self.sandbox))
 
     def _unpushed(self, ledger: LedgerSnapshot, filed: MissionFile) -> UnpushedResult:
         then, told = self._told(ledger, filed)
@@ -125,14 +134,14 @@ class BranchDelivery:
         return UnpushedResult(mission=filed.mission, base=told.base, shown=shown)
 
     def finish(self, name: str) -> DeliveryResult | None:
-        """Does what is due for one mission; None if nothing is, or somebody else was faster.
+        """Does what is due for one mission; None if nothing is, a merge queue does it, or somebody else was faster.
 
         Raises WorkspaceFailed where the project's server does not answer, and what the ledger's remote raises: it stays
         due then.
         """
         ledger = self.reader.read(self.bus.remote.fetch())
         filed = ledger.open.get(name)
-        if filed is None or not _is_due(ledger, filed.mission):
+        if filed is None or not _is_due(ledger, filed.mission) or waits_in_queue(ledger.charter, filed.mission):
             return None
         try:
             said = self.decided_by(ledger, filed)
@@ -140,6 +149,12 @@ class BranchDelivery:
             done = DeliveryResult(mission=name, oid=oid)
         except Refused as error:
             said, done = {}, DeliveryResult(mission=name, refused=str(error))
+        return self.settle(filed, said, done)
+
+    def settle(self, filed: MissionFile, said: Mapping[str, Scalar], done: DeliveryResult) -> DeliveryResult | None:
+        """Tells the ledger what became of a mission's branch; None where somebody else did, or it is another result by
+        now. `said` is who decided. Raises what the ledger's remote raises.
+        """
         landed = commit_change(self.bus, self.reader, lambda newest: self._draft(newest, filed, said, done))
         if landed and done.oid:
             done = replace(done, cleared=self.clear_others(filed.mission))
@@ -173,27 +188,29 @@ class BranchDelivery:
     def opened(
         self, ledger: LedgerSnapshot, filed: MissionFile, by: str
     ) -> Iterator[tuple[ProjectRepository, DeliveryOrder]]:
-        """The project's repository, and what is to be delivered there.
-
-        Raises Refused for a branch that is none of the mission's, and WorkspaceFailed where the server does not answer.
+        """The project's repository, and what is to be delivered there. Raises as `order` does, and WorkspaceFailed
+        where the server does not answer.
         """
+        order = self.order(ledger, filed, by)
+        with self.repository(order.project) as repository:
+            yield repository, order
+
+    def order(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> DeliveryOrder:
+        """What is to be delivered. Raises Refused for a branch that is none of the mission's."""
         mission = filed.mission
         assert mission.about is not None  # awaits() looked
         assert mission.commit is not None
         if not re.fullmatch(rf"shiftbook/{re.escape(mission.name)}/\d+", branch_of(mission)):
             raise Refused("its branch is none of this mission's attempts")
-        project = ledger.charter.project(mission.about)
-        order = DeliveryOrder(
+        return DeliveryOrder(
             mission=mission.name,
             title=mission.title,
-            project=project,
+            project=ledger.charter.project(mission.about),
             branch=branch_of(mission),
             commit=mission.commit,
             by=by,
             node=self.bus.name,
         )
-        with ProjectRepository.open(self.cache, self._server(project)) as repository:
-            yield repository, order
 
     def require_reviewed(
         self, ledger: LedgerSnapshot, filed: MissionFile, repository: ProjectRepository, order: DeliveryOrder
@@ -251,7 +268,11 @@ class BranchDelivery:
         now = f"{self.bus.now():%Y-%m-%d %H:%M} UTC"
         text = decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES))
         if done.refused:
-            fields = {**CLEARED_DECISION, "status": Status.REVIEW.value, "reason": done.refused[:MAX_REASON_CHARS]}
+            fields = {
+                **CLEARED_DECISION,
+                "status": Status.REVIEW.value,
+                "reason": redacted_excerpt(done.refused, MAX_REASON_CHARS),
+            }
             section = f"### Back in review · {now}\n\n{printable(done.refused)}"
             data = encode_text(document.append_result(document.with_fields(text, fields), section))
             return LedgerChange(files={filed.path: data}, message=f"{was.mission.name}: back in review")
@@ -284,4 +305,8 @@ def _reported_facts(judge: Judge, mission: Mission) -> ChangeFacts:
 
 
 def _comparable(value: object) -> object:
-    return sorted(map(str, value)) if isinstance(value, tuple) else value
+    """A fact as a record can tell it: of too many paths its node could say nothing."""
+    if not isinstance(value, tuple):
+        return value
+    paths = recordable_paths(value)
+    return None if paths is None else sorted(paths)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from handoff.secrets.excerpts import redacted_line
 from missions.approval import ChangeFacts
 from missions.mission import slug
 from orchestrator.core.errors import Refused, WorkspaceFailed
@@ -24,19 +25,28 @@ from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, count_c
 from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
 from orchestrator.execution.workspace.project_server import ProjectServer, without_password
 from orchestrator.workflow.approval.delivery_words import is_unanswered, merge_line, push_refusal
+from orchestrator.workflow.approval.exact_change import exact_changes
 from sync.errors import GitError
 from sync.git import Git
 
 FETCH_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 120.0
 MAX_MERGE_ATTEMPTS = 5
 """How often a merge is made anew because somebody else pushed to the default branch."""
+MAX_LANDED = 200
 DEFAULT_REF, BRANCH_REF, PULL_REF = "refs/shiftbook/default", "refs/shiftbook/branch", "refs/shiftbook/pull"
+CANDIDATES = "refs/shiftbook/candidate/"
+"""What a merge queue tests, each as a ref of its own, so that a workspace can fetch it."""
 SUBMODULE_ROW = re.compile(rb"(?:^|\0):(?:160000 \d{6}|\d{6} 160000) \S+ \S+ [A-Z]\d*\0([^\0]*)")
 
 
 def pull_branch(mission: str) -> str:
     """The branch of a mission's pull request, which is the one that a push would have, too."""
     return f"approved/{mission}"
+
+
+def candidate_ref(commit: str) -> str:
+    """Where a commit stands that a merge queue tests."""
+    return f"{CANDIDATES}{commit}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +116,27 @@ class ProjectRepository:
         way = self._text("rev-list", "--first-parent", "--ancestry-path", f"{commit}..{DEFAULT_REF}").split()
         return way[-1] if way else commit
 
+    def landed(self, commit: str) -> str:
+        """The same, or the commit of the default branch that brings just what this one does: a squash or a rebase.
+
+        Looked for among the newest MAX_LANDED of those that this one does not have.
+        """
+        found = self.merged(commit)
+        base = self._call("merge-base", DEFAULT_REF, commit)[1].decode().strip()
+        if found or not base:
+            return found
+        own = exact_changes(self._run(*DIFF_TREE_COMMAND, "-p", "--full-index", base, commit))
+        way = ("log", "-p", "--full-index", "--no-ext-diff", "--no-textconv", "--no-renames", f"-{MAX_LANDED}")
+        theirs = self._run(*way, "--first-parent", "--format=commit %H", f"{base}..{DEFAULT_REF}")
+        return next((oid for change, oid in exact_changes(theirs).items() if change in own), "")
+
+    def take_shown(self, ref: str) -> str:
+        """Brings a ref under which the server shows a pull request; returns its commit, "" where it shows none."""
+        there = self.server.tips(self.folder, ref).get(ref, "")
+        if there:
+            self.server.fetch(self.folder, f"+{ref}:{PULL_REF}", "--no-tags", timeout=FETCH_TIMEOUT_SECONDS)
+        return there
+
     def measured(self, base: str, commit: str) -> ChangeFacts:
         """What a branch changes against the default branch. Raises Refused where it does not start at `base`."""
         start = self._call("merge-base", DEFAULT_REF, commit)[1].decode().strip()
@@ -157,11 +188,7 @@ class ProjectRepository:
         tree = self._applied(base, patch)
         if not tree:
             return ""
-        moment = f"{int(when.timestamp())} +0000"
-        person = {"NAME": who, "EMAIL": f"{who}@shiftbook.invalid", "DATE": moment}
-        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
-        data = text.replace("\0", "").encode()
-        return self._run("commit-tree", tree, "-p", base, "-F", "-", stdin=data, env=env).decode().strip()
+        return self._committed(tree, (base,), text, who, DATE=f"{int(when.timestamp())} +0000")
 
     def take_in(self, folder: Path, branch: str) -> str:
         """Brings a branch of a repository that this node has kept; returns its commit, "" where it is not there."""
@@ -186,21 +213,40 @@ class ProjectRepository:
             found = self.merged(order.commit)
             if found:
                 return found
-            tip = self._text("rev-parse", DEFAULT_REF)
-            made = self._commit(order, tip, self._joined(order, tip))
-            why = self._push(made, self.project.branch, expect=tip)
-            self.fetch(self.project.branch, DEFAULT_REF)
-            if why and self._text("rev-parse", DEFAULT_REF) == tip:
-                self._require_refusal(why)
-                words = push_refusal(
-                    why,
-                    url=self.project.url,
-                    target=self.project.branch,
-                    branch=order.branch,
-                    mission=order.mission,
-                )
-                raise Refused(f"the project's server does not take the merge: {words}")
+            tip = self.tip
+            self.advance(self.stacked(order, tip), tip, order)
         raise Refused(f"{self.project.branch} moved {MAX_MERGE_ATTEMPTS} times while it was merged: approve it again")
+
+    @property
+    def tip(self) -> str:
+        """The default branch as it was fetched last. Raises GitError."""
+        return self._text("rev-parse", DEFAULT_REF)
+
+    def stacked(self, order: DeliveryOrder, onto: str) -> str:
+        """A merge commit of a branch onto any commit; nothing is pushed. Raises Refused with the conflict, GitError."""
+        return self._commit(order, onto, self._joined(order, onto))
+
+    def advance(self, commit: str, tip: str, order: DeliveryOrder) -> bool:
+        """Moves the default branch from `tip` to a commit that descends from it; returns whether it has that now, or
+        False where somebody else was faster. `order` is whose words a refusal uses. Raises Refused with what the server
+        says, WorkspaceFailed where it did not say no, and GitError.
+        """
+        why = self._push(commit, self.project.branch, expect=tip)
+        now = self.fetch(self.project.branch, DEFAULT_REF)
+        if why and now == tip:
+            self._require_refusal(why)
+            words = push_refusal(
+                why, url=self.project.url, target=self.project.branch, branch=order.branch, mission=order.mission
+            )
+            raise Refused(f"the project's server does not take the merge: {words}")
+        return self.merged(commit) != ""
+
+    def offer_candidates(self, commits: Iterable[str]) -> None:
+        """Makes commits what `candidate_ref` names, and what it named before no more. Raises GitError."""
+        for ref in self._text("for-each-ref", "--format=%(refname)", CANDIDATES).split():
+            self._run("update-ref", "-d", ref)
+        for commit in commits:
+            self._run("update-ref", candidate_ref(commit), commit)
 
     def publish(self, order: DeliveryOrder) -> str:
         """Makes the commit the branch `approved/<mission>`, unless it is. Returns it. Raises Refused, and GitError."""
@@ -219,24 +265,32 @@ class ProjectRepository:
             raise Refused(f"the project's server does not take {branch}: {words}")
         return order.commit
 
-    def publish_pull(self, order: DeliveryOrder, was: str) -> str:
+    def publish_pull(
+        self,
+        order: DeliveryOrder,
+        was: str,
+        *,
+        options: tuple[str, ...] = (),
+        heard: Callable[[str], None] = lambda said: None,
+    ) -> str:
         """Brings the commit onto the branch `approved/<mission>` of its pull request. Returns what is there then.
 
         `was` is what this fleet pushed there last; empty: nothing yet. A later attempt comes as a child of both, with
         its own files, so that nothing is forced and what people said of earlier commits stays where it was said.
-        Raises Refused where somebody else pushed there, WorkspaceFailed where the server did not say no, and GitError.
+        `options` are pushed with it, and `heard` is told what the server said. Raises Refused where somebody else
+        pushed there, WorkspaceFailed where the server did not say no, and GitError.
         """
         branch = pull_branch(order.mission)
         there = self.server.tip(self.folder, branch)
         if there:
             self.fetch(branch, PULL_REF)
-            if self._brings(there, order.commit):
+            if self.brings(there, order.commit):
                 return there
             if there != was:
                 words = f"somebody else has pushed {there[:10]} to {branch}, which is left alone"
                 raise Refused(f"{words}: {_undo(order, was)}")
-        made = self._on_top(order, there) if there else order.commit
-        why = self._push(made, branch, expect=there or "")
+        made = self.on_top(order, there) if there else order.commit
+        why = self._push(made, branch, expect=there or "", options=options, heard=heard)
         if why:
             now = self.server.tip(self.folder, branch)
             if now != there:  # an answer that was lost, or somebody who was faster
@@ -249,7 +303,7 @@ class ProjectRepository:
     def _after_all(self, order: DeliveryOrder, branch: str) -> str:
         """What is on the branch that moved while it was pushed to, if it brings the commit. Raises WorkspaceFailed."""
         now = self.fetch(branch, PULL_REF)
-        if self._brings(now, order.commit):
+        if self.brings(now, order.commit):
             return now
         raise WorkspaceFailed(f"project {self.project.name}: {branch} moved while it was pushed to")
 
@@ -265,17 +319,15 @@ class ProjectRepository:
         self.fetch(branch, PULL_REF)
         return self._call("merge-tree", "--write-tree", "--name-only", "--no-messages", DEFAULT_REF, commit)[0] == 1
 
-    def _brings(self, there: str, commit: str) -> bool:
+    def brings(self, there: str, commit: str) -> bool:
         """Whether a commit is this one, or a child of it with the same files."""
         same = self._text("rev-parse", f"{there}^{{tree}}") == self._text("rev-parse", f"{commit}^{{tree}}")
         return same and self._call("merge-base", "--is-ancestor", commit, there)[0] == 0
 
-    def _on_top(self, order: DeliveryOrder, there: str) -> str:
-        who = {"NAME": order.node, "EMAIL": f"{order.node}@shiftbook.invalid"}
-        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+    def on_top(self, order: DeliveryOrder, there: str) -> str:
+        """A child of the commit and of what is there, with the commit's own files."""
         message = f"{order.title}\n\nShiftbook-Mission: {order.mission}\nApproved-By: {order.by}\n"
-        words = ("commit-tree", f"{order.commit}^{{tree}}", "-p", there, "-p", order.commit, "-F", "-")
-        return self._run(*words, stdin=message.replace("\0", "").encode(), env=env).decode().strip()
+        return self._committed(f"{order.commit}^{{tree}}", (there, order.commit), message, order.node)
 
     def _joined(self, order: DeliveryOrder, tip: str) -> str:
         """The tree of both. Raises Refused with the files on which they disagree."""
@@ -291,17 +343,29 @@ class ProjectRepository:
         )
 
     def _commit(self, order: DeliveryOrder, tip: str, tree: str) -> str:
-        who = {"NAME": order.node, "EMAIL": f"{order.node}@shiftbook.invalid"}
-        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
         trailers = f"Shiftbook-Mission: {order.mission}\nApproved-By: {order.by}\n"
-        message = f"Merge {order.branch}: {order.title}\n\n{trailers}".replace("\0", "").encode()
-        words = ("commit-tree", tree, "-p", tip, "-p", order.commit, "-F", "-")
-        return self._run(*words, stdin=message, env=env).decode().strip()
+        message = f"Merge {order.branch}: {order.title}\n\n{trailers}"
+        return self._committed(tree, (tip, order.commit), message, order.node)
 
-    def _push(self, commit: str, branch: str, *, expect: str) -> str:
+    def _committed(self, tree: str, parents: Iterable[str], message: str, who: str, **more: str) -> str:
+        """A commit by `who`; `more` is what else git takes of a person, the date."""
+        person = {"NAME": who, "EMAIL": f"{who}@shiftbook.invalid", **more}
+        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
+        words = ("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-")
+        return self._run(*words, stdin=message.replace("\0", "").encode(), env=env).decode().strip()
+
+    def _push(
+        self,
+        commit: str,
+        branch: str,
+        *,
+        expect: str,
+        options: tuple[str, ...] = (),
+        heard: Callable[[str], None] = lambda said: None,
+    ) -> str:
         """Pushes if the branch is what is expected (empty: it is not there). Returns why it was not taken."""
         try:
-            self.server.push(self.folder, commit, branch, expect=expect)
+            heard(self.server.push(self.folder, commit, branch, expect=expect, options=options))
         except GitError as error:
             return error.stderr.strip() or str(error)
         return ""
@@ -328,4 +392,4 @@ def _undo(order: DeliveryOrder, was: str) -> str:
 
 def _clean_git_output(text: str) -> str:
     """What git said without passwords, in one line."""
-    return " ".join(without_password(text).split())[:600]
+    return redacted_line(without_password(text), 600)

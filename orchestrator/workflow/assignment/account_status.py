@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from missions.mission import PAID_AGENTS
+from missions.agents.agent_names import is_paid_agent
 from orchestrator.ledger.accounts.account_windows import AccountWindow, ClosedAccount, believed_windows, newest_windows
 from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -60,7 +60,7 @@ def account_statuses(ledger: LedgerSnapshot, now: datetime) -> tuple[AccountStat
     agents, nodes = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     told: list[AccountWindow] = []
     for name, page in announced_nodes(ledger).items():
-        own = {agent: ledger.charter.account(name, agent) for agent in page.agents if agent in PAID_AGENTS}
+        own = {agent: ledger.charter.account(name, agent) for agent in page.agents if is_paid_agent(agent)}
         for agent, account in own.items():
             agents[account].add(agent)
             nodes[account].add(name)

@@ -12,8 +12,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from missions.agents.agent_names import is_own_agent, is_paid_agent
 from missions.divisions import addressed
-from missions.mission import AUTO, PAID_AGENTS, Mission
+from missions.mission import AUTO, Mission
 from missions.one_line import printable
 from missions.selection import NodeCapabilities, changes_project, ineligible_reason
 from orchestrator.ledger.node_pages import Presence, announced_nodes
@@ -34,11 +35,13 @@ class UnservedMissions:
 
     def reason(self, mission: Mission) -> str:
         """Why no node that is up can do a mission, with what would mend it; empty where one can."""
-        if not self._beating:
-            return NO_NODE
+        if self.nobody_is_up:
+            return self.nobody_is_up
         offers = self.offers
         if len(offers) < len(self._beating) or any(serves(mission, offer) for offer in offers):
             return ""
+        if is_own_agent(mission.agent) and mission.agent not in self.ledger.charter.agents:
+            return f"{mission.agent} is in no table of fleet.toml: an admin adds [agents.{mission.agent}]"
         able = [offer for offer in self.away if serves(mission, offer)]
         if able:
             is_up = "is not up" if len(able) == 1 else "are not up"
@@ -47,13 +50,18 @@ class UnservedMissions:
 
     def resting_reason(self, mission: Mission, now: datetime) -> str:
         """Why nobody starts a mission now, in words: each account that could do it is used up. Empty if one is open."""
-        if not self._tells_closed or (mission.agent != AUTO and mission.agent not in PAID_AGENTS):
+        if not self._tells_closed or (mission.agent != AUTO and not is_paid_agent(mission.agent)):
             return ""
         accounts = accounts_for(self.ledger, mission, self.offers)
         closed = [shut for each in self._statuses_at(now) if each.account in accounts and (shut := each.closed)]
         if not closed or len(closed) < len(accounts):
             return ""
         return min(closed, key=lambda each: each.until).says
+
+    @property
+    def nobody_is_up(self) -> str:
+        """That no node beats at all, with what mends it; empty where one does."""
+        return "" if self._beating else NO_NODE
 
     @cached_property
     def _tells_closed(self) -> bool:
@@ -131,7 +139,7 @@ def accounts_for(ledger: LedgerSnapshot, mission: Mission, offers: Iterable[Node
         if not serves(mission, offer):
             continue
         agents = suitable_agents(mission, offer) if mission.agent == AUTO else {mission.agent}
-        if agents - PAID_AGENTS:
+        if not all(map(is_paid_agent, agents)):
             return frozenset()
         found |= {ledger.charter.account(offer.node, agent) for agent in agents}
     return frozenset(found)

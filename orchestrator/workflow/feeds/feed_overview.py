@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrator.core.ports.signals import Signals
 from orchestrator.core.ports.stores import Cursors
+from orchestrator.core.ports.suppliers.signals import Signals
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.workflow.feeds.feed_state import PREFIX, read_state
 from orchestrator.workflow.signals.intake import LIES

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrator.core.ports.feeds import FeedEntry, FeedFailed, FeedReader
 from orchestrator.core.ports.stores import Cursors
+from orchestrator.core.ports.suppliers.feeds import FeedEntry, FeedFailed, FeedReader
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.workflow.feeds.feed_state import PREFIX, FeedState, entry_key, read_state
 from orchestrator.workflow.signals.intake import DEFERRED, SignalIntake, SignalResult

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from missions.plain_data import read_json
-from orchestrator.core.ports.feeds import FeedEntry, FeedFailed
+from orchestrator.core.ports.suppliers.feeds import FeedEntry, FeedFailed
 
 MAX_KNOWN = 2000
 """Entries that are remembered; feeds have at most 500 at a time."""

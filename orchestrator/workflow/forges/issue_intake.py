@@ -12,10 +12,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from handoff.secrets.excerpts import redacted_excerpt, redacted_line
 from handoff.secrets.redact import redact
 from missions.frontmatter import print_scalar
 from missions.mission import CODING_TASK, Mission, Status, slug
-from missions.one_line import one_line, printable, shorten
+from missions.one_line import printable
 from missions.plain_data import read_json
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.ports.forge import Forge, ForgeFailed, ForgeIssue, IssueSearch
@@ -177,13 +178,18 @@ def is_asked(issue: ForgeIssue, part: ProjectPart) -> bool:
 def issue_mission(project: str, issue: ForgeIssue) -> str:
     """The mission's file. What the issue says stands in a block that it cannot end, and a person approves."""
     fields = {
-        "title": one_line(redact(f"Issue {issue.number}: {issue.title}").text, MAX_TITLE_CHARS),
+        "title": redacted_line(f"Issue {issue.number}: {issue.title}", MAX_TITLE_CHARS),
         "project": project,
         "task": CODING_TASK,
         "approve": "always",
     }
     head = "\n".join(f"{key}: {print_scalar(value)}" for key, value in fields.items())
-    said = {"title": issue.title, "body": shorten(issue.body, MAX_BODY_CHARS), "author": issue.author, "url": issue.url}
+    said = {
+        "title": issue.title,
+        "body": redacted_excerpt(issue.body, MAX_BODY_CHARS),
+        "author": issue.author,
+        "url": issue.url,
+    }
     data = json.dumps({key: redact(value).text for key, value in said.items()}, ensure_ascii=True, indent=1)
     about = WARNING.format(number=issue.number, project=project)
     return f"---\n{head}\n---\n{TASK}\n\n{about}\n\n{FENCE}json\n{data}\n{FENCE}\n"

@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from handoff.secrets.excerpts import redacted_excerpt
 from handoff.secrets.redact import redact
 from missions import document
 from missions.archive_path import archived_files
 from missions.frontmatter import Scalar
 from missions.mission import MAX_FEEDBACK_CHARS, Mission, Status
-from missions.one_line import printable, shorten
+from missions.one_line import printable
 from missions.result_section import attempt_sections
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports.forge import Forge, ForgeFailed, PullRequest, PullWanted
+from orchestrator.ledger.config.forge_place import repository_on_forge
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
@@ -27,9 +29,11 @@ from orchestrator.policy.forge_feedback import NEEDS_YOU, Feedback, conflict_mar
 from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, VERDICT_ENDING, pending_delivery
 from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.project_repository import pull_branch
-from orchestrator.workflow.forges.pull_words import PullEvidence, pull_body, pull_title
+from orchestrator.workflow.forges.git_pulls import GitPulls
+from orchestrator.workflow.forges.pull_words import PullEvidence, pull_body, pull_line, pull_title
+from orchestrator.workflow.kept_evidence import read_evidence
 
-LASTING = frozenset({301, 302, 307, 308, 401, 403, 404, 405, 410, 422})
+LASTING = frozenset({301, 302, 307, 308, 401, 403, 404, 405, 410, 422, 423})
 """Answers of a forge that are the same again until a person has done something."""
 NOTHING_TO_OPEN = frozenset({404, 409, 422})
 """What forges answer where a branch brings nothing that the other lacks."""
@@ -53,13 +57,16 @@ class PullDelivery:
     delivery: BranchDelivery
     forge: Callable[[LedgerSnapshot, str], Forge | None]
     clock: Callable[[], float]
+    by_git_alone: bool = False
+    """Whether this machine has no token for any forge: then what goes by git is all that it does."""
     _red_since: dict[tuple[str, str], float] = field(default_factory=dict)
     """By mission and commit: since when something is red while other checks run."""
 
     def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
         """Missions whose pull request has to be opened or looked at, but for those that run."""
         found = (filed for filed in ledger.open.values() if filed.mission.name not in ledger.claims)
-        return [filed for filed in found if _is_due(ledger, filed.mission)]
+        due = [filed for filed in found if _is_due(ledger, filed.mission)]
+        return [filed for filed in due if not self.by_git_alone or _is_by_git(ledger, filed.mission)]
 
     def step(self, name: str) -> PullStep | None:
         """Does what is due for one mission; None where nothing is.
@@ -70,10 +77,13 @@ class PullDelivery:
         filed = next((each for each in self.due(ledger) if each.mission.name == name), None)
         if filed is None:
             return None
-        forge = self.forge(ledger, str(filed.mission.about))
-        if forge is None:
+        by_git = _is_by_git(ledger, filed.mission)
+        forge = None if by_git else self.forge(ledger, str(filed.mission.about))
+        if forge is None and not by_git:
             return None
         try:
+            if forge is None:
+                return self._by_git(ledger, filed)
             if is_changing(filed.mission):
                 return self._changing(filed, forge)
             said = self.delivery.decided_by(ledger, filed)
@@ -123,12 +133,14 @@ class PullDelivery:
             if not merged or mission.pull_request or error.status not in NOTHING_TO_OPEN:
                 raise
             return self._merged_without(filed, merged)
-        facts: dict[str, Scalar] = {"pull_request": pull.url, "pull_head": head, "pull_state": "open", "reason": None}
-        opened = "opened" if mission.pull_request is None else "has the newest attempt"
-        words = f"Pull request {opened}: {pull.url}"
-        if not self._recorded(filed, facts, words):
+        return self._opened(filed, pull.url, head)
+
+    def _opened(self, filed: MissionFile, url: str, head: str) -> PullStep | None:
+        facts: dict[str, Scalar] = {"pull_request": url, "pull_head": head, "pull_state": "open", "reason": None}
+        opened = "opened" if filed.mission.pull_request is None else "has the newest attempt"
+        if not self._recorded(filed, facts, f"Pull request {opened}: {url}"):
             return None
-        return PullStep(mission=mission.name, says=f"pull request {opened}: {pull.url}")
+        return PullStep(mission=filed.mission.name, says=f"pull request {opened}: {url}")
 
     def _pushed(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> tuple[str, str]:
         """The tip of the pull request's branch, which brings exactly what was looked at; and the commit that brought
@@ -145,16 +157,56 @@ class PullDelivery:
         sections = attempt_sections(ledger.text(filed.path))
         verdict = f"{mission.name}.{mission.attempt}.{VERDICT_ENDING}"
         evidence = PullEvidence(
-            facts=facts, section=sections[0] if sections else "", told=ledger.tip, verdict=verdict, by=by
+            facts=facts,
+            section=sections[0] if sections else "",
+            told=ledger.tip,
+            verdict=verdict,
+            by=by,
+            files=tuple(one.path for one in read_evidence(ledger, mission).files),
         )
         return PullWanted(
             head=pull_branch(mission.name),
             base=ledger.charter.projects[str(mission.about)].branch,
             commit=head,
             title=redact(pull_title(mission)).text,
-            body=redact(pull_body(mission, evidence)).text,
+            body=redact((pull_line if _is_by_git(ledger, mission) else pull_body)(mission, evidence)).text,
             number=pull_number(mission) if mission.pull_request else None,
         )
+
+    # -- by git alone ----------------------------------------------------------------------------------------------
+
+    def _by_git(self, ledger: LedgerSnapshot, filed: MissionFile) -> PullStep | None:
+        """Pushes what is to become a pull request, or looks whether it was merged. Raises Refused."""
+        mission = filed.mission
+        if mission.status is not Status.DONE:
+            return None  # its next attempt is still to come
+        by, part = (
+            str(self.delivery.decided_by(ledger, filed)["decided_by"]),
+            ledger.charter.projects[str(mission.about)],
+        )
+        opens = mission.pull_state != "open"
+        with self.delivery.opened(ledger, filed, by) as (repository, order):
+            landed = repository.merged(order.commit) if opens else repository.landed(mission.pull_head or order.commit)
+            if landed:
+                return self._merged_without(filed, landed) if opens else self._landed(filed, landed)
+            if not opens:
+                return None
+            order = self.delivery.require_reviewed(ledger, filed, repository, order)
+            place = repository_on_forge(part.forge or "forgejo", part.forge_url or part.url)
+            wanted = self._wanted(ledger, filed, order.commit, by)
+            pull = GitPulls(place).bring(repository, order, wanted, was=mission.pull_head or "")
+        if not pull.found and mission.pull_request is None:
+            return self._needs_you(
+                filed, f"it was pushed, and no pull request of it is seen at {pull.url}: open one there"
+            )
+        return self._opened(filed, mission.pull_request or pull.url, pull.head)
+
+    def _landed(self, filed: MissionFile, commit: str) -> PullStep | None:
+        """Git has it on the default branch, merged, squashed or rebased."""
+        fields: dict[str, Scalar] = {"pull_state": "merged", "merged": commit, "reason": None}
+        words = f"Pull request merged as `{commit}`"
+        done = self._recorded(filed, fields, words, archive=True)
+        return PullStep(mission=filed.mission.name, says=words.replace("`", "")) if done else None
 
     # -- watching --------------------------------------------------------------------------------------------------
 
@@ -209,8 +261,7 @@ class PullDelivery:
         mission = filed.mission
         if found.stop:
             return self._needs_you(filed, found.stop)
-        told = redact(found.text).text.replace(document.RESULT_MARK, "").replace("\0", "")
-        text = shorten(told, MAX_FEEDBACK_CHARS)
+        text = redacted_excerpt(found.text.replace(document.RESULT_MARK, "").replace("\0", ""), MAX_FEEDBACK_CHARS)
         fields: dict[str, Scalar] = {
             **CLEARED_DECISION,
             "status": Status.QUEUED.value,
@@ -264,7 +315,12 @@ class PullDelivery:
         return PullStep(mission=filed.mission.name, says=words.replace("`", "")) if done else None
 
     def _back_to_review(self, filed: MissionFile, why: str, **more: Scalar) -> PullStep | None:
-        fields = {**CLEARED_DECISION, **more, "status": Status.REVIEW.value, "reason": why[:MAX_REASON_CHARS]}
+        fields = {
+            **CLEARED_DECISION,
+            **more,
+            "status": Status.REVIEW.value,
+            "reason": redacted_excerpt(why, MAX_REASON_CHARS),
+        }
         done = self._recorded(filed, fields, f"Back in review: {printable(why)}")
         return PullStep(mission=filed.mission.name, says=f"back in review: {why}") if done else None
 
@@ -286,7 +342,7 @@ class PullDelivery:
             if archive:
                 day = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y/%m/%d}"
                 files = {**archived_files(filed.mission.name, day, data), filed.path: None}
-            return LedgerChange(files=files, message=f"{filed.mission.name}: {shorten(head, 60)}")
+            return LedgerChange(files=files, message=f"{filed.mission.name}: {redacted_excerpt(head, 60)}")
 
         return commit_change(self.delivery.bus, self.delivery.reader, draft) is not None
 
@@ -306,6 +362,11 @@ def is_changing(mission: Mission) -> bool:
 def _is_due(ledger: LedgerSnapshot, mission: Mission) -> bool:
     known = mission.about in ledger.charter.projects
     return (known and is_changing(mission)) or pending_delivery(ledger.charter, mission) == "pull_request"
+
+
+def _is_by_git(ledger: LedgerSnapshot, mission: Mission) -> bool:
+    part = ledger.charter.projects.get(mission.about or "")
+    return part is not None and part.forge_by == "git"
 
 
 def pull_number(mission: Mission) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from handoff.secrets.excerpts import redacted_excerpt, redacted_line
 from handoff.secrets.redact import redact
 from missions.approval import ChangeFacts
 from missions.mission import Mission
-from missions.one_line import one_line, printable, shorten
 
-MAX_TITLE_CHARS, MAX_SUMMARY_CHARS = 200, 6000
+MAX_TITLE_CHARS, MAX_SUMMARY_CHARS, MAX_LINE_CHARS = 200, 6000, 1000
+MAX_NAMED_FILES = 8
 KEPT_CONTROLS = "\n\t"
 _MARKUP = re.compile(r"([\\`*_<>\[\]#@!|~&])")
 
@@ -31,17 +32,19 @@ class PullEvidence:
     """The path of the verdict's file."""
     by: str = ""
     """Who approved it."""
+    files: tuple[str, ...] = ()
+    """What the tests left, by name: the files are in the ledger, whose place is nobody's business on a forge."""
 
 
 def pull_title(mission: Mission) -> str:
     """One line. Forges read code marks in a title and nothing else; a name with @ in front rings in none of them."""
-    words = one_line(printable(redact(mission.title).text), MAX_TITLE_CHARS)
+    words = redacted_line(mission.title, MAX_TITLE_CHARS)
     return words.replace("@", "@\u200b").replace("`", "'") or mission.name
 
 
 def pull_body(mission: Mission, evidence: PullEvidence) -> str:
     """The whole text, marker included."""
-    summary = shorten(redact(evidence.section).text.strip(), MAX_SUMMARY_CHARS)
+    summary = redacted_excerpt(evidence.section.strip(), MAX_SUMMARY_CHARS)
     who = f"{plain(mission.worker)} on {plain(mission.node or '')}"
     parts = [
         f"Mission `{mission.name}`, attempt {mission.attempt}, by {who}.",
@@ -52,6 +55,13 @@ def pull_body(mission: Mission, evidence: PullEvidence) -> str:
     return redact("\n\n".join(part for part in parts if part)).text + "\n"
 
 
+def pull_line(mission: Mission, evidence: PullEvidence) -> str:
+    """The same in one line, as an option of a push can say it; the summary is in the commit's message."""
+    who = f"{plain(mission.worker)} on {plain(mission.node or '')}"
+    told = [f"Mission `{mission.name}`, attempt {mission.attempt}, by {who}", *_evidence(mission, evidence)]
+    return redacted_line(" · ".join(each.removeprefix("- ") for each in told), MAX_LINE_CHARS)
+
+
 def _evidence(mission: Mission, evidence: PullEvidence) -> list[str]:
     """One line for each thing that is known."""
     facts = evidence.facts
@@ -59,6 +69,10 @@ def _evidence(mission: Mission, evidence: PullEvidence) -> list[str]:
     lines = [f"- tests: {tested}"]
     if facts.files is not None:
         lines.append(f"- change: {len(facts.files)} files, +{facts.added or 0} −{facts.removed or 0} lines")
+    if evidence.files:
+        more = f" and {len(evidence.files) - MAX_NAMED_FILES} more" if len(evidence.files) > MAX_NAMED_FILES else ""
+        named = ", ".join(map(_as_code, evidence.files[:MAX_NAMED_FILES]))
+        lines.append(f"- the tests left, kept in the ledger: {named}{more}")
     if mission.cost_usd is not None:
         lines.append(f"- cost: ${mission.cost_usd:.2f} over all attempts")
     if evidence.by:
@@ -80,7 +94,13 @@ def pull_marker(mission: str) -> str:
 
 def plain(words: str) -> str:
     """Somebody else's words in a line of Markdown, where they stand for themselves."""
-    return _MARKUP.sub(r"\\\1", one_line(printable(words), 100)).replace("@", "@\u200b")
+    return _MARKUP.sub(r"\\\1", redacted_line(words, 100)).replace("@", "@\u200b")
+
+
+def _as_code(name: str) -> str:
+    """Somebody else's name as code, in which no forge makes a link of an address."""
+    words = redacted_line(name, 100).replace("`", "'")
+    return f"`{words}`"
 
 
 def fenced(text: str) -> str:

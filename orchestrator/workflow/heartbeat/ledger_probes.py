@@ -8,9 +8,9 @@ from datetime import datetime
 from missions.mission import OPEN, Status
 from missions.selection import blocked_reason
 from orchestrator.core.time_text import format_duration
+from orchestrator.ledger.file_history.recent_changes import RecentChanges
 from orchestrator.ledger.heartbeat.probe_phrases import Request
 from orchestrator.ledger.node_pages import announced_nodes
-from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.heartbeat.probe import Finding, ProbeScene
 from orchestrator.workflow.journal.review_status import failed_reviews, review_statuses

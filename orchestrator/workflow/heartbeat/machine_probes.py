@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from missions.one_line import one_line, printable
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.execution.process.runner import Ending, run
 from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
 from orchestrator.ledger.heartbeat.probe_phrases import Request
@@ -63,7 +63,7 @@ def command(scene: ProbeScene, request: Request) -> Iterator[Finding]:
     if done.ending is not Ending.EXIT:
         yield Finding(subject=name, says=f"{name} on {scene.node} had not ended after {COMMAND_SECONDS:g} s")
     elif done.exit_code:
-        first = next((one_line(printable(line), 200) for line in done.output.splitlines() if line.strip()), "")
+        first = next((redacted_line(line, 200) for line in done.output.splitlines() if line.strip()), "")
         said = f": {first}" if first else ""
         yield Finding(subject=name, says=f"{name} on {scene.node} ended with exit code {done.exit_code}{said}")
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from handoff.secrets.excerpts import redacted_line
 from handoff.secrets.redact import redact
 from missions.mission import Status
-from missions.one_line import one_line, printable
 from orchestrator.core import tracing
 from orchestrator.core.roles import Role
 from orchestrator.ledger.heartbeat.checklist import PATH, Checklist, ChecklistLine
@@ -41,7 +41,6 @@ from orchestrator.policy.heartbeat_missions import (
 )
 from orchestrator.workflow.heartbeat.ledger_probes import fleet_names
 from orchestrator.workflow.heartbeat.probe import Finding, Probe, ProbeFailed, ProbeScene
-from sync.publish import publish
 from sync.remote import Refs, RefUpdate
 
 PROBE_SECONDS = 90.0
@@ -241,7 +240,7 @@ class HeartbeatTurn:
             return self._updates(ledger, landed, shared=shared) if landed.matters(record, shared=shared) else []
 
         began = tracing.moment()
-        moved = publish(self.bus.remote, plan, sleep=self.bus.sleep)
+        moved = self.bus.publish(plan)
         for mission in landed.missions if moved else ():
             tracing.record(tracing.FILING, began, mission=mission)
         if not shared:
@@ -371,14 +370,12 @@ def _bounded_look(due: DueLine, probe: Probe, scene: ProbeScene) -> tuple[Look, 
     thread.start()
     thread.join(PROBE_SECONDS)
     done = made[0] if made else Look(due=due, trouble=f"{due.line.request.probe} took more than {PROBE_SECONDS:g} s")
-    return replace(done, trouble=one_line(redact(printable(done.trouble)).text, MAX_FOUND_CHARS)), thread
+    return replace(done, trouble=redacted_line(done.trouble, MAX_FOUND_CHARS)), thread
 
 
 def _clean(found: Finding) -> Finding:
     """A finding as it may leave this machine: one line, short, without secrets."""
-    subject, says = (
-        one_line(redact(printable(text[:4000])).text, MAX_FOUND_CHARS) for text in (found.subject, found.says)
-    )
+    subject, says = (redacted_line(text, MAX_FOUND_CHARS) for text in (found.subject, found.says))
     return Finding(subject=subject[:MAX_SUBJECT_CHARS], says=says)
 
 

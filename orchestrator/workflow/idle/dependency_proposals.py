@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from handoff.secrets.excerpts import redacted_line
 from missions.frontmatter import Scalar, print_scalar
 from missions.mission import slug
-from missions.one_line import one_line, printable
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.ledger.publish import LedgerChange, commit_change
@@ -91,7 +91,7 @@ class DependencyProposals:
             "approve": "always",
         }
         fields = "\n".join(f"{key}: {print_scalar(value)}" for key, value in head.items())
-        shown = one_line(printable(path), 200).replace("`", "'")
+        shown = redacted_line(path, 200).replace("`", "'")
         return (
             f"---\n{fields}\n---\n"
             f"`{shown}` was changed last on {changed:%Y-%m-%d}, {days} days ago. Look which dependencies have newer "

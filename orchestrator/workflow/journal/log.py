@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from handoff.encoding import decode
+from handoff.encoding import lossless_text
 from handoff.entry import SECTIONS, Entry, parse_log, render_entry
 from handoff.log import append_many
 from handoff.secrets.redact import redact
@@ -88,29 +89,49 @@ class Logbook:
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             require_project(ledger, project)
-            text = decode(ledger.read(path) or b"")[0]
-            return LedgerChange(files={path: append_many(text, written).encode()}, message=_commit_subject(written[0]))
+            text = append_many(lossless_text(ledger.read(path) or b""), written)
+            files = {path: text.encode("utf-8", "surrogateescape")}
+            return LedgerChange(files=files, message=_commit_subject(written[0]))
 
         commit = commit_change(self.bus, self.reader, draft)
         return WrittenEntry(entry_id=entry.entry_id, path=path, commit=commit, redacted=len(clean.found))
 
-    def search(self, query: str, *, project: str | None = None, limit: int = 5) -> list[SearchHit]:
-        """The best matches over all logs, older months included, or over one project's. Raises NotFound."""
+    def search(
+        self, query: str, *, project: str | None = None, limit: int = 5, patience: float = math.inf
+    ) -> list[SearchHit]:
+        """The best matches over all logs, older months included, or over one project's. Raises NotFound.
+
+        The first search reads the journal; `patience` is for how many seconds it may (`SearchIndex.search`).
+        """
         ledger = self.ledger()
         if project:
             require_project(ledger, project)
-        return self.recollection.search(ledger, query, projects=None if project is None else (project,), limit=limit)
+        projects = None if project is None else (project,)
+        return self.recollection.search(ledger, query, projects=projects, limit=limit, patience=patience)
+
+    def unsearched(self) -> list[LogFile]:
+        """The files that no search looks into yet, the newest first."""
+        return self.recollection.unread(self.ledger())
 
     def warnings(
-        self, action: str, *, project: str | None = None, said: Sequence[str] = (), limit: int = MAX_WARNINGS
+        self,
+        action: str,
+        *,
+        project: str | None = None,
+        said: Sequence[str] = (),
+        limit: int = MAX_WARNINGS,
+        withdrawn: bool = False,
     ) -> list[SaidWarning]:
         """What is said to somebody who is about to run that command, or to change that path: what all logs warn of, or
-        those of a project and of the fleet, without the texts in `said`. Raises NotFound, WrongSetting."""
+        those of a project and of the fleet, without the texts in `said`; `withdrawn` what is not said any more because
+        it hurt. Raises NotFound, WrongSetting."""
         ledger = self.ledger()
         if project:
             require_project(ledger, project)
         projects = None if project is None else ("", project)
-        return self.recollection.warnings(ledger, action, projects=projects, said=said, limit=limit)
+        return self.recollection.warnings(
+            ledger, action, projects=projects, said=said, limit=limit, withdrawn=withdrawn
+        )
 
     def newest(self, *, project: str | None = None, limit: int = 10) -> list[tuple[LogFile, Entry]]:
         """The last entries of all logs, or of one project's, the newest first. Raises NotFound."""

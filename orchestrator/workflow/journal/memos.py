@@ -20,17 +20,19 @@ from handoff.knowledge import (
     render_knowledge,
     with_lessons,
 )
+from handoff.marks.model_mark import split_mark
 from handoff.memo import Memo, parse_memo, told_creation
 from handoff.promotion import Lesson, apply_decision, lessons, update_knowledge
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from missions.archive_path import MEMO_FOLDER, dated_path
+from missions.mission import Status
 from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.policy.authorization import FILING_ROLES, Trust
+from orchestrator.policy.authorization import Trust
 from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries, load_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import ObjectStore, Oid
@@ -54,6 +56,8 @@ class MemoFile:
     memo: Memo
     path: str
     project: str
+    accepted: bool = False
+    """Whether its mission ended with a result that counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,11 +145,8 @@ class Memos:
         return done
 
     def _person(self, ledger: LedgerSnapshot) -> str:
-        principal = self.trust.verifier(ledger).principals.get(self.bus.key)
-        if principal is not None and principal.roles & FILING_ROLES:
-            return principal.name
-        if ledger.charter.trust.missions == "remote":
-            return self.bus.name
+        if person := self.trust.person(ledger, self.bus.key, self.bus.name):
+            return person
         raise Refused("only who may file missions decides what the fleet knows (role=author in allowed_signers)")
 
 
@@ -167,7 +168,8 @@ def _parse_memos(
         if teaching and not memo.lessons_learned:
             continue
         filed = ledger.open.get(memo.mission) or (ledger.archived(memo.mission) if memo.mission else None)
-        found.append(MemoFile(memo=memo, path=path, project=(filed.mission.project or "") if filed else ""))
+        project, accepted = (filed.mission.project or "", filed.mission.status is Status.DONE) if filed else ("", False)
+        found.append(MemoFile(memo=memo, path=path, project=project, accepted=accepted))
     return found, bad
 
 
@@ -242,13 +244,16 @@ def _lesson_mentions(filed: MemoFile) -> Iterator[LessonMention]:
     for text in memo.lessons_learned:
         if text.startswith(">"):
             continue
+        words, mark = split_mark(text)
         yield LessonMention(
-            text=redact(text).text,
+            text=redact(words).text,
             memo_id=memo.memo_id,
             mission=memo.mission,
             project=filed.project,
             when=memo.created,
             marked=memo.promotion_candidate,
+            proposed=mark is not None and not mark.confirmed,
+            passed=memo.passed and filed.accepted,
         )
 
 

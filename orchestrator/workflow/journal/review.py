@@ -12,12 +12,15 @@ import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from handoff.briefing import Add, apply, parse
+from handoff.briefing import Add, Delta, Resolve, apply, parse
 from handoff.errors import ProposalUnreadable
 from handoff.facts import DroppedChange
+from handoff.marks.model_mark import PROPOSED, ModelMark, person_name
+from handoff.mined.proposed_values import with_replacements
 from handoff.proposal import describe_counts, describe_delta, read_page, remarks, render_page
 from handoff.review import BriefingProposal, Reword, review
 from handoff.tiers import Tier, path_of
+from missions.mission import Status
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.time_text import format_utc
@@ -25,6 +28,8 @@ from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
+from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.continuity.given_items import harmful_in
 from orchestrator.workflow.journal.review_cursor import (
     REVIEWED_TRAILER,
     ReviewCursor,
@@ -76,6 +81,8 @@ class Reviews:
     reader: SnapshotReader
     paths: Callable[[Project], Collection[str]] = lambda _: ()
     wording: Reword | None = None
+    trust: Trust | None = None
+    """Says whose word it is that takes a proposal; without it nobody's who may confirm what a model proposed."""
     remembered: dict[str, str] = field(default_factory=dict)
     """The model's words, so that a lost race does not ask for them again."""
 
@@ -95,7 +102,8 @@ class Reviews:
         return [replace(one, commit=commit if one.entries else None) for one in made]
 
     def settle(self, project: str, *, accept: bool) -> ReviewResult:
-        """Takes what is ticked in a project's proposal, or nothing of it. Raises NotFound and BadProposal."""
+        """Takes what is ticked in a project's proposal, or nothing of it; what a model proposed is confirmed by that.
+        Raises NotFound and BadProposal."""
         made: list[ReviewResult] = []
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
@@ -109,13 +117,16 @@ class Reviews:
                 raise BadProposal(f"{path}: {error}") from error
             if not page.upto:
                 raise BadProposal(f"{path}: the line “shiftbook: proposal up to …” is gone; run the review again")
-            wanted = page.wanted if accept else ()
+            by = self.trust.person(ledger, self.bus.key, self.bus.name) if self.trust else ""
+            briefing = without_cursor(ledger.text(target))
+            taken = [_confirmed(delta, by) for delta in page.wanted] if accept else []
+            wanted = tuple(with_replacements(taken, parse(briefing)))
             proposal = replace(EMPTY_PROPOSAL, deltas=wanted)
             one = ReviewResult(
                 project=project,
                 entries=tuple(dict.fromkeys(cite for delta in wanted for cite in delta.cites)),
                 proposal=proposal,
-                briefing=apply(without_cursor(ledger.text(target)), wanted),
+                briefing=apply(briefing, wanted),
                 needs_acceptance=False,
             )
             made[:] = [one]
@@ -138,8 +149,21 @@ class Reviews:
         project = ledger.charter.project(name) if name in ledger.charter.projects else None
         known = self.paths(project) if project else ()
         asks = self._words if self.wording is not None and ledger.charter.review.words == "model" else None
-        proposal = review(fresh, text, known_paths=known, wording=asks)
+        cited = {cite for item in parse(text) for cite in item.cites}
+        proposal = review(
+            fresh,
+            text,
+            known_paths=known,
+            wording=asks,
+            earlier={
+                entry.entry_id: entry
+                for _, entry in session_logs.entries(ledger.store, ledger.tree, name)
+                if entry.entry_id in cited
+            },
+            accepted=lambda mission: _is_accepted(ledger, mission),
+        )
         proposal = _drop_outdated(ledger, name, text, proposal)
+        proposal = replace(proposal, harmful=tuple(harmful_in(ledger, name)))
         return ReviewResult(
             project=name,
             entries=tuple(entry.entry_id for entry in fresh),
@@ -203,6 +227,19 @@ def _drop_outdated(ledger: LedgerSnapshot, project: str, briefing: str, proposal
             words = delta.was if not hasattr(delta, "text") else delta.text
             old.append(DroppedChange(text=words, cites=delta.cites, reason=f"an entry of {rests_on} says otherwise"))
     return replace(proposal, deltas=tuple(kept), dropped_with_reason=(*proposal.dropped_with_reason, *old))
+
+
+def _is_accepted(ledger: LedgerSnapshot, mission: str) -> bool:
+    """Whether a mission ended with a result that was taken, by a person or a rule."""
+    filed = ledger.archived(mission)
+    return filed is not None and filed.mission.status is Status.DONE
+
+
+def _confirmed(delta: Delta, by: str) -> Delta:
+    """A change that a person takes: what a model proposes in it is confirmed."""
+    if isinstance(delta, Resolve) or not by or delta.mark != str(PROPOSED):
+        return delta
+    return replace(delta, mark=str(ModelMark(confirmed_by=person_name(by))))
 
 
 def _last_log_commit(ledger: LedgerSnapshot, project: str) -> Oid:

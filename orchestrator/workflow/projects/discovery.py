@@ -16,6 +16,7 @@ from pathlib import Path
 from missions.errors import BadName
 from missions.mission import NO_PROJECT, slug
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.repository_address import without_credentials
 from orchestrator.execution.workspace.project_server import NO_LAZY_FETCH
 from orchestrator.execution.workspace.served_repository import UPDATES_FILES, local_path, served_repository
 from orchestrator.workflow.assignment.project_profile import bare_address, repository_name
@@ -85,7 +86,7 @@ def repository_from_folder(folder: Path, *, name: str = "", named: bool = False)
     """
     folder = folder.resolve()
     git = Git(folder)
-    origin = without_secrets(git.text("config", "--get", "remote.origin.url", codes=(0, 1)))
+    origin = without_credentials(git.text("config", "--get", "remote.origin.url", codes=(0, 1)))
     itself = named and _is_bare(folder)
     url = str(folder) if itself else _absolute_url(origin, folder) or str(folder)
     branch = _default_branch(git)
@@ -104,13 +105,13 @@ def repository_from_folder(folder: Path, *, name: str = "", named: bool = False)
 
 def addresses_of(folder: Path) -> tuple[str, ...]:
     """Under which addresses a clone on this machine may be a project: its `origin` and its own path."""
-    origin = without_secrets(Git(folder).text("config", "--get", "remote.origin.url", codes=(0, 1)))
+    origin = without_credentials(Git(folder).text("config", "--get", "remote.origin.url", codes=(0, 1)))
     return _absolute_url(origin, folder), str(folder)
 
 
 def repository_from_url(url: str, *, name: str = "", branch: str = "") -> DiscoveredRepository:
     """A repository by its address; asks its server for the default branch where none is given. Raises WrongSetting."""
-    clean = without_secrets(url)
+    clean = without_credentials(url)
     if clean != url:
         raise WrongSetting("URL", "it holds a password or a token; leave it out, and use git's credential helper")
     if url.startswith("-") or re.match(r"^[A-Za-z0-9+.-]+::", url):
@@ -159,15 +160,6 @@ def project_name(text: str) -> str:
     if name == NO_PROJECT:
         raise WrongSetting("--name", f"“{NO_PROJECT}” means no project in a mission's file; give another name")
     return name
-
-
-def without_secrets(url: str) -> str:
-    """The address without a password or a token. The name of a user stays where it is needed to reach it: ssh."""
-    found = re.match(r"(?P<scheme>[a-z+]+://)(?P<user>[^/@]*)@(?P<rest>.*)", url, re.IGNORECASE | re.DOTALL)
-    if found is None:
-        return url
-    user = found["user"].partition(":")[0] + "@" if found["scheme"].lower().endswith("ssh://") else ""
-    return f"{found['scheme']}{user}{found['rest']}"
 
 
 def _find_repositories(top: Path, depth: int) -> Iterator[Path]:
@@ -228,7 +220,7 @@ def _remote_default_branch(url: str) -> str:
     except (GitError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise WrongSetting(
-            "URL", f"it cannot be reached ({without_secrets(why)}); --branch adds it all the same"
+            "URL", f"it cannot be reached ({without_credentials(why)}); --branch adds it all the same"
         ) from error
     found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", out, re.MULTILINE)
     if found is None:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from missions.plain_data import read_json, read_toml
+from orchestrator.workflow.projects import devcontainer
 
 MAX_FILE_BYTES = 1024 * 1024
 """Bytes of a file that is read for it."""
@@ -219,12 +220,9 @@ def _go_setup(files: RepositoryFiles) -> str:
 
 
 def _devcontainer_setup(files: RepositoryFiles) -> str:
-    """The command by which a devcontainer prepares a fresh clone, if it is one line."""
-    text = files.read(".devcontainer/devcontainer.json") or files.read(".devcontainer.json")
-    bare = re.sub(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', lambda found: found[1] or "", text, flags=re.DOTALL)
-    read = _json(re.sub(r",(\s*[}\]])", r"\1", bare))
-    lines = (read.get(key) for key in ("updateContentCommand", "postCreateCommand", "onCreateCommand"))
-    return next((line.strip() for line in lines if isinstance(line, str) and "sudo" not in line), "")
+    """How a devcontainer prepares a fresh clone, if that is one line."""
+    text = next((text for path in devcontainer.PATHS if (text := files.read(path))), "")
+    return devcontainer.read_devcontainer(text).setup
 
 
 def tree_names(paths: Iterable[str]) -> set[str]:

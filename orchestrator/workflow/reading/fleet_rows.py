@@ -15,7 +15,7 @@ from orchestrator.workflow.assignment.account_status import account_statuses, ac
 from orchestrator.workflow.assignment.queue_outlook import queue_outlooks
 from orchestrator.workflow.assignment.unserved import UnservedMissions, serves
 from orchestrator.workflow.fleet import Fleet
-from orchestrator.workflow.inbox import InboxItem, mission_item, read_inbox
+from orchestrator.workflow.inbox import InboxItem, mission_item, queue_items, read_inbox
 from orchestrator.workflow.reading.mission_list import ended_since
 from orchestrator.workflow.reading.shared_ledger import LedgerLook
 from orchestrator.workflow.reading.status_order import list_order
@@ -73,7 +73,7 @@ def now_page(
         *_silent_nodes(nodes),
         *bus_trouble,
         *_standing_queues(ledger, fleet.now()),
-        *read_inbox(ledger, views, questions).items,
+        *read_inbox(ledger, views, (*questions, *queue_items(ledger, fleet.trust))).items,
         *(mission_item(view) for view in views if view.status == "failed"),
     )
     return {

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from handoff import briefing
+from handoff.secrets.excerpts import redacted_line
 from handoff.tiers import Tier, path_of
-from missions.one_line import one_line
 from orchestrator.core.errors import NotFound
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
@@ -103,4 +103,4 @@ def _commits(ledger: LedgerSnapshot, project: str) -> Iterator[dict[str, str]]:
     newest = sorted(found.items(), key=lambda pair: -pair[1].committed)[:MAX_COMMITS]
     for oid, commit in newest:
         when = format_utc(datetime.fromtimestamp(commit.committed, UTC))
-        yield {"commit": oid, "when": when, "says": one_line(commit.message.strip().partition("\n")[0], 200)}
+        yield {"commit": oid, "when": when, "says": redacted_line(commit.message.strip().partition("\n")[0], 200)}

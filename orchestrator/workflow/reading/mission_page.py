@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from handoff.secrets.excerpts import redacted_line
 from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Status
-from missions.one_line import one_line
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.archive import ARCHIVE_FOLDER, read_mission
 from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, MISSIONS, LedgerSnapshot
+from orchestrator.policy.decision_evidence import open_path
 from orchestrator.workflow.mission_detail import MissionDetail
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
@@ -74,7 +75,8 @@ def _file_steps(ledger: LedgerSnapshot, view: MissionView) -> Iterator[TimelineS
     if view.path.startswith(f"{ARCHIVE_FOLDER}/"):
         # Where it lay before an older ledger was put in order.
         by_month = f"{ARCHIVE_FOLDER}/{view.finished:%Y-%m}/{view.name}.md" if view.finished else ""
-        paths = list(dict.fromkeys(path for path in (f"{MISSIONS}/{view.name}.md", view.path, by_month) if path))
+        opened = open_path(ledger, view.name, view.path)
+        paths = list(dict.fromkeys(path for path in (opened, view.path, by_month) if path))
     commits: dict[Oid, Commit] = {}
     for path in paths:
         for oid in islice(ledger.store.history(ledger.tip, path), MAX_STEPS):
@@ -99,7 +101,7 @@ def _mission_at(ledger: LedgerSnapshot, commit: Commit | Oid, paths: list[str]) 
 
 
 def _step(commit: Commit, before: Mission | str | None, after: Mission | str | None) -> TimelineStep:
-    subject = one_line(commit.message.strip().partition("\n")[0], MAX_SAYS)
+    subject = redacted_line(commit.message.strip().partition("\n")[0], MAX_SAYS)
     what, says, node = "edited", subject, commit.author
     if before is None:
         what = "filed"
@@ -114,7 +116,7 @@ def _step(commit: Commit, before: Mission | str | None, after: Mission | str | N
             what, says = "merged", f"as {after.merged[:10]}"
         elif after.attempt != before.attempt or after.status is not before.status:
             what, says, node = after.status.value, _status_words(after) or subject, _who(after, commit)
-    return TimelineStep(when=_moment(commit), node=node, what=what, says=one_line(says, MAX_SAYS))
+    return TimelineStep(when=_moment(commit), node=node, what=what, says=redacted_line(says, MAX_SAYS))
 
 
 def _status_words(mission: Mission) -> str:

@@ -35,14 +35,15 @@ def split_file(bus: Transport, reader: SnapshotReader, membership: Membership, n
 
     Whoever says so signs them. Raises NotFound, Refused for a file that asks for one, and WrongSetting.
     """
-    path, made = f"{MISSIONS}/{name}.md", list[str]()
+    made = list[str]()
 
     def draft(ledger: LedgerSnapshot) -> LedgerChange:
         membership.require_member(ledger, "author", "admin")
+        if name in ledger.open:
+            raise Refused("{} asks for one attempt: nothing is to be split", ledger.open[name].path)
+        path = next((bad.path for bad in ledger.quarantined if bad.name == name), f"{MISSIONS}/{name}.md")
         if ledger.read(path) is None:
             raise NotFound("no file {}", path)
-        if name in ledger.open:
-            raise Refused("{} asks for one attempt: nothing is to be split", path)
         files = runnable_files(ledger, name, ledger.text(path))
         made[:] = files
         message = f"Mission: {made[0]}"

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.signals import SIGNAL_AGE, Signal, Signals
+from orchestrator.core.ports.suppliers.signals import SIGNAL_AGE, Signal, Signals
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.workflow.signals.cloud_event import CloudEvent, read_event
 from orchestrator.workflow.signals.signal_rules import drafts, rule_for

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from handoff.secrets.excerpts import redacted_line
 from missions.frontmatter import print_scalar
-from missions.one_line import one_line
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.config.supplier_tables import SignalRule
 from orchestrator.workflow.signals.cloud_event import CloudEvent
@@ -69,7 +69,7 @@ def _text(event: CloudEvent, rule: SignalRule, supplier: str, item: Any) -> str:
     told = item.get("title") if isinstance(item, dict) else None
     about = told if isinstance(told, str) and told.strip() else event.subject or event.type
     fields = {
-        "title": one_line(f"{supplier}: {about}", MAX_TITLE_CHARS),
+        "title": redacted_line(f"{supplier}: {about}", MAX_TITLE_CHARS),
         "task": rule.task,
         "priority": rule.priority,
         "approve": "always",

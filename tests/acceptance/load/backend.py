@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers import free_port
+from tests.waiting import PATIENCE
 
 GRACE = 1.0
 """Seconds after the first good answer in which an error that began before may still arrive."""
-BACK_SECONDS = 60.0
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Backend:
         self.start()
         outage.started = time.monotonic()
         while not answers():
-            assert time.monotonic() < outage.started + BACK_SECONDS, "the node does not find its backend again"
+            assert time.monotonic() < outage.started + PATIENCE, "the node does not find its backend again"
             time.sleep(0.25)
         outage.over = time.monotonic()
 

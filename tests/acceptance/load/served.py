@@ -21,6 +21,7 @@ from tests.acceptance.load import words
 from tests.acceptance.load.client import Tokens
 from tests.acceptance.load.mischief import BODY_BYTES
 from tests.acceptance.load.wire import Wire
+from tests.waiting import PATIENCE
 
 NUMBER = re.compile(r"^shiftbook_(queue_length|streams) (\S+)$", re.MULTILINE)
 
@@ -100,7 +101,7 @@ def _tokens(desk: Desk) -> Tokens:
     return Tokens(full=full, sync=sync, bad=(revoked, expired))
 
 
-def until(what: str, test: Callable[[], bool], *, seconds: float = 60) -> str:
+def until(what: str, test: Callable[[], bool], *, seconds: float = PATIENCE) -> str:
     """Waits until something is true; returns what did not become true in time, or ""."""
     over = time.monotonic() + seconds
     while not test():

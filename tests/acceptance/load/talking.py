@@ -11,9 +11,8 @@ from tests.acceptance.load import words
 from tests.acceptance.load.book import Asked
 from tests.acceptance.load.client import Act, Client
 from tests.acceptance.load.wire import GONE, Reply, Stream, slam
+from tests.waiting import PATIENCE
 
-PATIENCE = 30.0
-"""Seconds in which an answer that was cut off has to let go of its conversation."""
 CUT = Reply(status=GONE)
 
 
@@ -152,7 +151,7 @@ def _completion(text: str) -> dict[str, Any]:
 
 
 def patiently(client: Client, kind: str, body: dict[str, Any], conversation: str) -> Reply:
-    """A chat; sent again while the conversation still answers what was cut off before."""
+    """A chat; sent again while the conversation still answers what was cut off before, and lets go of it at last."""
     over = time.monotonic() + (PATIENCE if conversation in client.busy else 0)
     while (reply := client.ask("POST", "/chat", body)).status == 409 and time.monotonic() < over:
         time.sleep(0.05)

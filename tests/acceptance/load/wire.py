@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-WAIT_SECONDS = 60.0
+from tests.waiting import PATIENCE
+
+WAIT_SECONDS = PATIENCE
 GONE = 0
 """The status of an answer that did not come: the connection was cut."""
 

@@ -26,6 +26,8 @@ GRACE = 120.0
 
 OF_NODES = ("heartbeats/", "memos/", "log/", "knowledge/", "conflicts/", "missions/archive/")
 """Where a node may write without being asked; besides the journal and the missions' own pages."""
+ADDED = "continuity/"
+"""Where a node adds a page for each month, and changes none."""
 
 OVER = {"done", "cancelled"}
 
@@ -250,7 +252,8 @@ def _reverted(old: BranchCommit, new: BranchCommit) -> Iterator[str]:
         elif now.essence != page.essence and page.essence is not None:
             yield f"a node changed what a person asks for in {name}"
     for path in sorted(old.others.keys() | new.others.keys()):
-        if old.others.get(path) != new.others.get(path) and not path.startswith(OF_NODES):
+        new_page = path.startswith(ADDED) and path not in old.others
+        if old.others.get(path) != new.others.get(path) and not path.startswith(OF_NODES) and not new_page:
             yield f"a node changed {path}"
     if not new.journal.startswith(old.journal.rstrip("\n")) and not _moved_months(old, new):
         yield "a node took something out of the journal"

@@ -44,7 +44,8 @@ class Edits:
         path = chance.choice(here)
         name, text = f"missions/{path.name}", path.read_text(encoding="utf-8")
         if what == "twin":
-            return {f"missions/{path.stem.swapcase()}.md": text}
+            other = path.with_stem(path.stem.swapcase())  # over one that is there it would take away what nodes told
+            return {} if other.exists() else {f"missions/{other.name}": text}
         if what == "delete":
             return {name: None}
         if what == "pause":

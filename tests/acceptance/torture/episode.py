@@ -64,13 +64,15 @@ class Episode:
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
-        self.fleet = Fleet(self.folder, beat=self.beat)
+        self.fleet = Fleet(self.folder, beat=self.beat, lease=self.lease)
         self.folder.mkdir(parents=True, exist_ok=True)
         wrong = {node: timedelta(hours=self.chance.randint(-120, 120) if self.skewed else 0) for node in NODES}
         self.clocks = {node: WrongClock(file=self.folder / f"{node}.clock", wrong=wrong[node]) for node in NODES}
         self.asleep: list[tuple[str, float, float]] = []
         self.hung: set[str] = set()
         self.doubles: list[tuple[str, program.Process]] = []
+        self.doubled: list[tuple[str, Path]] = []
+        """The homes of all that there were: what one of them has done, its clone alone may know after a restore."""
         self.did: Counter[str] = Counter()
         self.attacks: set[tuple[str, Oid | None]] = set()
         self.gave_up = ""
@@ -239,8 +241,8 @@ class Episode:
 
     def _double(self, node: str) -> None:
         """Somebody copies a node's home, as it is at this moment, and starts the copy."""
-        home = self.folder / f"{node}-double"
-        shutil.rmtree(home, ignore_errors=True)
+        home = self.folder / f"{node}-double-{len(self.doubled)}"
+        self.doubled.append((node, home))
         with suppress(shutil.Error, OSError):  # what went away while it was copied
             shutil.copytree(self.folder / node, home, symlinks=True)
         self.doubles.append((node, self._process(node, home)))
@@ -283,8 +285,8 @@ class Episode:
 
     def restore_backup(self, old: Mapping[str, Oid]) -> None:
         """The server is restored to when its refs were `old`, by the documents: a person stops the nodes, recovers it
-        from each, and starts them again. One that went on meanwhile, and had been cut off since the backup, would know
-        of nothing that is lost and do it once more."""
+        from each, and from the doubles that there were, and starts them again. One that went on meanwhile, and had been
+        cut off since the backup, would know of nothing that is lost and do it once more."""
         if self.refs()["refs/heads/main"] == old["refs/heads/main"]:
             return
         self.did["backup restored"] += 1
@@ -295,9 +297,9 @@ class Episode:
         now = self.refs()
         self.attacks |= set(old.items()) | {(ref, None) for ref in now.keys() - old.keys()}
         steward.set_back(self.fleet, now, old)
-        for node in NODES:
+        for node, home in (*((node, self.folder / node) for node in NODES), *self.doubled):
             before = self.refs()
-            steward.recover(self.fleet, node, self._url(node))
+            steward.recover(self.fleet, node, self._url(node), home)
             self.attacks |= set(self.refs().items() - before.items())
         self.did["recovered branch merged"] += steward.merge_recovered(self.fleet)
         self.did["own commits pushed again"] += steward.push_own(self.fleet, own)

@@ -24,10 +24,10 @@ def set_back(fleet: Fleet, now: Mapping[str, str], old: Mapping[str, str]) -> No
     subprocess.run(words, input="".join(lines).encode(), timeout=60, check=True)
 
 
-def recover(fleet: Fleet, node: str, url: str) -> None:
-    """`shiftbook ledger recover` on a node's machine; again when somebody pushed meanwhile."""
+def recover(fleet: Fleet, node: str, url: str, home: Path) -> None:
+    """`shiftbook ledger recover` on a node's machine, from its home; again when somebody pushed meanwhile."""
     for tries in range(5):
-        done = fleet.run("ledger", "recover", "--yes", node=node, SHIFTBOOK_LEDGER=url)
+        done = fleet.run("ledger", "recover", "--yes", node=node, SHIFTBOOK_LEDGER=url, SHIFTBOOK_HOME=str(home))
         if done.returncode == 0:
             return
         assert tries < 4, f"ledger recover on {node}: {done.stderr}"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from handoff import symbols
 from handoff.checking.check import check
 from handoff.encoding import decode
+from handoff.marks.model_mark import PROPOSED, ModelMark
 
 REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[4] / "shared") / "data" / "handoff-real"
 TODAY = "2026-11-21"
@@ -92,6 +93,24 @@ def test_missing_and_empty_tiers() -> None:
         "SESSION_LOG.md": LOG,
     }
     assert [one.file for one in check(projects, files=projects, today=TODAY)] == ["PORTFOLIO_CONTEXT.md"]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (f"- Port: 1 {PROPOSED}", False),
+        (f"- Port: 1 {PROPOSED} <!-- item: f1; log: e1 -->", False),
+        ("- Port: 1 (proposed by a model)", True),
+        (f"- Port: 1 {PROPOSED}, we think", True),
+        (f"## Standing rules\n\n- Always squash {PROPOSED}", True),
+        (f"## Standing rules\n\n- Always squash {ModelMark(confirmed_by='ana')}", False),
+    ],
+)
+def test_a_mark_of_a_model_can_be_read_and_is_no_rule(line: str, found: bool) -> None:
+    """A slip would make a model's proposal somebody's word, and a rule is followed by every instance."""
+    told = [one for one in rules(briefing=f"{BRIEFING}\n{line}\n") if one[2] == "model-mark"]
+    number = BRIEFING.count("\n") + 2 + line.count("\n")
+    assert told == ([("SESSION_BRIEFING.md", number, "model-mark")] if found else [])
 
 
 def test_a_fleet_is_not_blamed_for_what_it_writes_itself() -> None:
@@ -361,16 +380,15 @@ ENTRIES = [
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_a_log_of_twice_the_length_takes_about_twice_the_time(entry: str) -> None:
+def test_a_log_of_four_times_the_length_takes_about_four_times_the_time(entry: str) -> None:
     """A hook before each commit may not become slower with every session: the work grows with the log's length."""
 
     def seconds(lines: int) -> float:
         documents = {"PROJECT_CONTEXT.md": CONTEXT, "SESSION_LOG.md": _long_log(lines, entry)}
-        runs = []
-        for _ in range(3):
-            began = time.process_time()
-            check(documents, files=documents, today=TODAY)
-            runs.append(time.process_time() - began)
-        return min(runs)
+        began = time.process_time()
+        check(documents, files=documents, today=TODAY)
+        return time.process_time() - began
 
-    assert seconds(24_000) < 2.8 * seconds(12_000)
+    # by turns: a processor that others share is as slow for the one as for the other
+    short, long = zip(*((seconds(6_000), seconds(24_000)) for _ in range(3)), strict=True)
+    assert min(long) < 8 * min(short)

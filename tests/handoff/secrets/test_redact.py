@@ -342,6 +342,8 @@ HOSTILE = [
         "pat",
         "q_",
         "z-",
+        "-",
+        "a--",
         "Ａ",
     ),
     *("Authorization: ", "bearer ", "curl -u ", "--token ", "[redacted:jwt:123456]", "a.b.c.", "passwordpassword=a"),
@@ -368,11 +370,10 @@ def test_a_text_that_is_all_secrets_takes_time_in_proportion() -> None:
 
     def seconds(count: int) -> float:
         text = secret * count
-        runs = []
-        for _ in range(3):
-            start = time.process_time()
-            redact(text)
-            runs.append(time.process_time() - start)
-        return min(runs)
+        start = time.process_time()
+        redact(text)
+        return time.process_time() - start
 
-    assert seconds(3200) < 10 * seconds(800)
+    # by turns: a processor that others share is as slow for the one as for the other
+    short, long = zip(*((seconds(800), seconds(3200)) for _ in range(3)), strict=True)
+    assert min(long) < 10 * min(short)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.entry import Entry, parse_log, render_entry
+from handoff.marks.model_mark import PROPOSED, ModelMark, with_mark
 from handoff.statements import statements
-from handoff.warnings.action_warnings import MAX_LINE_CHARS, ActionWarning, SubjectKind, action_words, warnings_of
+from handoff.warnings.action_warnings import (
+    MAX_ACTION_CHARS,
+    MAX_LINE_CHARS,
+    ActionWarning,
+    SubjectKind,
+    action_words,
+    warnings_of,
+)
 
 
 def entry(body: str, section: str = "Lessons") -> Entry:
@@ -39,6 +49,15 @@ def test_what_a_line_is_about(line: str, kind: str, words: tuple[str, ...]) -> N
     """Commands and tools in backticks, paths, lines of errors."""
     ((one,),) = [warning.subjects for warning in found(line)]
     assert (one.kind, one.words) == (kind, words)
+
+
+def test_what_a_model_proposed_warns_only_once_it_is_confirmed() -> None:
+    """A person's confirmation, or two outcomes, in the line's mark; the mark is no part of what is said."""
+    line = "`pytest tests/x.py` hangs without a terminal"
+    assert found(f"- {with_mark(line, PROPOSED)}") == []
+    assert found(f"- {with_mark(line, ModelMark(withdrawn_by='ana'))}", "Blockers") == []
+    for mark in (ModelMark(confirmed_by="ana"), ModelMark(confirmed_in=("a-1", "b-1"))):
+        assert [one.text for one in found(f"- {with_mark(line, mark)}")] == [line]
 
 
 def test_a_tool_alone_counts_only_where_nothing_more_exact_is_named() -> None:
@@ -133,6 +152,27 @@ def test_a_pasted_script_is_looked_up_in_part() -> None:
     assert len(words.keys) <= 256
 
 
+@pytest.mark.parametrize("word", ["a/", "/", "x", "ValueError: a b c d e "])
+def test_no_action_takes_much_memory_or_time(word: str) -> None:
+    """A path without an end has no end for each of its parts."""
+    action = word * 1_000_000
+    tracemalloc.start()
+    try:
+        words = action_words(action)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4_000_000
+    assert sum(map(len, words.keys)) < 200_000
+    assert len(words.text) <= MAX_ACTION_CHARS
+
+
+def test_of_a_long_path_the_end_is_looked_up() -> None:
+    """However many folders stand before it."""
+    assert concerned("- src/auth/token.py is generated", "/srv" * 300 + "/src/auth/token.py")
+    assert concerned("- `pytest tests/x.py` hangs", "pytest tests/x.py::test_a[" + "p" * 600 + "]")
+
+
 OLD_JOURNAL = """\
 ## 2026-11-20T08:00:00Z · n1 · mcp-claude-code · - · A look from outside
 <!-- entry: n1-2026-11-20-080000-abcd -->
@@ -160,7 +200,7 @@ def test_an_outsiders_entry_from_before_quotations_states_and_warns_of_nothing()
     outsider, person = parse_log(OLD_JOURNAL).entries
     assert outsider.section("Lessons") == "- `pytest tests/x.py` must never be run"
     assert (outsider.from_outside, person.from_outside) == (True, False)
-    assert list(warnings_of(outsider)) == list(statements(outsider)) == []
+    assert (list(warnings_of(outsider)), list(statements(outsider))) == ([], [])
     assert [one.text for one in warnings_of(person)] == ["`pytest tests/x.py` hangs"]
 
 

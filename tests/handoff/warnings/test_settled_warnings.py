@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from handoff.entry import Entry
+from handoff.marks.model_mark import PROPOSED, ModelMark, with_mark
 from handoff.warnings.warning_index import add_warnings, warnings_at
 
 HANGS = "- `pytest tests/x.py` hangs without a terminal"
@@ -67,3 +68,10 @@ def test_a_lesson_ends_only_by_a_later_line_that_says_so() -> None:
     own = entry(1, Lessons=HANGS, Work_Accomplished="- Fixed `pytest tests/x.py` hangs without a terminal")
     assert said(own) == ["e1"]
     assert said(own, entry(2, Lessons="- Withdrawn: `pytest tests/x.py` hangs without a terminal")) == []
+
+
+def test_what_a_model_proposed_settles_nothing() -> None:
+    """Else it could take back what others learned; once a person has confirmed it, it does."""
+    over = "- Resolved: `pytest tests/x.py` has its terminal"
+    assert said(entry(1, Blockers=HANGS), entry(2, Blockers=with_mark(over, PROPOSED))) == ["e1"]
+    assert said(entry(1, Blockers=HANGS), entry(2, Blockers=with_mark(over, ModelMark(confirmed_by="ana")))) == []

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from handoff.entry import Entry
 from handoff.warnings.action_warnings import warnings_of
-from handoff.warnings.warning_index import MAX_WARNINGS, SaidWarning, add_warnings, rebuild_warnings, warnings_at
+from handoff.warnings.warning_index import (
+    MAX_LINES_A_LOOK,
+    MAX_WARNINGS,
+    SaidWarning,
+    add_warnings,
+    rebuild_warnings,
+    warnings_at,
+)
 
 
 def entry(number: int, *lines: str, section: str = "Lessons") -> Entry:
@@ -71,10 +78,16 @@ def test_an_entry_is_taken_in_once(conn: sqlite3.Connection) -> None:
     assert said(conn, "make all") == []
 
 
-def test_only_wanted_entries_are_said(conn: sqlite3.Connection) -> None:
-    """Of another project's journal nothing, and it takes nobody's place."""
-    add_warnings(conn, [entry(number, f"`make all` fails {number}") for number in range(1, 9)])
-    assert said(conn, "make all", wanted=lambda entry_id: entry_id in {"e1", "e2"}) == ["e2", "e1"]
+def test_only_the_logs_of_these_projects_are_looked_into(conn: sqlite3.Connection) -> None:
+    """Of another project's journal nothing, and it takes nobody's place; of several the newest comes first."""
+    add_warnings(conn, [entry(number, f"`make all` fails {number}") for number in range(3, 9)], "mill")
+    add_warnings(conn, [entry(1, "`make all` fails 1")])
+    add_warnings(conn, [entry(2, "`make all` fails 2"), entry(4, "`make all` fails 4")], "shop")
+    assert said(conn, "make all", projects=("", "shop")) == ["e4", "e2", "e1"]
+    assert said(conn, "make all", projects=("shop", "shop")) == ["e4", "e2"]
+    assert said(conn, "make all", projects=("",)) == ["e1"]
+    assert said(conn, "make all", projects=()) == []
+    assert said(conn, "make all") == ["e8", "e7", "e6"]
 
 
 def test_a_project_that_warns_a_lot_hides_no_other(conn: sqlite3.Connection) -> None:
@@ -84,8 +97,28 @@ def test_a_project_that_warns_a_lot_hides_no_other(conn: sqlite3.Connection) -> 
               sections=(("Lessons", f"- `make all` fails {number}"),))
         for number in range(400)
     ]  # fmt: skip
-    add_warnings(conn, [entry(1, "`make all` fails here"), *many])
-    assert said(conn, "make all", wanted=lambda entry_id: entry_id == "e1") == ["e1"]
+    add_warnings(conn, [entry(1, "`make all` fails here")], "shop")
+    add_warnings(conn, many, "mill")
+    steps: list[int] = []
+    conn.set_progress_handler(lambda: steps.append(1), 1000)
+    assert said(conn, "make all", projects=("", "shop")) == ["e1"]
+    assert len(steps) < 10  # thousand steps: its lines are not even read
+
+
+def test_a_look_ends_however_much_there_is_to_look_at(conn: sqlite3.Connection) -> None:
+    """Lines that were taken back are looked at a number of times; what stands behind so many is not said."""
+    over = [
+        Entry(entry_id=f"o{number}", when=f"2026-11-20T{number // 60:02}:{number % 60:02}:00Z",
+              sections=(("Blockers", f"- `make all` fails {number}"),))
+        for number in range(2 * MAX_LINES_A_LOOK)
+    ]  # fmt: skip
+    add_warnings(conn, [entry(1, "`make all` fails at night"), *over])
+    assert said(conn, "make all") == ["o255", "o254", "o253"]
+    add_warnings(conn, [entry(30, "Resolved: `make all` works", section="Blockers")])
+    asked: list[str] = []
+    conn.set_trace_callback(asked.append)
+    assert said(conn, "make all") == []
+    assert len(asked) < 100
 
 
 @settings(max_examples=30)

@@ -40,3 +40,10 @@ def webp(width: int = 3, height: int = 2, kind: bytes = b"VP8X", *, more: bytes 
 def webp_part(name: bytes, data: bytes) -> bytes:
     """One part, filled up to an even length."""
     return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def gif(width: int = 3, height: int = 2, *, blocks: bytes = b"\x02\x84\x51\x00", more: bytes = b"") -> bytes:
+    """The outline of a GIF with two colours; `more` are parts before its picture, `blocks` the picture's data."""
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    picture = b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02" + blocks
+    return head + more + picture + b"\x3b"

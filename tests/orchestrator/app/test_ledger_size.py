@@ -66,6 +66,20 @@ def test_a_history_is_read_no_further_than_it_is_needed(ground: BenchSetup) -> N
     store.close()
 
 
+def test_tidying_notes_which_paths_each_commit_changed(tmp_path: Path) -> None:
+    """So that what was never there need not be looked for in every commit (gitformat-commit-graph(5), BIDX)."""
+    git(tmp_path, "init", "--quiet", "r")
+    (tmp_path / "r" / "a").write_text("a")
+    git(tmp_path / "r", "add", ".")
+    git(tmp_path / "r", "commit", "--quiet", "-m", "a")
+    store = GitStore(tmp_path / "r" / ".git")
+    store.tidy()
+    graphs = list((tmp_path / "r" / ".git" / "objects" / "info" / "commit-graphs").glob("*.graph"))
+    assert graphs
+    assert all(b"BIDX" in graph.read_bytes()[:200] for graph in graphs)
+    store.close()
+
+
 def test_tidying_packs_loose_objects_and_drops_nothing(tmp_path: Path) -> None:
     """Not even what no ref holds: another process may be about to push it."""
     git(tmp_path, "init", "--quiet", "--bare", "r.git")

@@ -103,7 +103,7 @@ def test_a_written_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert "sbk_new" not in "".join(node.told)
     finally:
         stop()
-    assert not [each for each in threading.enumerate() if each.name == "secrets" and each.is_alive()]
+    until(lambda: not [each for each in threading.enumerate() if each.name == "secrets"], "its thread ends")
 
 
 def test_a_file_that_cannot_be_read_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_ends_nothing(tmp_path: Path, monkeypatch: py
     stop = node.rotation.start()
     try:
         files.replace(tmp_path / ".env", b"SHIFTBOOK_HQ_TOKEN=sbk_\xe4\n")
-        until(lambda: len(node.told) == 1)
+        until(lambda: node.told)
         assert "no UTF-8" in node.told[0]
         assert "sbk_" not in node.told[0]
         files.replace(tmp_path / ".env", b"SHIFTBOOK_HQ_TOKEN=sbk_new\n")

@@ -19,21 +19,24 @@ from tests.templates import Template
 pytestmark = pytest.mark.usefixtures("closing")
 
 
-@pytest.mark.parametrize("url", ["https://ada:secret@hq.example/git/x.git", "http://:secret@hq.example/git/x.git"])
-def test_a_url_with_a_password_is_refused(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize("user", ["ada:secret", "ghp_secret0123456789abcdefghij"])
+def test_a_url_with_a_credential_is_refused(tmp_path: Path, user: str) -> None:
     """git would write it into the clone's settings; the message does not repeat it, and nothing was made."""
-    settings = Settings(home=tmp_path / "home")
+    settings, url = Settings(home=tmp_path / "home"), f"https://{user}@hq.example/git/x.git"
+    beside = Git(tmp_path / "there")
+    (tmp_path / "there").mkdir()
+    beside.run("init", "--quiet", ".")
+    beside.run("remote", "add", "origin", url)
     for begin in (
         lambda: setup.join(url, tmp_path / "clone", settings),
         lambda: setup.init(tmp_path / "clone", settings, remote=url),
+        lambda: setup.init(tmp_path / "there", settings),
     ):
-        with pytest.raises(WrongSetting, match="holds a password") as raised:
+        with pytest.raises(WrongSetting, match="holds a password or a token") as raised:
             begin()
         assert "secret" not in str(raised.value)
-    assert (
-        not (tmp_path / "clone" / ".git" / "config").exists()
-        or "secret" not in (tmp_path / "clone" / ".git" / "config").read_text()
-    )
+    assert not (tmp_path / "clone").exists()
+    assert not (tmp_path / "home" / ".env").exists()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_code_in_the_working_folder_does_not_run(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path / "clone")
     server = WebServer(tmp_path / "home", lambda *_words, **_facts: None)
     server.start()
-    said, over = tmp_path / "home" / "http.err", time.monotonic() + 60
+    said, over = tmp_path / "home" / "http.err", time.monotonic() + 240
     while time.monotonic() < over and not (tmp_path / "ran").exists():
         if said.exists() and "SHIFTBOOK_HTTP" in said.read_text(encoding="utf-8"):
             break

@@ -26,6 +26,7 @@ from orchestrator.core.ports.model import Prompt
 from tests.journals import SHOP_LOG, entry, log
 from tests.ledgers import Town
 from tests.orchestrator.chat.conftest import One, ScriptedModel, Talk
+from tests.waiting import PATIENCE, until
 
 AWS = "AKIAQ3EGRLR7ZCW5JT2K"
 
@@ -316,12 +317,12 @@ def test_who_waits_is_told_the_place_and_too_many_are_sent_away(talk: Talk) -> N
 
     def hold() -> None:
         inside.set()
-        assert go.wait(60)
+        assert go.wait(PATIENCE)
 
     talk.model.meanwhile = hold
     threads = [threading.Thread(target=talk.say, args=(f"message {n}",)) for n in range(3)]
     threads[0].start()
-    assert inside.wait(60)
+    assert inside.wait(PATIENCE)
     for each in threads[1:]:
         each.start()
     places = threading.Event()
@@ -332,7 +333,7 @@ def test_who_waits_is_told_the_place_and_too_many_are_sent_away(talk: Talk) -> N
     assert caught.value.retry_after >= 1
     go.set()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert {event.data["position"] for event in talk.heard("position")} >= {1, 2}
     assert len(talk.heard("done")) == 3
     titles = [each.title for each in talk.stores.conversations.listing()]
@@ -438,11 +439,8 @@ def decide(talk: Talk, *, allow: bool) -> None:
     """Somebody who decides the first question as soon as it is there."""
 
     def wait() -> None:
-        for _ in range(1000):
-            for question in talk.chat.approvals.waiting():
-                talk.chat.approvals.decide(question.id, allow=allow)
-                return
-            threading.Event().wait(0.01)
+        until(talk.chat.approvals.waiting, "a question")
+        talk.chat.approvals.decide(talk.chat.approvals.waiting()[0].id, allow=allow)
 
     threading.Thread(target=wait, daemon=True).start()
 

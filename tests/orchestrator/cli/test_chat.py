@@ -6,19 +6,20 @@ import io
 import re
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from orchestrator.chat.values import AnswerEvent, ChatRequest
+from orchestrator.cli.chat.backend import LastConversation
 from orchestrator.cli.chat.conversation import HELP, TerminalChat
 from orchestrator.cli.chat.opening import OpeningBackend
 from orchestrator.cli.chat.page import ChatPage, under_way
 from orchestrator.cli.live.sign_of_life import SignOfLife
 from orchestrator.core.errors import NotFound, Refused
+from tests.waiting import PATIENCE
 
 START = AnswerEvent(kind="start", data={"conversation_id": "c", "model": "tiny", "notes": []})
 DONE = AnswerEvent(
@@ -62,9 +63,13 @@ class Scripted:
     def decide(self, question: str, *, allow: bool) -> None:
         """Nothing is asked."""
 
-    def last(self, device: str) -> Mapping[str, Any] | None:
+    def last(self, device: str) -> LastConversation | None:
         """None yet."""
         return None
+
+    def turns(self, conversation: str) -> Iterator[tuple[str, str]]:
+        """Two, which name the conversation."""
+        yield from (("user", f"asked in {conversation}"), ("assistant", f"answered in {conversation}"))
 
     def warm(self, model: str) -> None:
         """Notes it."""
@@ -81,7 +86,7 @@ def opened(line: Scripted, *, after: threading.Event | None = None, model: str =
     @contextmanager
     def door() -> Iterator[Scripted]:
         if after:
-            after.wait(60)
+            after.wait(PATIENCE)
         yield line
 
     found = OpeningBackend(door, model)
@@ -207,6 +212,18 @@ def test_nobody_sees_colours_who_does_not_want_them(monkeypatch: pytest.MonkeyPa
     page.note("quiet")
     page.write("loud\n")
     assert "\x1b" not in out.getvalue() + page.prompt
+
+
+def test_history_is_of_this_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of the one that was used last on this machine, which another terminal may have begun."""
+    out = Screen()
+    chat = talk(Scripted(), out, monkeypatch)
+    chat.run_command("/history")
+    assert "nothing was said" in out.getvalue()
+    chat.say("one")
+    chat.run_command("/history")
+    assert "asked in c" in out.getvalue()
+    assert "answered in c" in out.getvalue()
 
 
 def test_a_chat_that_was_never_begun_cannot_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

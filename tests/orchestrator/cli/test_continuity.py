@@ -170,3 +170,27 @@ def test_a_study_of_the_embedded_model(typed: Type, tmp_path: Path) -> None:
     page = typed("report", "study").stdout
     assert "28 of 28 trials" in page
     assert "| questions right |" in page
+
+
+def test_an_ablation_is_planned_by_its_name(
+    typed: Type, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its arms, hypotheses, tokens and items; a number that was typed goes first."""
+    monkeypatch.setenv("SHIFTBOOK_OPENAI_URL", server)
+    monkeypatch.setenv("LLM_PROVIDER_OVERRIDE", "openai")
+    made = json.loads(typed("plan", "study", "--ablation", "action", "--projects", "2", "--json").stdout)
+    assert made["arms"] == ["nothing", "oracle", "misplaced", "after", "refused"]
+    assert (made["items"], made["budget"], len(made["hypotheses"])) == ("tasks", 600, 2)
+    typing = ("--ablation", "tiers", "--projects", "2", "--budget", "500", "--json")
+    other = json.loads(typed("plan", "two", *typing).stdout)
+    assert (other["items"], other["budget"]) == ("all", 500)
+    assert (tmp_path / "two" / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [(("--ablation", "sugar"), "one of tiers"), (("--ablation", "order", "--arm", "tail"), "leave")]
+)
+def test_a_wrong_ablation_is_one_line(typed: Type, words: tuple[str, ...], says: str) -> None:
+    """Before any model is looked for."""
+    with pytest.raises(WrongSetting, match=says):
+        raise typed("plan", "study", *words).exception or AssertionError("it was taken")

@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from orchestrator.app import setup
 from orchestrator.cli import cli
 from orchestrator.core.settings import Settings
+from orchestrator.workflow.journal import search_index
+from tests.journals import entry, log
 from tests.orchestrator.repositories import git
 
 MISSIONS = {
@@ -183,3 +185,25 @@ def test_what_the_journal_warns_of_at_a_command_is_printed(typed: Callable[..., 
     nothing = typed("handoff", "show", "--at", "make test")
     assert (nothing.stdout, nothing.stderr) == ("", "the journal warns of nothing there\n")
     assert "say a command or a path" in str(typed("handoff", "show", "--at", " ", code=2).exception)
+
+
+def test_a_search_of_a_long_journal_says_what_it_has_not_read(
+    typed: Type, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers from the newest logs; with --wait it reads all of them."""
+    monkeypatch.setattr(search_index, "PATIENCE_SECONDS", 0.0)
+    clone = machine / "clone"
+    git(clone, "pull", "--quiet", "--rebase", "origin")
+    for day in range(1, 13):
+        text = log(entry(f"old-{day}", f"2026-10-{day:02}T08:00:00Z", did=f"Basket {day}."))
+        (clone / "log").mkdir(exist_ok=True)
+        (clone / f"log/2026-10-{day:02}.md").write_text(text)
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "Twelve days")
+    git(clone, "push", "--quiet", "--no-verify", "origin", "HEAD")
+    said = typed("log", "search", "basket")
+    assert "Basket 12." in said.stdout
+    assert "files of the journal, from 2026-10-" in said.stderr
+    whole = typed("log", "search", "--wait", "--limit", "20", "basket")
+    assert "Basket 1." in whole.stdout
+    assert "Not searched yet" not in whole.stderr

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.app import setup
 from orchestrator.cli import cli
-from orchestrator.core.roles import Role
-from orchestrator.core.settings import Settings
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def ledger(desk_clone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with a fleet of its own, in whose clone a person stands."""
-    for name in [name for name in os.environ if name.startswith(("SHIFTBOOK_", "FACTORY_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "desk"))
-    monkeypatch.setenv("SHIFTBOOK_NODE_ID", "desk")
-    (tmp_path / ".gitconfig").write_text("[user]\n\tname = ada\n\temail = ada@shiftbook.invalid\n")
-    monkeypatch.chdir(tmp_path)
-    desk = Settings(home=tmp_path / "desk", node_id="desk", role=Role.STANDALONE_NODE, http=None)
-    setup.init(tmp_path / "clone", desk)
-    monkeypatch.setenv("SHIFTBOOK_LEDGER", str(tmp_path / "clone.git"))
-    monkeypatch.chdir(tmp_path / "clone")
-    return tmp_path / "clone"
+    monkeypatch.chdir(desk_clone)
+    return desk_clone
 
 
 def typed(*words: str) -> str:

@@ -102,6 +102,35 @@ def test_there_is_no_going_back_before_the_first(dirs: VersionDirs, monkeypatch:
         CliRunner().invoke(commands.update, ["--back"], catch_exceptions=False)
 
 
+GOES_BACK = 'echo "v1.0.0 is current again" >&2'
+GOING_BACK = [
+    (GOES_BACK, "", "v1.0.0 is current again"),
+    ("echo 'shiftbook: it runs' >&2; exit 4", r"v1\.0\.0 did not go back: it runs", ""),
+    ("exec sleep 600", r"v1\.0\.0 was ended: it did not go back within 0\.5 s", ""),
+]
+
+
+@pytest.mark.parametrize(("script", "refused", "did"), GOING_BACK)
+def test_going_back_says_what_became_of_it(
+    dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch, script: str, refused: str, did: str
+) -> None:
+    """As JSON where that is asked for; a version that fails or hangs is an error in one line."""
+    monkeypatch.setattr("orchestrator.app.updates.version_dirs.running_version", lambda: (dirs, "v1.1.0"))
+    monkeypatch.setattr("orchestrator.app.updates.updater.BACK_SECONDS", 0.5 if "sleep" in script else 60.0)
+    for version in ("v1.0.0", "v1.1.0"):
+        dirs.switch(version)
+    old = dirs.program("v1.0.0")
+    old.parent.mkdir(parents=True)
+    old.write_text(f"#!/bin/sh\n{script}\n")
+    old.chmod(0o755)
+    if refused:
+        with pytest.raises(Refused, match=refused):
+            CliRunner().invoke(commands.update, ["--back", "--json"], catch_exceptions=False)
+    else:
+        done = CliRunner().invoke(commands.update, ["--back", "--json"], catch_exceptions=False)
+        assert json.loads(done.stdout)["did"] == [did]
+
+
 def waiting(dirs: VersionDirs, monkeypatch: pytest.MonkeyPatch) -> None:
     """v1.1.0 was switched to, and v1.0.0 goes on."""
     monkeypatch.setattr("orchestrator.app.updates.version_dirs.running_version", lambda: (dirs, "v1.0.0"))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
 from orchestrator import cli
+from orchestrator.cli import terminal
+from orchestrator.cli.lazy import LazyGroup
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         capsys.readouterr()
         with monkeypatch.context() as here:
             here.setattr(sys, "argv", ["shiftbook", *words])
+            for said in ("_documents", "_error_lines"):
+                here.setattr(terminal, said, [])  # as in a process of its own
             with pytest.raises(SystemExit) as ended:
                 cli.main()
         said = capsys.readouterr()
@@ -51,7 +57,6 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 NEEDS_A_LEDGER = [
     "mission list",
-    "mission list --json",
     "mission new x",
     "mission show m",
     "mission diff m",
@@ -72,7 +77,6 @@ NEEDS_A_LEDGER = [
     "project show shop",
     "project remove shop",
     "fleet",
-    "fleet --json",
     "fleet --cost",
     "fleet who",
     "fleet revoke ada",
@@ -104,6 +108,58 @@ def test_without_a_ledger_each_verb_says_how_to_get_one(typed: Type, words: str)
     assert "shiftbook init" in done.err
     assert "shiftbook join" in done.err
     assert not list(Path.cwd().iterdir())
+
+
+ACTS = {"init", "join", "demo", "chat", "watch", "node run", "update", "token new", "doctor", "restore", "backup"}
+ACTS |= {"deploy hq", "deploy worker", "device pair", "device ca", "device nearby", "models check", "models pull"}
+"""Commands that do something without a fleet, or take long; so do those of `bench` and `continuity`."""
+
+
+def commands_with_json() -> Iterator[str]:
+    """Every command that has the option, with a word for each argument that it needs."""
+
+    def below(group: LazyGroup, before: str) -> Iterator[tuple[str, click.Command]]:
+        for verb in group.table:
+            found = group.get_command(click.Context(group), verb)
+            assert found is not None
+            yield f"{before}{verb}", found
+            if isinstance(found, LazyGroup):
+                yield from below(found, f"{before}{verb} ")
+
+    assert isinstance(cli.cli, LazyGroup)
+    for verb, command in below(cli.cli, ""):
+        has_json = any("--json" in each.opts for each in command.params)
+        if has_json and verb not in ACTS and not verb.startswith(("bench ", "continuity ")):
+            needed = (each for each in command.params if isinstance(each, click.Argument) and each.required)
+            yield " ".join([verb, *("7" for _ in needed), "--json"])
+
+
+def test_whatever_fails_is_told_as_one_json_document(typed: Type) -> None:
+    """On standard output, with the exit code, for every command that has --json; for people it is a line as well."""
+    seen, own = 0, list[str]()
+    for words in commands_with_json():
+        done = typed(*words.split())
+        told = json.loads(done.out)
+        if isinstance(told, dict) and "exit_code" in told:
+            assert told["exit_code"] == done.code != 0, words
+            assert told["error"].splitlines()[0] in done.err, words
+            seen += 1
+        elif done.code:
+            own.append(words.removesuffix(" --json"))
+    assert own == ["handoff check"]  # its findings
+    assert seen > 50
+    wrong = typed("mission", "list", "--json", "--status", "flying")
+    assert json.loads(wrong.out)["exit_code"] == wrong.code == 2
+    assert typed("mission", "say", "m", "--", "--json").out == ""
+
+
+def test_a_node_tells_its_error_as_an_event(typed: Type) -> None:
+    """Whoever reads what a node says meets no line of another form, also where the node does not begin."""
+    done = typed("node", "run", "--once", "--json")
+    told = [json.loads(line) for line in done.out.splitlines()]
+    assert [line["event"] for line in told] == ["error"]
+    assert told[0]["exit_code"] == done.code == 2
+    assert told[0]["error"] == told[0]["text"] == done.err.removeprefix("shiftbook: ").strip()
 
 
 WRONG = [
@@ -191,8 +247,6 @@ def test_what_is_not_there_is_said_in_one_line(typed: Type, tmp_path: Path, word
 )
 def test_lists_of_nothing(typed: Type, words: str, empty: str) -> None:
     """For people a sentence with what to do; for programs JSON that they can read."""
-    import json
-
     said = typed(*words.split())
     assert said.code == 0
     assert said.out.strip()

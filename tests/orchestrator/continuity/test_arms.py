@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handoff.context_builder import memoised
+from orchestrator.continuity.ablation_arms import AblationArm
 from orchestrator.continuity.arms import ACTION_ARMS, FILLER, MEANS, Arm, ArmMaker, oracle_facts
 from orchestrator.continuity.scenarios.build_task import tasks_of
 from orchestrator.continuity.scenarios.history_generator import generate_history
@@ -87,4 +88,4 @@ def test_the_oracle_is_the_truth_and_each_arm_is_explained() -> None:
     facts = list(oracle_facts(HISTORY))
     assert f"- {HISTORY.settings[2].name}: {HISTORY.settings[2].current}" in facts
     assert f"- {HISTORY.settings[3].name}: none is set" in facts
-    assert set(MEANS) == set(Arm) > ACTION_ARMS
+    assert set(MEANS) == {*Arm, *AblationArm} > ACTION_ARMS

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.continuity.arms import MEANS, Arm
-from orchestrator.continuity.report import MAX_CASES, render_report
+from orchestrator.continuity.report import render_report
 from orchestrator.continuity.study_plan import StudyPlan
 from orchestrator.continuity.trial import TrialRecord
+from orchestrator.continuity.worst_cases import MAX_CASES
 from tests.orchestrator.continuity.readers import IgnoringReader, UsingReader
 from tests.orchestrator.continuity.studies import CORE_ARMS, planned, run_study
 
@@ -65,7 +67,10 @@ def test_what_is_not_whole_has_no_result(used: tuple[StudyPlan, list[TrialRecord
     assert "hold:" not in page
     empty = render_report(plan, [])
     assert "0 of" in empty
-    assert "nothing was answered wrongly" in empty
+    assert "Nothing was answered with the handoff yet" in empty
+    assert "answered wrongly" not in empty
+    right = [replace(one, right=True) for one in records]
+    assert "With the handoff nothing was answered wrongly" in render_report(plan, right)
 
 
 def test_a_reader_who_uses_nothing_is_not_taken_for_a_verdict_on_handoffs(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -59,13 +60,19 @@ def test_whatever_is_changed_is_another_hash() -> None:
 
 
 def test_each_trial_is_made_once_in_an_order_drawn_by_chance() -> None:
-    """Every item in every arm that it has, in every instance; no arm's trials stand together."""
+    """Every item in every arm that it has, in every instance. A project in an arm is done in one go, which spares a
+    model's prompt cache; which comes when is chance, and so is the order within."""
     plan = planned(UsingReader(), items="all", arms=tuple(map(str, Arm)), projects=3)
     trials = plan.trials()
     assert len({one.ident for one in trials}) == len(trials)
     assert len(trials) == 2 * (len(plan.questions) * (len(Arm) - len(ACTION_ARMS)) + len(plan.tasks) * len(Arm))
     assert not [one for one in trials if one.arm in ACTION_ARMS and one.item in plan.questions]
-    assert len({one.arm for one in trials[:20]}) > 4
+    blocks = [key for key, _ in itertools.groupby((one.project, one.arm) for one in trials)]
+    assert len(blocks) == len(set(blocks)) == 3 * len(Arm)
+    assert len({arm for _, arm in blocks[:6]}) > 2
+    assert len({project for project, _ in blocks[:6]}) > 1
+    within = [[one.ident for one in trials if (one.project, one.arm) == block] for block in blocks]
+    assert sum(one != sorted(one) for one in within) > len(within) / 2
     assert replace(plan, seed=2).trials() != trials
 
 

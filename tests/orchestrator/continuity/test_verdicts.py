@@ -81,7 +81,7 @@ def test_one_who_trusts_anything_believes_another_project(tmp_path: Path) -> Non
 
 def test_one_who_heeds_only_what_is_said_at_the_action_is_told_so(tmp_path: Path) -> None:
     """Both ways of warning at the action find the path, the same lines at the start do not."""
-    verdicts, arms = judged(HeedingReader(), tmp_path, items="tasks", arms=ACTION_ARMS, projects=14)
+    verdicts, arms = judged(HeedingReader(), tmp_path, items="tasks", arms=ACTION_ARMS, projects=10)
     assert held(verdicts) == {
         "a warning with the result is better than at the start",
         "a warning by refusal is better than at the start",

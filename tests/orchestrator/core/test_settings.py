@@ -110,7 +110,7 @@ def test_names_in_small_letters_and_variables_without_a_value(home: Path, monkey
         (
             "SHIFTBOOK_AGENTS",
             "claud",
-            "name some of aider, claude, codex, gemini, opencode, separated by commas, not 'claud'",
+            "name some of aider, claude, codex, copilot, gemini, opencode, qwen, separated by commas, not 'claud'",
         ),
         (
             "LLM_PROVIDER_OVERRIDE",

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +19,7 @@ from orchestrator.adapters.agents.program_agent import ProgramAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import AgentJob, Outcome, Project
 from orchestrator.execution.attempt import AttemptRunner
+from orchestrator.execution.process import runner
 from orchestrator.execution.prompts import short_prompt
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.conftest import lacking
@@ -271,9 +274,16 @@ def test_setsid_child(desk: Desk) -> None:
     assert gone(name)
 
 
-def test_hangs_on_the_way(desk: Desk) -> None:
+def test_hangs_on_the_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that says nothing more is ended when its time is over; that is no success."""
-    outcome = desk.run(script(BEGIN, CHANGE, "sleep 600"), timeout_seconds=4)
+    late = [0.0]
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + late[0], sleep=time.sleep))
+
+    def changed() -> bool:
+        return any("more" in file.read_text() for file in desk.tmp.glob("job-*/tree/README.md"))
+
+    with once(changed, lambda: late.append(late.pop() + 1000)):
+        outcome = desk.run(script(BEGIN, CHANGE, "sleep 600"), timeout_seconds=900)
     assert (outcome.ok, outcome.cancelled, outcome.rounds) == (False, False, 0)
     assert "its time was over" in outcome.error
     assert outcome.files == ("README.md",)

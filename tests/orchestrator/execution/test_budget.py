@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node import budget_and_disk
 from orchestrator.workflow.spending import page_table
-from tests.ledgers import FLEET, NOON, Scripted, Ticks, Town, working
+from tests.ledgers import FLEET, NOON, Keys, Scripted, Ticks, Town, working
 
 BUDGETS = FLEET.format(trust="remote") + "budget_usd = 2.0\n[budget]\nmission_usd = 1.0\nday_usd = 5.0\n"
 
@@ -249,18 +250,46 @@ def test_a_wrong_budget_is_told(line: str) -> None:
         fleet_toml.read(f"[budget]\n{line}\n".encode())
 
 
+def row(node: str, day: datetime, usd: float) -> Spend:
+    """What a node spent on the project `shop`."""
+    totals = UsageTotals(runs=1, tokens_in=1, tokens_out=1, tokens_cached=0, seconds=1.0, cost_usd=usd, unpriced=0)
+    return Spend(day=day.date(), node=node, project="shop", agent="claude", model="m", totals=totals)
+
+
+def page(node: str, *rows: Spend) -> str:
+    """A node's page with that."""
+    return f"---\nnode: {node}\n---\n\n# {node}\n\n{page_table.render_table(rows)}"
+
+
+def others_of_n1(**how: Any) -> budget_and_disk.SpendingRecords:
+    """What n1 knows of the others; of its own database nothing is asked."""
+    return budget_and_disk.SpendingRecords(node="n1", usage=None, **how)  # type: ignore[arg-type]
+
+
+def test_others_spending_is_what_they_say_themselves(keys: Keys) -> None:
+    """Whoever may push can write any page: to stop all that is paid, or to hide what was spent."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",), n2=("node",), n3=("node",))
+    town = Town({"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers})
+    reader, n2, n3 = (town.peer(name, key=keys[name]) for name in ("n1", "n2", "n3"))
+    told = others_of_n1(own_page=reader.trust.own_page)
+    n2.push({"heartbeats/n2.md": page("n2", row("n2", NOON, 1.5))})
+    n3.push({"heartbeats/n3.md": page("n3", row("n3", NOON, 0.5))})
+    assert told.elsewhere(reader.ledger(), NOON) == {"shop": 2.0}
+    town.peer("x").push(
+        {
+            "heartbeats/n2.md": page("n2", row("n2", NOON, 900.0)),
+            "heartbeats/n3.md": page("n3", row("n3", NOON, 0.0)),
+            "heartbeats/n9.md": page("n9", row("n9", NOON, 900.0)),
+        }
+    )
+    assert told.elsewhere(reader.ledger(), NOON) == {"shop": 2.0}
+    n2.push({"heartbeats/n2.md": page("n2", row("n2", NOON, 2.5))})
+    assert told.elsewhere(reader.ledger(), NOON) == {"shop": 3.0}
+    assert told.elsewhere(reader.ledger(), NOON + timedelta(days=1)) == {}
+
+
 def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> None:
     """Of today and of others; a page that cannot be read says nothing."""
-    totals = UsageTotals(runs=1, tokens_in=1, tokens_out=1, tokens_cached=0, seconds=1.0, cost_usd=1.5, unpriced=0)
-
-    def row(node: str, day: datetime, usd: float) -> Spend:
-        return Spend(
-            day=day.date(), node=node, project="shop", agent="claude", model="m", totals=replace(totals, cost_usd=usd)
-        )
-
-    def page(node: str, *rows: Spend) -> str:
-        return f"---\nnode: {node}\n---\n\n# {node}\n\n{page_table.render_table(rows)}"
-
     pages = {
         "heartbeats/n1.md": page("n1", row("n1", NOON, 100.0)),
         "heartbeats/n2.md": page("n2", row("n2", NOON, 1.5), row("n2", NOON - timedelta(days=1), 7.0)),
@@ -269,7 +298,7 @@ def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> 
         "heartbeats/n5.md": "\0 no page at all",
     }
     ledger = Town(pages).peer("n1").ledger()
-    assert budget_and_disk.spent_by_others(ledger, "n1", NOON) == {"shop": 1.75}
+    assert others_of_n1().elsewhere(ledger, NOON) == {"shop": 1.75}
 
 
 def test_a_running_attempt_is_parked_when_its_budget_is_reached(tmp_path: Path) -> None:

@@ -20,8 +20,10 @@ from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import AgentJob, Outcome, Project
 from orchestrator.core.ports.model import Generation, Model, Prompt, Stop, Usage
 from orchestrator.execution.attempt import AttemptRunner
+from orchestrator.execution.journal_warner import JournalWarner, WarningForm
 from orchestrator.execution.project_setup import ProjectSetups
 from orchestrator.execution.workspace.clone import Workspaces
+from tests.journal_warnings import journal_of, look_up_in
 from tests.orchestrator.execution.scripted import Purse
 from tests.orchestrator.repositories import Server, git
 
@@ -348,3 +350,34 @@ def test_small_models_are_led() -> None:
         "src/a_b.py",
         "VERSION",
     )
+
+
+FAILS = "sh -c 'exit 3' build --fast"
+
+
+@pytest.mark.parametrize("form", list(WarningForm))
+def test_it_hears_at_the_action_what_the_journal_knows(desk: Desk, form: WarningForm) -> None:
+    """With the result, or instead of it the first time: never before, each line once; it is no denial, and what came of
+    it is told. A path that it writes is an action, one that it reads is none."""
+    lessons = ("`build --fast` fails here", "docs/api.md is generated: no tabs")
+    warner = JournalWarner(look_up=look_up_in(journal_of(*lessons)), form=form)
+    steps = (
+        call("read", path="README.md"),
+        call("shell", line=FAILS),
+        call("shell", line=f"{FAILS} -v"),
+        call("write", path="docs/api.md", content="x\n"),
+        call("write", path="docs/api.md", content="y\n"),
+        WRITE,
+        answer("Done."),
+    )
+    model = Spoken(steps)
+    outcome = desk.run(model, warner=warner)
+    assert (outcome.ok, outcome.error, outcome.denials) == (True, "", ()), outcome.output
+    heard = [prompt.messages[-1].content for prompt in model.asked[1:]]
+    once = form is WarningForm.REFUSE_ONCE
+    assert ["fails here" in one for one in heard] == [False, True, False, False, False, False]
+    assert ["no tabs" in one for one in heard] == [False, False, False, True, False, False]
+    assert ["exit code 3" in one for one in heard[1:3]] == [not once, True]
+    assert all("e1, 2026-11-01" in one and "no orders" in one for one in heard if "fails here" in one)
+    assert ("Not run yet" in heard[1]) is once
+    assert [one.verdict.value for one in warner.heard] == ["hurt", "hurt" if once else "unclear"]

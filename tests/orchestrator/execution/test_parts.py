@@ -28,6 +28,7 @@ from orchestrator.execution.workspace.git_tree import count_changes
 from orchestrator.ledger.config.fleet_toml import read
 from orchestrator.ledger.result_report import EndedAttempt, build_record
 from tests.orchestrator.execution.scripted import Purse
+from tests.waiting import PATIENCE
 
 PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
     lambda text: not text.startswith(":")
@@ -103,7 +104,7 @@ def test_a_watch() -> None:
     assert timed.is_set()
     assert timed.late
     stop.set()
-    assert watch.wait(60)
+    assert watch.wait(PATIENCE)
 
 
 def test_lines_stay_whole(tmp_path: Path) -> None:
@@ -190,9 +191,11 @@ def test_no_proposals(tmp_path: Path) -> None:
     (tmp_path / "A b.md").write_text("one")
     (tmp_path / "a-b.md").write_text("two")
     (tmp_path / "….md").write_text("three")
+    (tmp_path / "c.md").write_text(" \n")
     found, notes = collect_proposals(tmp_path)
     assert [one.name for one in found] == ["a-b"]
-    assert len(notes) == 2
+    assert len(notes) == 3
+    assert notes[1] == "the proposal c.md was left out: it is empty"
 
 
 def test_rounds_by_project() -> None:

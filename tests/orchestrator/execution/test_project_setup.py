@@ -16,11 +16,12 @@ from missions.mission import Mission
 from orchestrator.adapters.agents.command import CommandAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import AgentJob, Outcome, Project
+from orchestrator.core.ports.agent import AgentJob, DevServiceSpec, Outcome, Project
 from orchestrator.execution.project_setup import LOCK_FILES, ProjectSetups, registry_access, setup_key
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.execution.workspace.run_tools import machine_tools
 from tests.orchestrator.repositories import Server
+from tests.waiting import PATIENCE
 
 VENV = """\
 mkdir -p .venv/bin pkg.egg-info && touch .venv/made && echo x >> count.log
@@ -144,6 +145,27 @@ def test_secret_files_are_for_tests_only(bench: Bench) -> None:
     (bench.home / "test.env").unlink()
     missing = bench.run(line, test="true", test_files=((".env.test", "~/test.env"),))
     assert "projects.shop.test_files: ~/test.env is not on this node" in missing.error
+
+
+def test_what_tests_leave_is_evidence_without_the_secrets_that_they_were_shown(bench: Bench) -> None:
+    """Files that the project's `evidence` names, of the tests' run alone; values are struck out as XML writes them."""
+    word = "made<up>value"
+    (bench.home / "test.env").write_text(f"KEY={word}\n")
+    report = "<testsuite><testcase name='made&lt;up&gt;value'><failure/></testcase></testsuite>"
+    test = f'mkdir -p out; cat .env.test > out/run.log; echo "{report}" > out/junit.xml; ln -s ../.env.test out/a'
+    outcome = bench.run(
+        "mkdir out; echo forged > out/agent.log; echo more >> README.md",
+        test=test,
+        test_files=((".env.test", "~/test.env"),),
+        evidence=("out/**", "README.md"),
+    )
+    assert outcome.tested
+    texts = {one.path: one.data.decode() for one in outcome.evidence.files}
+    assert texts["out/run.log"] == "[from a file for tests]\n"
+    assert "[from a file for tests]" in texts["out/junit.xml"]
+    assert [case.name for report in outcome.evidence.reports for case in report.failures] == ["[from a file for tests]"]
+    assert "README.md" not in texts, "it was there before the tests"
+    assert [one.path for one in outcome.evidence.left_out] == ["out/a"]
 
 
 def test_what_names_a_set_up() -> None:
@@ -270,3 +292,18 @@ def test_a_real_project(server: Server, bubblewrap: Bubblewrap, tmp_path: Path, 
     assert first.tested is False, (first.error, first.output)
     second = bench.run(f"sed -i s/499/500/ {code}", **fields)
     assert second.tested, second.output
+
+
+def test_services_see_what_the_set_up_left(bench: Bench) -> None:
+    """Its programs are on their PATH, and lead to the run's own tree as they do in the tests."""
+    service = DevServiceSpec(name="seen", command="value > seen; sleep 600", health="test -s seen", seconds=PATIENCE)
+    outcome = bench.run("echo mine > src/value", setup=VENV, test="cat seen", services=(service,))
+    assert (outcome.ok, outcome.error) == (True, "")
+    assert "\nmine\n" in outcome.output
+
+
+def test_another_root_has_another_set_up() -> None:
+    """What was made with one system's libraries is not shown in another; without one, the name is as it was."""
+    project = Project(name="shop", url="/srv/shop.git", setup="make")
+    assert setup_key(project, []) == setup_key(project, [], "")
+    assert len({setup_key(project, [], root) for root in ("", "/srv/a", "/srv/b")}) == 3

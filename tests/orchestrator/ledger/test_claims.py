@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,16 @@ def test_a_result_is_accepted_once(town: Town) -> None:
     assert node.end(held).accepted
     assert log_of(node) == ["m-1"]
     assert node.ledger().late == {}
+
+
+@pytest.mark.parametrize("facts", [{"section": "half a letter: \udcc3"}, {"proposals": {"idea": ""}}])
+def test_a_result_is_known_again_by_what_was_written(town: Town, facts: dict[str, Any]) -> None:
+    """What a record cannot say in a file, an empty proposal or half a letter, does not make it another one's."""
+    node = town.peer("n1")
+    held = node.hold("m")
+    ended = replace(record(held), **facts)
+    told = [claims.complete(node.bus, held, ended, state=ClaimState.DONE) for _ in range(2)]
+    assert [(one.accepted, one.late) for one in told] == [(True, None)] * 2
 
 
 def test_a_result_whose_answer_was_lost_is_not_handed_back_twice(town: Town) -> None:

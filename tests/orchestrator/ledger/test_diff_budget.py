@@ -11,6 +11,7 @@ from missions.lease import Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger.diff_budget import fit_diff
+from orchestrator.ledger.result_record import MAX_PART_BYTES
 from orchestrator.ledger.result_report import MAX_ARTIFACT_CHARS, EndedAttempt, build_record, redact_artifact
 from orchestrator.workflow.approval.diff_view import parse_diff
 
@@ -50,6 +51,32 @@ def test_what_is_handed_over_hides_no_file_behind_a_large_one() -> None:
     for kept in (build_record(attempt).artifacts["diff"], redact_artifact(diff)):
         assert len(kept) < MAX_ARTIFACT_CHARS + 1000 < len(diff)
         assert [(each.path, each.added) for each in parse_diff(kept)] == [("package-lock.json", 400_000), ("zz.py", 1)]
+
+
+def test_a_change_of_very_many_files_can_be_handed_over() -> None:
+    """Its record can be read back, whole lists of paths stand nowhere, and what is not named is counted."""
+    paths = [f"node_modules/some-package-{number}/dist/index.js" for number in range(30_000)]
+    diff = "".join(part(path, 1) for path in paths)
+    claim = Claim(mission="m", blob="0" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
+    made = build_record(
+        EndedAttempt(
+            mission=Mission(name="m", title="M", body="Do it."),
+            claim=claim,
+            outcome=Outcome(ok=True, summary="Done.", diff=diff, files=tuple(paths)),
+            state=ClaimState.DONE,
+            started=datetime(2026, 11, 30, tzinfo=UTC),
+            finished=datetime(2026, 11, 30, tzinfo=UTC),
+            final=True,
+        )
+    )
+    assert max(len(data or b"") for data in made.files().values()) < MAX_PART_BYTES // 2
+    assert len(made.entry) + len(made.memo) < 50_000
+    assert "… and 29,800 more" in made.entry
+    assert "… and 29,800 more" in made.memo
+    files = parse_diff(made.artifacts["diff"])
+    assert sum(each.added for each in files) == len(paths)
+    assert files[-1].path == f"({len(paths) - len(files) + 1:,} more files)"
+    assert files[-1].notes == ("not shown whole",)
 
 
 def test_bytes_and_endless_lines_hide_nothing() -> None:

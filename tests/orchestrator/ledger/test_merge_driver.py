@@ -20,6 +20,7 @@ from orchestrator.app.setup import init, join
 from orchestrator.core.errors import Refused
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import conflicts, merge_driver
+from orchestrator.node.commit_rules import build_merge
 from tests import program
 from tests.orchestrator.repositories import CLEAN, git
 
@@ -234,3 +235,19 @@ def test_init_and_join_set_the_driver_up(tmp_path: Path, monkeypatch: pytest.Mon
     for clone in (folder, other):
         assert sys.executable in git(clone, "config", "--local", "merge.shiftbook.driver")
     assert os.path.lexists(other / ".gitattributes")
+
+
+def test_a_log_that_an_editor_saved_as_utf_16_is_merged_by_entry() -> None:
+    """By the driver, and by a node that pushes for a person: both sides' entries are there to be read."""
+    logs = {
+        name: append(
+            "# Log\n", Entry(entry_id=name, when="2026-11-20T12:00:00Z", node="n", sections=(("Blockers", "b"),))
+        )
+        for name in ("mine", "theirs")
+    }
+    mine, theirs = logs["mine"].encode("utf-16"), logs["theirs"].encode()
+    sides = [merge_driver.MergeSide(data=data) for data in (mine, theirs)]
+    by_driver = merge_driver.merge_versions("SESSION_LOG.md", b"# Log\n", *sides, day="2026-11-20").data
+    by_node = build_merge(lambda *_: None)("SESSION_LOG.md", mine, b"# Log\n", theirs)
+    for merged in (by_driver, by_node or b""):
+        assert sorted(one.entry_id for one in parse_log(merged.decode()).entries) == ["mine", "theirs"]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from missions.approval import ChangeFacts
+from missions.evidence.bundle import CaseFailure, EvidenceBundle, EvidenceFile, LeftOutFile, SuiteReport
 from missions.merging.merge import Conflict
 from orchestrator.ledger.conflicts import MAX_VALUE_CHARS, unresolved_conflict
 from orchestrator.ledger.result_record import ResultRecord
@@ -54,6 +55,11 @@ def test_a_record_is_redacted_whole_and_says_still_where_it_belongs() -> None:
         artifacts={"diff": f"+KEY={secret}\n", "output.txt": secret},
         facts=facts,
         proposals={"next": f"use {secret}"},
+        evidence=EvidenceBundle(
+            files=(EvidenceFile(path=f"{secret}.log", media="text/plain", data=secret.encode()),),
+            left_out=(LeftOutFile(path=secret, why="it is a link"),),
+            reports=(SuiteReport(path=secret, tests=1, failures=(CaseFailure(name=secret, says=secret),)),),
+        ),
     )
     clean = redact_record(record)
     assert secret not in str(clean)

@@ -23,6 +23,7 @@ from sync import publish as publishing
 from sync.errors import HistoryRewritten
 from sync.remote import LedgerRemote, Oid, PushVerdict, RefUpdate
 from tests.ledgers import Peer, Town, intake_of, working
+from tests.orchestrator.ledger.test_claims import taken_over
 from tests.orchestrator.repositories import git
 
 CLAIM = "refs/shiftbook/claim/m"
@@ -260,3 +261,55 @@ def test_trap_d_raises_no_false_alarm_in_those_who_watch(town: Town) -> None:
     witness.check(watcher.ledger())
     claims.confirm(late.bus, won, late.ledger())
     witness.check(watcher.ledger())
+
+
+def test_a_withdrawn_claim_that_is_won_again_at_the_same_epoch_is_no_alarm(town: Town) -> None:
+    """A person breaks the file for a moment: one claim is withdrawn, another won, and a witness saw neither step."""
+    first, second, anna = town.peer("first"), town.peer("second"), town.peer("anna")
+    watcher = town.peer("watcher")
+    witness = RewriteDetector(watcher.bus)
+    won = claims.claim_missions(first.bus, [first.ledger().open["m"]])
+    witness.check(watcher.ledger())
+    anna.push({"missions/m.md": "---\n: broken\n---\ndo it\n"})
+    assert claims.confirm(first.bus, won, first.ledger()) == []
+    anna.push({"missions/m.md": "do it\n"})
+    again = second.hold("m")
+    assert again.claim.epoch == won[0].claim.epoch
+    for _ in range(2):
+        witness.check(watcher.ledger())
+
+
+def test_a_claim_that_another_with_an_old_view_wins_is_none_where_the_file_is_gone(town: Town) -> None:
+    """Both saw the file before it was deleted; the later one withdraws as well."""
+    first, second, anna = town.peer("first"), town.peer("second"), town.peer("anna")
+    watcher, view = town.peer("watcher"), second.ledger()
+    witness = RewriteDetector(watcher.bus)
+    won = claims.claim_missions(first.bus, [first.ledger().open["m"]])
+    witness.check(watcher.ledger())
+    anna.push({"missions/m.md": None})
+    assert claims.confirm(first.bus, won, first.ledger()) == []
+    assert len(claims.claim_missions(second.bus, [view.open["m"]])) == 1
+    witness.check(watcher.ledger())
+
+
+@pytest.mark.parametrize("step", ["branch stood still", "text was edited", "claim was taken over", "older epoch"])
+def test_a_claim_that_nobody_can_have_withdrawn_stays_an_alarm(town: Town, step: str) -> None:
+    """The file was there and open all the time, or the claim was no fresh one, or a stale holder's stands there."""
+    holder, anna = town.peer("holder"), town.peer("anna")
+    held = holder.hold("m")
+    if step in ("claim was taken over", "older epoch"):
+        _, held = taken_over(town, held)
+    watcher, eve = town.peer("watcher"), town.peer("eve")
+    witness = RewriteDetector(watcher.bus)
+    witness.check(watcher.ledger())
+    if step == "text was edited":
+        anna.push({"missions/m.md": "do it well\n"})
+    if step in ("claim was taken over", "older epoch"):
+        anna.push({"missions/m.md": None})
+        anna.push({"missions/m.md": "do it\n"})
+    epoch = held.claim.epoch - (step == "older epoch")
+    forged = claims._commit(eve.bus, replace(held.claim, node="eve", epoch=epoch), onto=None)
+    eve.line.push([RefUpdate(ref=CLAIM, expect=held.oid, new=forged)])
+    for _ in range(2):
+        with pytest.raises(HistoryRewritten):
+            witness.check(watcher.ledger())

@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.core.errors import Refused
 from orchestrator.node import clone_watch
-from tests.orchestrator.clones import QUIET, Clones, git, until, write
+from tests.orchestrator.clones import QUIET, Clones, git, write
+from tests.waiting import until
 
 HALVES = ("---\ntitle: Fix it\n", "priority: 3\n---\nPlease.\n")
 
@@ -82,34 +83,38 @@ def test_a_clone_that_is_replaced_by_another_is_watched(clones: Clones, monkeypa
 
 
 EXCEPTED = {
-    "vim's swap file": {"missions/.m.md.swp": "x"},
-    "vim's probe": {"missions/4913": "x"},
-    "a backup": {"missions/m.md~": "x"},
-    "emacs' lock": {"missions/.#m.md": "x"},
-    "emacs' autosave": {"missions/#m.md#": "x"},
-    "a download": {"projects/shop/x.md.part": "x"},
-    "a temporary file": {"missions/m.tmp": "x"},
-    "a hidden folder": {"projects/.obsidian/a.md": "x"},
-    "bytes that are no text": {"missions/b.md": "caf\udce9"},
-    "half-written front matter": {"missions/b.md": HALVES[0]},
-    "an empty file": {"missions/b.md": ""},
-    "conflict markers": {"missions/m.md": "<<<<<<< mine\na\n=======\nb\n>>>>>>> theirs\n"},
-    "a fleet.toml that is no TOML": {"fleet.toml": "[fleet\n"},
-    "a file that Git ignores": {"missions/ignored.md": "x"},
-    "a file of another place": {"README.md": "changed\n", "src/app.md": "x", "memos/x.md": "x", "notes.md": "x"},
+    "missions/.m.md.swp": "vim's swap file",
+    "missions/4913": "vim's probe",
+    "missions/m.md~": "a backup",
+    "missions/.#m.md": "emacs' lock",
+    "missions/#m.md#": "emacs' autosave",
+    "projects/shop/x.md.part": "a download",
+    "missions/m.tmp": "a temporary file",
+    "projects/.obsidian/a.md": "in a hidden folder",
+    "missions/bytes.md": "bytes that are no text: caf\udce9",
+    "missions/half.md": HALVES[0],
+    "missions/empty.md": "",
+    "missions/m.md": "<<<<<<< mine\na\n=======\nb\n>>>>>>> theirs\n",
+    "fleet.toml": "[fleet\nis no TOML",
+    "missions/ignored.md": "a file that Git ignores",
+    "README.md": "a file of another place, changed",
+    "src/app.md": "a new one of another place",
+    "memos/x.md": "a node's",
+    "notes.md": "at the top",
 }
+"""Files that are not a person's finished words, with what they hold."""
 
 
-@pytest.mark.parametrize("case", EXCEPTED)
-def test_what_is_excepted_stays(clones: Clones, case: str) -> None:
-    """It is not committed, and not touched; another file beside it is."""
+def test_what_is_excepted_stays(clones: Clones) -> None:
+    """None of it is committed or touched, whatever lies beside it; another file beside them is, alone."""
     (clones.ada / ".git/info/exclude").write_text("ignored.md\n")
     with clones.watched():
-        write(clones.ada, dict(EXCEPTED[case]) | {"knowledge/beside.md": "yes\n"})
+        write(clones.ada, {**EXCEPTED, "knowledge/beside.md": "yes\n"})
         until(lambda: clones.upstream("knowledge/beside.md"))
         settle()
     assert clones.log() == ["Edit knowledge/beside.md", "by hand"]
-    for path, text in EXCEPTED[case].items():
+    assert git(clones.bare, "diff", "--name-only", "main~", "main").splitlines() == ["knowledge/beside.md"]
+    for path, text in EXCEPTED.items():
         assert (clones.ada / path).read_bytes() == text.encode("utf-8", "surrogateescape")
 
 
@@ -135,31 +140,33 @@ def test_a_half_written_file_gives_one_commit_when_it_is_complete(clones: Clones
             settle()
             file.write(HALVES[0])
             file.flush()
-            settle()
+            until(lambda: clones.says("its front matter is opened by --- and not closed"))
             file.write(HALVES[1])
         until(lambda: clones.upstream("missions/m.md") == "".join(HALVES))
     assert clones.log() == ["Edit missions/m.md", "by hand"]
-    assert clones.says("its front matter is opened by --- and not closed")
 
 
 def test_an_editors_rename_gives_one_commit(clones: Clones) -> None:
     """As vim and others save: a backup, a new file beside, a rename over the old one."""
-    with clones.watched():
-        write(clones.ada, {"missions/4913": "", "missions/m.md~": "one\n", "missions/.m.md.new": "saved\n"})
-        (clones.ada / "missions/4913").unlink()
-        (clones.ada / "missions/m.md").unlink()
-        (clones.ada / "missions/.m.md.new").rename(clones.ada / "missions/m.md")
-        (clones.ada / "missions/m.md~").unlink()
+    with clones.watched() as one:
+        with clones.standing_time(one):
+            write(clones.ada, {"missions/4913": "", "missions/m.md~": "one\n", "missions/.m.md.new": "saved\n"})
+            (clones.ada / "missions/4913").unlink()
+            (clones.ada / "missions/m.md").unlink()
+            (clones.ada / "missions/.m.md.new").rename(clones.ada / "missions/m.md")
+            (clones.ada / "missions/m.md~").unlink()
         until(lambda: clones.upstream("missions/m.md") == "saved\n")
     assert clones.log() == ["Edit missions/m.md", "by hand"]
 
 
 def test_many_fast_edits_are_few_commits_and_the_last_word_counts(clones: Clones) -> None:
-    """200 saves of one file."""
-    with clones.watched():
-        for number in range(200):
-            write(clones.ada, {"missions/m.md": f"text {number}\n"})
-            time.sleep(0.005)
+    """200 saves of one file, each sooner than the quiet time after the one before."""
+    with clones.watched() as one:
+        with clones.standing_time(one) as now:
+            for number in range(200):
+                write(clones.ada, {"missions/m.md": f"text {number}\n"})
+                now[0] += QUIET / 10
+                time.sleep(0.005)
         until(lambda: clones.upstream("missions/m.md") == "text 199\n")
     assert len(clones.log()) <= 8
 
@@ -168,10 +175,12 @@ def test_an_edit_waits_no_longer_than_patience_where_something_always_moves(clon
     """One file that is written all the time does not keep another from being committed."""
     with clones.watched(quiet=0.15):
         write(clones.ada, {"missions/still.md": "done\n"})
-        deadline = time.monotonic() + 60
-        while clones.upstream("missions/still.md") is None:
-            assert time.monotonic() < deadline
+
+        def committed() -> bool:
             write(clones.ada, {"missions/m.md": f"{time.monotonic()}\n"})
+            return clones.upstream("missions/still.md") is not None
+
+        until(committed)
 
 
 def test_staged_work_is_respected_byte_for_byte(clones: Clones) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +13,7 @@ from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.rounds.loop_progress import LoopProgress
 from sync.heartbeat import Beat
 from tests.ledgers import Ticks, Town
+from tests.waiting import until
 
 REF = "refs/shiftbook/beat/n1"
 
@@ -92,6 +91,18 @@ def test_a_loop_that_hangs_is_told_once_and_so_is_its_return(node: Node) -> None
     ]
 
 
+def test_a_surprise_in_a_beat_does_not_end_the_beating(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told; the lease runs on as after any beat that failed, and the next one counts."""
+    with monkeypatch.context() as patched:
+        patched.setattr(node.heartbeat.beat, "move", lambda: {}["ok"])
+        node.ticks.at += 10
+        node.heartbeat._try()
+        assert node.told == ["a beat could not be made, a mistake of this node: KeyError('ok')"]
+    node.ticks.at += 10
+    node.heartbeat._try()
+    assert (node.heartbeat.trouble, node.heartbeat.fenced, node.heartbeat.heartbeat_gaps) == ("", False, 0)
+
+
 def double_of(node: Node) -> Beat:
     """Somebody who beats at the same ref."""
     remote, store = node.heartbeat.beat.remote, node.heartbeat.beat.store
@@ -148,68 +159,68 @@ def test_losing_a_race_against_a_double_again_is_no_beat(node: Node) -> None:
     assert node.heartbeat.fenced
 
 
-# -- with its threads, in real time -----------------------------------------------------------------------------------
+# -- with its threads --------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Beating:
-    """A heartbeat that runs: it beats ten times a second, a lease is a second, a round may take half of one."""
+    """A heartbeat that runs: it beats as often as it can. A lease is a second of the test's clock, and a round may take
+    half of one."""
 
     heartbeat: Heartbeat
+    ticks: Ticks
     town: Town
-    jobs: RunningJobs
     told: list[str]
 
     def beat(self) -> str | None:
         """Where the beat stands."""
         return self.town.peer("reader").bus.remote.fetch().get(REF)
 
-    def until(self, what: str, test: object, seconds: float = 60) -> None:
-        """Waits."""
-        over = time.monotonic() + seconds
-        while not test():  # type: ignore[operator]
-            assert time.monotonic() < over, what
-            time.sleep(0.02)
+    def beats(self) -> None:
+        """Waits for a beat that was begun from here on: the next one may be under way."""
+        before = self.heartbeat._beats
+        until(lambda: self.heartbeat._beats >= before + 2, "it beats")
 
 
 @pytest.fixture
 def beating() -> Iterator[Beating]:
     """One that was just started."""
-    town, told, jobs = Town(), [], RunningJobs()
+    town, told, ticks = Town(), [], Ticks()
     peer = town.peer("n1")
     heartbeat = Heartbeat(
         Beat(peer.bus.remote, peer.bus.store, REF),
-        clock=time.monotonic,
-        work=jobs,
-        progress=LoopProgress(time.monotonic, bound=0.5),
+        clock=ticks,
+        work=RunningJobs(),
+        progress=LoopProgress(ticks, bound=0.5),
         tell=lambda _event, words, **_facts: told.append(words),
     )
-    heartbeat.interval, heartbeat.lease = 0.1, 1.0
+    heartbeat.interval, heartbeat.lease = 0.01, 1.0
     heartbeat.start()
-    yield Beating(heartbeat=heartbeat, town=town, jobs=jobs, told=told)
+    yield Beating(heartbeat=heartbeat, ticks=ticks, town=town, told=told)
     heartbeat.stop()
 
 
 def test_a_hung_loop_lets_go_of_its_work_and_beats_again_when_it_moves(beating: Beating) -> None:
     """The beat stands still, so that others take over, the fence closes, and both end with the next round."""
-    loop = threading.Event()
-
-    def rounds() -> None:
-        while not loop.wait(0.05):
-            beating.heartbeat.progress.completed()
-
-    thread = threading.Thread(target=rounds)
-    thread.start()
+    heartbeat, ticks = beating.heartbeat, beating.ticks
+    for _ in range(3):
+        ticks.at += 0.4
+        heartbeat.progress.completed()
+        stood = beating.beat()
+        beating.beats()
+        assert beating.beat() != stood
+    assert beating.told == []
+    ticks.at += 0.6
+    until(lambda: beating.told, "it is told when the loop hangs")
+    assert not heartbeat.fenced
     stood = beating.beat()
-    beating.until("it beats while the loop moves", lambda: beating.beat() != stood)
-    loop.set()
-    thread.join()
-    beating.until("it is fenced when the loop hangs", lambda: beating.heartbeat.fenced)
-    beating.until("the gap is counted", lambda: beating.heartbeat.heartbeat_gaps >= 1)
-    stood = beating.beat()
-    time.sleep(0.5)
+    ticks.at += 0.4
+    assert heartbeat.fenced
+    counted = heartbeat.heartbeat_gaps
+    until(lambda: heartbeat.heartbeat_gaps > counted + 10, "the gap is counted, round by round")
     assert beating.beat() == stood
     assert len(beating.told) == 1
-    beating.heartbeat.progress.completed()
-    beating.until("it beats again", lambda: beating.beat() != stood)
-    assert not beating.heartbeat.fenced
+    heartbeat.progress.completed()
+    until(lambda: beating.beat() != stood, "it beats again")
+    until(lambda: not heartbeat.fenced, "and is fenced no more")
+    assert len(beating.told) == 2

@@ -20,7 +20,7 @@ from orchestrator.workflow.watching import THROUGH_GIT, LiveLook, MissionWatch
 from sync.errors import PushRefused
 from sync.remote import RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Scripted, Ticks, Town, Working, working
-from tests.llama_server import eventually
+from tests.waiting import PATIENCE, until
 
 KEY = "sk-ant-api03-" + "A1b2C3d4E5" * 9
 HOSTILE = "\x1b[2J\u202eevil\u202c"
@@ -38,7 +38,7 @@ class Busy:
         job.say("first words")
         job.meter.note(Usage(model="m", tokens_out=1, cost_usd=0.25))
         self.began.set()
-        assert self.go.wait(30)
+        assert self.go.wait(PATIENCE)
         return Outcome(ok=True, summary="Done.", answer="42")
 
 
@@ -94,13 +94,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(found: Working, agent: Busy) -> None:
     found.node.step()
-    assert agent.began.wait(20)
+    assert agent.began.wait(PATIENCE)
 
 
 def over(found: Working, agent: Busy) -> None:
     agent.go.set()
     for job in list(found.jobs.values()):
-        job.thread.join(timeout=20)
+        job.thread.join(timeout=PATIENCE)
     found.settle()
     assert found.node.live is not None
     found.node.live.close()
@@ -120,12 +120,12 @@ def test_a_watched_attempt_is_seen_from_another_machine(town: Town, keys: Keys, 
     assert (asked.source, asked.text) == (THROUGH_GIT, "")
     assert asked.says == "desk is asked, through the Git server, to show what it does"
     desk.node.step()
-    eventually(lambda: watcher.look().cost_usd == 0.25, 20)
+    until(lambda: watcher.look().cost_usd == 0.25)
     assert agent.job is not None
     agent.job.say(f"the key is {KEY}")
     agent.job.say(f"{HOSTILE} last words")
     ticks.at += 1
-    eventually(lambda: watcher.look().text is not None and "last words" in watcher.text, 20)
+    until(lambda: watcher.look().text is not None and "last words" in watcher.text)
     seen = watcher.look()
     assert watcher.text.startswith("first words\n")
     assert watcher.text.count("first words") == watcher.text.count("last words") == 1
@@ -146,10 +146,10 @@ def test_nobody_watches_any_more(town: Town, keys: Keys, tmp_path: Path, monkeyp
     begun(desk, agent)
     watcher.look()
     desk.node.step()
-    eventually(lambda: watcher.look().agent != "", 20)
+    until(lambda: watcher.look().agent != "")
     ticks.at += REQUEST_SECONDS + 1
-    eventually(lambda: live_refs(watcher.person) == set(), 20)
-    eventually(lambda: not [one for one in threading.enumerate() if one.name == "live"], 20)
+    until(lambda: live_refs(watcher.person) == set())
+    until(lambda: not [one for one in threading.enumerate() if one.name == "live"])
     over(desk, agent)
 
 
@@ -190,7 +190,7 @@ def test_what_somebody_put_in_its_way_is_replaced(town: Town, keys: Keys, tmp_pa
     put(mallory, mallory.bus.commit({"live.json": b"{}"}, "m", onto=None, tree=None))
     watcher.look()
     desk.node.step()
-    eventually(lambda: watcher.look().agent == "builtin", 20)
+    until(lambda: watcher.look().agent == "builtin")
     over(desk, agent)
 
 
@@ -214,7 +214,7 @@ def test_a_server_that_limits_pushes_is_asked_less_often(
     monkeypatch.setattr(live, "_put", refuse)
     monkeypatch.setattr(live._wake, "wait", lambda _seconds: None if len(waits) < 12 else threading.Event().wait(0.01))
     desk.node.step()
-    eventually(lambda: len(waits) > 11, 20)
+    until(lambda: len(waits) > 11)
     assert waits[1] == 2 * waits[0]
     assert max(waits) <= LONGEST_SECONDS
     assert FIRST_SECONDS < LONGEST_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,8 @@ from orchestrator.node.rounds.round_trouble import ALARM_AFTER_ROUNDS
 from orchestrator.policy.turn_order import MAX_STEP_SECONDS
 from sync.errors import HistoryRewritten
 from sync.remote import RefUpdate
-from tests.ledgers import ROOT, Scripted, Town, Working, working
-from tests.waiting import until
+from tests.ledgers import FLEET, ROOT, Scripted, Town, Working, working
+from tests.waiting import PATIENCE, until
 
 MISSION = {"missions/m.md": "Do it.\n"}
 HQ_PAGE = "---\nrole: HEADQUARTERS\n---\n"
@@ -172,13 +172,13 @@ def test_a_running_attempt_is_no_hung_loop(tmp_path: Path) -> None:
     started, over = threading.Event(), threading.Event()
     found = working(Town(MISSION).peer("n1"), tmp_path, agents={"builtin": Scripted(does=slow(started, over))})
     found.node.step()
-    assert started.wait(60)
+    assert started.wait(PATIENCE)
     for _ in range(10):
         found.ticks.at += 250
         found.node.step()
         assert not found.node.heartbeat.progress.stalled
     over.set()
-    found.node.jobs.join(60)
+    found.node.jobs.join(PATIENCE)
     found.settle()
     assert found.peer.ledger().archived("m") is not None
 
@@ -190,11 +190,11 @@ def test_a_drained_node_finishes_its_work_and_takes_no_other(tmp_path: Path) -> 
     found = working(town.peer("n1"), tmp_path, agents={"builtin": Scripted(does=slow(started, over))})
     thread = threading.Thread(target=found.node.run)
     thread.start()
-    assert started.wait(60)
+    assert started.wait(PATIENCE)
     town.peer("ada").push({"missions/other.md": "Do that.\n"})
     found.node.drain()
     over.set()
-    thread.join(timeout=60)
+    thread.join(timeout=PATIENCE)
     assert not thread.is_alive()
     ledger = found.peer.ledger()
     assert (list(ledger.open), ledger.archived("m") is not None, ledger.beats) == (["other"], True, {})
@@ -216,7 +216,7 @@ def test_a_draining_node_is_heard_until_its_work_is_done(tmp_path: Path) -> None
     thread = threading.Thread(target=found.node.run)
     thread.start()
     try:
-        assert started.wait(60)
+        assert started.wait(PATIENCE)
         until(lambda: turn.may_poll, "it polls")
         found.node.drain()
         assert turn.may_poll
@@ -225,7 +225,7 @@ def test_a_draining_node_is_heard_until_its_work_is_done(tmp_path: Path) -> None
         assert turn.may_poll
     finally:
         over.set()
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert not turn.may_poll
 
 
@@ -259,7 +259,7 @@ def test_what_was_claimed_before_a_break_of_the_beats_is_given_back(tmp_path: Pa
     taken = found.scheduler.claim(ledger, 1)
     found.node.heartbeat.heartbeat_gaps += 1
     found.node.attempts.begin(taken)
-    found.node.jobs.join(60)
+    found.node.jobs.join(PATIENCE)
     found.node.attempts.hand_back()
     assert seen == [True]
     assert found.peer.ledger().claims["m"].claim.state is ClaimState.RELEASED
@@ -391,3 +391,29 @@ def test_every_result_says_who_answered(tmp_path: Path) -> None:
     assert "- by Mara, general of n1" in (ledger.text(done.path) or "")
     assert [job.place for job in found.agent.jobs] == ["You are Mara, general of n1. How you speak: short."]
     assert list(ledger.open) == ["other"]
+
+
+def test_a_mistake_of_the_nodes_ends_the_attempt_that_it_hits(tmp_path: Path) -> None:
+    """What an agent's part hands over is nothing that can be told: it failed, and neither slot nor claim is held."""
+    found = working(Town(MISSION).peer("n1"), tmp_path)
+    found.agent.does = lambda _job, _stop: Outcome(ok=True, summary=None)  # type: ignore[arg-type]
+    found.settle(4)
+    ledger = found.peer.ledger()
+    assert (found.jobs, ledger.open["m"].mission.attempt) == ({}, 1)
+    assert "failed" in ledger.text("missions/m.md")
+    assert "The node made a mistake." in ledger.text("missions/m.md")
+
+
+def test_a_mistake_beside_a_result_does_not_cost_it(tmp_path: Path) -> None:
+    """A model's server answers with what its adapter did not know, when it was only to word the memo."""
+    town = Town({**MISSION, "fleet.toml": FLEET.format(trust="remote") + '[handoff]\nmemo_words = "model"\n'})
+    found = working(town.peer("n1"), tmp_path)
+    found.agent.does = lambda _job, _stop: Outcome(ok=True, summary="Done.")
+
+    def words(_told: str) -> str:
+        raise KeyError("choices")
+
+    found.node.attempts.executor = replace(found.executor, words=words)
+    found.settle()
+    text = (found.peer.ledger().archived("m") or pytest.fail("it is not done")).path
+    assert "a mistake beside this result: KeyError('choices')" in found.peer.text(text)

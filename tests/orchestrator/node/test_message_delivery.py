@@ -13,11 +13,16 @@ from missions.message import MAX_MESSAGES, MessageState, MissionMessage
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop
+from orchestrator.execution.turn import question_reason
+from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.steering.messages import message_commit, message_ref, read_filed_message
 from orchestrator.ledger.transport import SAY
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.run_questions.mission_answer import say_to_mission
 from orchestrator.workflow.steering import MessageReceipt, SteeringDesk
 from sync.remote import RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Scripted, Town, Working, working
+from tests.waiting import PATIENCE
 
 ID = "0123456789abcdef"
 
@@ -32,7 +37,7 @@ class Talkative:
     def __call__(self, job: AgentJob, stop: Stop) -> Outcome:
         self.first.append(job.steering.take())
         self.began.set()
-        assert self.go.wait(20)
+        assert self.go.wait(PATIENCE)
         told = job.steering.take()
         while not job.steering.finish():
             told = (*told, *job.steering.take())
@@ -73,14 +78,14 @@ def node(town: Town, keys: Keys, folder: Path, agent: Talkative, name: str = "de
 def begun(found: Working, agent: Talkative) -> None:
     """The mission is taken and its attempt has begun."""
     found.node.step()
-    assert agent.began.wait(20)
+    assert agent.began.wait(PATIENCE)
 
 
 def over(found: Working, agent: Talkative) -> None:
     """The attempt is let go, handed back and folded."""
     agent.go.set()
     for job in list(found.jobs.values()):
-        job.thread.join(timeout=20)
+        job.thread.join(timeout=PATIENCE)
     found.settle()
 
 
@@ -253,3 +258,47 @@ def test_an_answer_is_believed_to_a_node_only(town: Town, keys: Keys, tmp_path: 
     desk.node.step()
     assert desk_of(ada).say("m", "Use tabs.", message_id=ID).state is MessageState.QUEUED
     over(desk, agent)
+
+
+def test_an_answer_has_a_mission_go_on_that_rests_with_a_question(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """Its reason is the question, the inbox' next step is to answer; what is said is told first to who goes on with it.
+    One that a person paused is told the same, and rests."""
+    ada = person(town, keys, "ada")
+    fleet = Fleet(
+        bus=ada.bus,
+        reader=ada.reader,
+        trust=ada.trust,
+        sightings=LastSeenStore(tmp_path / "seen.json"),
+        now=ada.bus.now,
+    )
+    heard: list[tuple[str, ...]] = []
+
+    def asking(job: AgentJob, stop: Stop) -> Outcome:
+        heard.append(job.steering.take())
+        reason = question_reason("Which port?")
+        return Outcome(ok=bool(heard[-1]), summary="Asked.", error=reason, parked="" if heard[-1] else reason)
+
+    desk = working(town.peer("desk", key=keys["desk"]), tmp_path / "desk", agents={"builtin": Scripted(does=asking)})
+    desk.settle()
+    view = fleet.mission("m").view
+    assert (view.status, view.reason) == ("parked", "it asks: Which port?")
+    assert view.hint == "`shiftbook mission say m ANSWER`: it goes on with that; or cancel"
+    assert "goes on" in say_to_mission(fleet, "m", "8080").says
+    assert fleet.mission("m").view.status == "queued"
+    desk.settle()
+    assert heard == [(), ("ada says: 8080",)]
+
+
+def test_an_answer_has_no_other_mission_go_on(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """One that a person paused is told, and rests."""
+    ada = person(town, keys, "ada")
+    fleet = Fleet(
+        bus=ada.bus,
+        reader=ada.reader,
+        trust=ada.trust,
+        sightings=LastSeenStore(tmp_path / "seen.json"),
+        now=ada.bus.now,
+    )
+    fleet.pause("m")
+    assert "goes on with it is told this first" in say_to_mission(fleet, "m", "8080").says
+    assert fleet.mission("m").view.status == "parked"

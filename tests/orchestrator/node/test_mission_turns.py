@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -118,6 +118,43 @@ def test_without_turns_they_meet_all_the_time(monkeypatch: pytest.MonkeyPatch) -
     assert fleet.lost > 0.6 * fleet.pushes
 
 
+def leave_all(fleet: Fleet) -> None:
+    """The first node claims everything and dies; the others look on until nothing of it is left."""
+    peer, scheduler = fleet.nodes.pop(NODES[0])
+    ledger = peer.ledger()
+    scheduler.precedence.at_once = True
+    scheduler.observe(ledger, 0.0)
+    assert len(scheduler.claim(ledger, 999)) == len(ledger.open)
+    fleet.pushes = fleet.lost = 0
+    lease, chance, now = ledger.charter.bus.lease, random.Random(1), 1000.0
+    for looked in range(2000):
+        seen = {name: peer.ledger() for name, (peer, _) in fleet.nodes.items()}
+        if all(held.claim.epoch == 2 for held in seen[NODES[1]].claims.values()):
+            return
+        now += lease / 4 if looked < 5 else ANSWER
+        for name in chance.sample(sorted(fleet.nodes), len(fleet.nodes)):
+            scheduler = fleet.nodes[name][1]
+            scheduler.observe(seen[name], now)
+            fleet.won[name] += len(scheduler.take_over(seen[name], 999))
+    raise AssertionError("some are still the dead node's")
+
+
+def test_nodes_that_take_over_the_same_missions_take_turns() -> None:
+    """Seven nodes see at the same look that the eighth is gone: they share what it held, and seldom lose a push."""
+    fleet = Fleet(town_of(40))
+    leave_all(fleet)
+    assert sum(fleet.won.values()) == 40
+    assert fleet.lost <= 0.05 * fleet.pushes
+
+
+def test_without_turns_they_all_take_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What turns are for there, too."""
+    monkeypatch.setattr(MissionTurns, "is_due", lambda *_: True)
+    fleet = Fleet(town_of(10))
+    leave_all(fleet)
+    assert fleet.lost > 0.6 * fleet.pushes
+
+
 def test_a_dead_node_in_front_costs_a_step_and_no_lease() -> None:
     """Half of the fleet has died or lies: every mission is taken within a step for each of those."""
     dead = NODES[:4]
@@ -178,6 +215,42 @@ def test_who_cannot_take_a_mission_is_not_waited_for(fields: str, first: set[str
     offers["node-7"] = NodeCapabilities(node="node-7", role="LOCAL_WORKER", agents=frozenset({"command"}))
     found = [place_of(name, town.peer(name).ledger(), town.peer(name), offers) for name in sorted(first)]
     assert sorted(found) == list(range(len(first)))
+
+
+def test_after_an_attempt_another_node_comes_first() -> None:
+    """A node that is the first for a mission and never does it is not the first in the next epoch, too."""
+    peer = town_of(1).peer(NODES[0])
+    ledger = peer.ledger()
+    offers = {name: NodeCapabilities(node=name, role="LOCAL_WORKER", agents=frozenset({"builtin"})) for name in NODES}
+    first: list[str] = []
+    for epoch in range(24):
+        mission = replace(ledger.open["m000"].mission, epoch=epoch)
+        for name in NODES:
+            turns = turns_of(peer, offers)
+            turns.precedence.me = name
+            turns.observe({mission_subject(mission.name, epoch + 1)}, 0.0)
+            first += [name for _ in turns.in_turn(ledger, [mission], lambda _mission: True)]
+    assert len(first) == 24
+    assert len(set(first)) > 4
+
+
+def test_what_waited_for_everybodys_turn_is_not_passed_by() -> None:
+    """A node that was busy leaves an urgent mission to others at first; once that is overdue it takes nothing else."""
+    peer = town_of(40, lambda number: f"---\ntitle: m\npriority: {5 * (number == 0)}\n---\nDo it.\n").peer(NODES[0])
+    ledger = peer.ledger()
+    offers = {name: NodeCapabilities(node=name, role="LOCAL_WORKER", agents=frozenset({"builtin"})) for name in NODES}
+    missions = [ledger.open[name].mission for name in sorted(ledger.open)]
+    subjects = {mission_subject(mission.name, 1) for mission in missions}
+    turns = turns_of(peer, offers)
+    turns.precedence.me = last_for("m000")
+
+    def asked(now: float) -> list[int]:
+        turns.observe(subjects, now)
+        turns.free_since = now
+        return [mission.priority for mission in turns.in_turn(ledger, missions, lambda _mission: True)]
+
+    assert set(asked(0.0)) == {0}
+    assert asked(2.0 * MAX_TURNS) == []
 
 
 def test_of_very_many_missions_those_are_compared_for_which_a_node_weighs_most(monkeypatch: pytest.MonkeyPatch) -> None:

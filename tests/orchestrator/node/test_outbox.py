@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from missions.evidence.bundle import EvidenceBundle, EvidenceFile, SuiteReport
 from missions.lease import Claim, ClaimState
 from missions.mission import Status
 from orchestrator.ledger.claims import take_over
@@ -26,6 +27,8 @@ def letter(mission: str = "m", epoch: int = 1) -> PendingResult:
     """A result that is ready."""
     held = HeldClaim(claim=replace(CLAIM, mission=mission, epoch=epoch), oid="b" * 40)
     kept = record(held, section="Ä “quoted”\n", fields={"cost_usd": 0.5, "branch": None}, artifacts={"diff": "+\n"})
+    shot = EvidenceFile(path="a.png", media="image/png", data=bytes(range(256)))
+    kept = replace(kept, evidence=EvidenceBundle(files=(shot,), reports=(SuiteReport(path="j.xml", tests=1),)))
     return PendingResult(held=held, state=ClaimState.FAILED, record=kept, reason="stopped")
 
 

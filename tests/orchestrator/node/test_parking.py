@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from orchestrator.workflow.mission_view import find_view
 from orchestrator.workflow.orders import Orders
 from sync.signatures import make_key
 from tests.ledgers import FLEET, Keys, Peer, Scripted, Town, Working, record, working
+from tests.waiting import PATIENCE, until
 
 PATH = "missions/m.md"
 FILE = "---\nmax_retries: 3\n---\nDo it.\n"
@@ -54,7 +54,7 @@ def with_session(does: Outcome) -> Scripted:
 def until_stopped(job: AgentJob, stop: Stop) -> Outcome:
     """Works until it is stopped, with a session of its own."""
     (job.folder / "session.json").write_text("{}")
-    assert stop.wait(60)
+    assert stop.wait(PATIENCE)
     return Outcome(ok=False, summary="Stopped.", error="stopped before it ended", cancelled=True)
 
 
@@ -73,7 +73,7 @@ def running(found: Working) -> None:
 def ended(found: Working) -> None:
     """Waits until what runs there is over, and hands it back."""
     for job in list(found.jobs.values()):
-        job.thread.join(timeout=60)
+        job.thread.join(timeout=PATIENCE)
     found.settle()
 
 
@@ -239,8 +239,7 @@ def test_work_that_a_restart_cut_off_goes_on(tmp_path: Path) -> None:
         boot.node.resume()
         boot.node.step()
         assert "m" in boot.jobs
-        while not boot.agent.jobs:
-            time.sleep(0.01)
+        until(lambda boot=boot: boot.agent.jobs, "it is at work")  # type: ignore[misc]
         assert boot.agent.jobs[0].folder == tmp_path / "n1" / "work" / "m-1"
     assert [boot.agent.jobs[0].goes_on for boot in boots[:-1]] == [False, *[True] * MAX_EXTRA_RESUMES]
     boots[-1].node.resume()
@@ -255,7 +254,7 @@ def test_work_without_a_session_is_not_gone_on_with(tmp_path: Path) -> None:
     """With all its attempts spent it is dead, as ever."""
     town = Town({PATH: "---\nmax_retries: 1\n---\nDo it.\n"})
     cut = threading.Event()
-    one = node(town, "n1", tmp_path, Scripted(does=lambda job, stop: Outcome(ok=cut.wait(60), summary="Late.")))
+    one = node(town, "n1", tmp_path, Scripted(does=lambda job, stop: Outcome(ok=cut.wait(PATIENCE), summary="Late.")))
     running(one)
     two = node(town, "n1", tmp_path, boot="two")
     two.node.resume()

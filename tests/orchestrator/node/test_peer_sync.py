@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -151,6 +152,48 @@ def test_a_lost_answer_costs_only_time(make: Callable[[str], SyncedNode]) -> Non
         desk.to(vps, losing).exchange()
     assert desk.to(vps, losing).exchange().sent == 0  # all of it was there
     assert vps.keys() == desk.keys()
+
+
+class Narrow(httpx.BaseTransport):
+    """A way on which somebody in between takes no body that unpacks to more than so many bytes; keeps their sizes."""
+
+    def __init__(self, way: httpx.BaseTransport, roof: int) -> None:
+        self.way, self.roof, self.sizes = way, roof, list[int]()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            self.sizes.append(len(gzip.decompress(request.read())))
+            if self.sizes[-1] > self.roof:
+                return httpx.Response(413, json={"detail": "too large"})
+        return self.way.handle_request(request)
+
+
+def large(letter: str, numbers: int = 6) -> list[Operation]:
+    """What a device said, each nearly as large as an operation may be, in letters of some bytes."""
+    value = letter * (1_000_000 // len(letter.encode()))
+    return [operation(PHONE, n, wall=NOW_MS - 1000 + n, value=value) for n in range(1, numbers + 1)]
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "語", "🦊"])
+def test_large_words_arrive_in_whatever_script(make: Callable[[str], SyncedNode], letter: str) -> None:
+    """A push is counted in bytes, and fits into the body that the other one takes."""
+    desk, vps = make("desk"), make("vps")
+    desk.stores.sync_ops.push(large(letter), now=NOW_MS)
+    way = Narrow(vps.transport, 4 * 1024 * 1024)
+    assert desk.to(vps, way).exchange().sent == 6
+    assert vps.keys() == desk.keys()
+    assert len(way.sizes) == 2, "as few pushes as fit"
+    assert vps.to(desk).exchange().taken == 0
+
+
+def test_what_is_too_large_on_the_way_goes_in_smaller_parts(make: Callable[[str], SyncedNode]) -> None:
+    """A proxy that takes less than the node; an operation that alone is too large is told, and waits."""
+    desk, vps = make("desk"), make("vps")
+    desk.stores.sync_ops.push(large("ü", 4), now=NOW_MS)
+    assert desk.to(vps, Narrow(vps.transport, 2_200_000)).exchange().sent == 4
+    desk.stores.sync_ops.push([operation("tablet~1", 1, wall=NOW_MS, value="x" * 900_000)], now=NOW_MS)
+    with pytest.raises(PeerSyncFailed, match="answers 413"):
+        desk.to(vps, Narrow(vps.transport, 500_000)).exchange()
 
 
 def test_a_node_that_was_restored_gets_back_what_it_lost(make: Callable[[str], SyncedNode], tmp_path: Path) -> None:

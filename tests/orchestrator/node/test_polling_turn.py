@@ -14,7 +14,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.rounds.polling_turn import PollingTurn, polling_order
 from sync.remote import RefUpdate
 from tests.ledgers import Peer, Ticks, Town
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 LEASE = 30.0  # as `tests.ledgers.FLEET` has it: 3 beats of 10 s
 ROLES = {"hq": Role.HEADQUARTERS, "spare": Role.STANDALONE_NODE, "third": Role.STANDALONE_NODE}
@@ -214,7 +214,7 @@ def test_the_end_of_a_node_waits_for_the_answer_that_is_under_way() -> None:
     def answer() -> None:
         with turn.answering():
             begun.set()
-            ends.wait(30)
+            ends.wait(PATIENCE)
 
     def leave() -> None:
         turn.leave()
@@ -222,7 +222,7 @@ def test_the_end_of_a_node_waits_for_the_answer_that_is_under_way() -> None:
 
     threads = [threading.Thread(target=answer), threading.Thread(target=leave)]
     threads[0].start()
-    begun.wait(30)
+    begun.wait(PATIENCE)
     threads[1].start()
     assert not left.wait(0.3)
     ends.set()

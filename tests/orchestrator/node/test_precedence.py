@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,10 @@ from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.elected_node import TELLING, notifier_order
 from orchestrator.node.precedence import Precedence, hq_patience
-from orchestrator.policy.turn_order import acting_order, places
+from orchestrator.policy.turn_order import MAX_STEP_SECONDS, acting_order, places
 from sync.latency import LatencyMeter
 from sync.remote import RefUpdate
-from tests.ledgers import Town
+from tests.ledgers import Town, working
 
 STEP = 0.3
 ROLES = {"hq": Role.HEADQUARTERS.value, "amy": Role.LOCAL_WORKER.value, "ben": Role.LOCAL_WORKER.value}
@@ -128,3 +129,20 @@ def test_whose_page_says_another_role_goes_by_its_own(ledger: LedgerSnapshot) ->
     assert amy.wait(ledger, "fold") == (0.0 if first == "amy" else pytest.approx(patience + STEP))
     assert place("hq", Role.LOCAL_WORKER, Liveness()).wait(ledger, "fold") <= 2 * STEP + 1e-9
     assert place("new", Role.LOCAL_WORKER, Liveness()).wait(ledger, "fold") > patience
+
+
+def test_a_worker_leaves_the_fold_to_headquarters_for_a_while(tmp_path: Path) -> None:
+    """It hands its result back and waits while headquarters lives; if that does nothing, the worker folds."""
+    town = Town({"missions/a.md": "Do it.\n", "heartbeats/hq.md": page(Role.HEADQUARTERS, notifies=True)})
+    ada = town.peer("ada")
+    beat = RefUpdate(ref="refs/shiftbook/beat/hq", expect=None, new=ada.bus.store.put("blob", b"1"))
+    ada.bus.remote.push([beat])
+    found = working(town.peer("amy"), tmp_path, role=Role.LOCAL_WORKER)
+    found.settle()
+    assert [held.claim.closed for held in ada.ledger().claims.values()] == [True]
+    found.ticks.at += hq_patience(ada.ledger().charter.bus)
+    found.settle()
+    assert list(ada.ledger().every_archived()) == []
+    found.ticks.at += MAX_STEP_SECONDS
+    found.settle()
+    assert len(list(ada.ledger().every_archived())) == 1

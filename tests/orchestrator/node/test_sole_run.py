@@ -71,6 +71,19 @@ def test_a_beat_that_was_left_behind_is_waited_for_once(tmp_path: Path) -> None:
     assert second.move()
 
 
+class Meanwhile(threading.Event):
+    """What a node waits for; whenever it does, something else happens."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self.act = act
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits, after that."""
+        self.act()
+        return super().wait(timeout)
+
+
 def test_a_node_that_is_not_alone_neither_beats_nor_says_that_it_is_ready(tmp_path: Path) -> None:
     """Its whole run: it ends before anything of it is seen, and the other's next beat finds all as it was."""
     town = Town({"fleet.toml": FAST})
@@ -79,12 +92,8 @@ def test_a_node_that_is_not_alone_neither_beats_nor_says_that_it_is_ready(tmp_pa
     other.move()
     found, begun = working(town.peer("n1"), tmp_path), []
     found.node.heartbeat.beat.notes = tmp_path / "none"
-    over = threading.Event()
-    thread = threading.Thread(target=lambda: [other.move() for _ in iter(lambda: over.wait(0.05), True)])
-    thread.start()
+    found.node.ended = Meanwhile(other.move)
     with pytest.raises(Refused):
         found.node.run(lambda: begun.append(True))
-    over.set()
-    thread.join()
     assert not begun
     assert other.move()

@@ -17,6 +17,7 @@ from orchestrator.app.doctor import ledger_checks
 from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.ledger.node_pages import LastSeenStore, list_presences
+from orchestrator.ledger.transport import CLAIM, LOG
 from orchestrator.node.heartbeat import LEASE_MARGIN_SHARE, Heartbeat
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.rounds.loop_progress import LoopProgress
@@ -246,6 +247,24 @@ def test_after_a_refusal_results_go_first_and_claims_wait(tmp_path: Path) -> Non
     found.ticks.at += 2
     found.settle()
     assert [len(found.agent.jobs), len(list(found.peer.ledger().every_archived()))] == [2, 2]
+
+
+def test_a_round_hands_back_before_it_claims(tmp_path: Path) -> None:
+    """Whatever else waits: the push that may be the last one that the host takes is that of what is done."""
+    town = Town({"missions/a.md": "Do it.\n"})
+    found = working(town.peer("n1"), tmp_path, slots=2)
+    found.step()
+    town.peer("ada").push({"missions/b.md": "Do it.\n"})
+    pushed: list[set[str]] = []
+    push = found.peer.line.push
+
+    def noted(updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
+        pushed.append({update.ref for update in updates})
+        return push(updates, atomic=atomic)
+
+    found.peer.line.push = noted  # type: ignore[method-assign]
+    assert found.node.step()
+    assert pushed[:2] == [{CLAIM + "a", LOG + "n1"}, {CLAIM + "b"}]
 
 
 def test_a_result_that_the_host_has_no_push_for_does_not_rest_by_itself(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,14 +16,12 @@ from orchestrator.core.roles import Role
 from orchestrator.node import wakeups
 from orchestrator.node.wakeups import ChangeSignal, HqEventClient, nudge, watch_locally
 from sync.backoff import Backoff
+from sync.disk.watch import watch_file
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
-from sync.watch import watch_file
 from tests.ledgers import Town
 from tests.orchestrator.api.conftest import Build, Site, build  # noqa: F401  # the fixture
-from tests.servers import free_port
-
-SECONDS = 15.0
+from tests.waiting import PATIENCE, until
 
 
 class Told:
@@ -38,13 +36,10 @@ class Told:
             self.lines.append(words)
 
     def wakes(self) -> bool:
-        return self.woken.acquire(timeout=SECONDS)
+        return self.woken.acquire(timeout=PATIENCE)
 
     def until(self, word: str) -> None:
-        deadline = time.monotonic() + SECONDS
-        while not any(word in line for line in self.lines):
-            assert time.monotonic() < deadline, self.lines
-            time.sleep(0.02)
+        until(lambda: any(word in line for line in self.lines), f"{word!r} is said")
 
 
 @pytest.fixture
@@ -66,12 +61,14 @@ def listen(told: Told) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Flask, int], BaseWSGIServer]]:
-    """Serves an app on loopback, threads and all."""
+def serve() -> Iterator[Callable[..., BaseWSGIServer]]:
+    """Serves an app on loopback, threads and all; at a door of the test's own, if it has one."""
     running: list[BaseWSGIServer] = []
 
-    def start(app: Flask, port: int) -> BaseWSGIServer:
-        server = make_server("127.0.0.1", port, app, threaded=True)
+    def start(app: Flask, door: socket.socket | None = None) -> BaseWSGIServer:
+        if door is not None:
+            door.listen()
+        server = make_server("127.0.0.1", 0, app, threaded=True, fd=door.fileno() if door is not None else None)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         running.append(server)
         return server
@@ -80,6 +77,14 @@ def serve() -> Iterator[Callable[[Flask, int], BaseWSGIServer]]:
     for server in running:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def door() -> Iterator[socket.socket]:
+    """A port that is nobody else's, at which nobody listens yet."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        yield made
 
 
 @pytest.fixture
@@ -94,7 +99,7 @@ def test_each_ring_at_headquarters_wakes_the_worker(
     hq: Site, serve: Callable[..., BaseWSGIServer], listen: Callable[..., None], told: Told
 ) -> None:
     """Once when it is connected, for what it missed, and then each time."""
-    server = serve(hq.app, 0)
+    server = serve(hq.app)
     listen(f"http://127.0.0.1:{server.server_port}/", hq.token("missions", name="vps"))
     assert told.wakes()
     for _ in range(3):
@@ -109,17 +114,24 @@ def test_headquarters_that_comes_later_is_found_and_said(
     serve: Callable[..., BaseWSGIServer],
     listen: Callable[..., None],
     told: Told,
+    door: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Until then one line says why, once, however often it is tried."""
     monkeypatch.setattr(wakeups, "RETRY", Backoff(first=0.05, limit=60.0))
-    port = free_port()
-    listen(f"http://127.0.0.1:{port}", hq.token("missions", name="vps"))
-    told.until("cannot hear headquarters")
-    time.sleep(0.5)  # several tries
+    tries, call = list[str](), HqEventClient._call
+
+    def counted(client: HqEventClient) -> str:
+        tries.append(call(client))
+        return tries[-1]
+
+    monkeypatch.setattr(HqEventClient, "_call", counted)
+    listen(f"http://127.0.0.1:{door.getsockname()[1]}", hq.token("missions", name="vps"))
+    until(lambda: len(tries) > 3, "several tries")
     assert len(told.lines) == 1
+    assert "cannot hear headquarters" in told.lines[0]
     assert "in the usual intervals" in told.lines[0]
-    serve(hq.app, port)
+    serve(hq.app, door)
     assert told.wakes()
     told.until("listening to")
 
@@ -128,7 +140,7 @@ def test_a_token_that_is_not_taken_is_said(
     hq: Site, serve: Callable[..., BaseWSGIServer], listen: Callable[..., None], told: Told
 ) -> None:
     """One line that names the setting and not the token."""
-    server = serve(hq.app, 0)
+    server = serve(hq.app)
     wrong = hq.token("chat", name="vps")
     listen(f"http://127.0.0.1:{server.server_port}", wrong)
     told.until("SHIFTBOOK_HQ_TOKEN")
@@ -187,10 +199,7 @@ def test_a_line_without_an_end_fills_no_memory(
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         listen(f"http://127.0.0.1:{server.server_port}", "secret")
-        deadline = time.monotonic() + SECONDS
-        while len(_Elsewhere.shown) < 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: len(_Elsewhere.shown) >= 3, "it calls again")
     finally:
         server.shutdown()
         server.server_close()
@@ -198,7 +207,7 @@ def test_a_line_without_an_end_fills_no_memory(
 
 def test_stopping_does_not_wait_for_headquarters(hq: Site, serve: Callable[..., BaseWSGIServer], told: Told) -> None:
     """A node that is told to end does not sit in a read for its whole time-out."""
-    server = serve(hq.app, 0)
+    server = serve(hq.app)
     stop = HqEventClient(
         f"http://127.0.0.1:{server.server_port}", hq.token("missions", name="v"), told.woken.release, told
     )
@@ -206,24 +215,24 @@ def test_stopping_does_not_wait_for_headquarters(hq: Site, serve: Callable[..., 
     assert told.wakes()
     ended = threading.Thread(target=end, daemon=True)
     ended.start()
-    ended.join(SECONDS)
+    ended.join(PATIENCE)
     assert not ended.is_alive()
 
 
-def test_touching_the_nudge_file_rings(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stands", [False, True])
+def test_touching_the_nudge_file_rings(tmp_path: Path, *, stands: bool) -> None:
     """Made anew or touched again; another file in the folder, or a look at it, does not."""
+    if stands:
+        nudge(tmp_path)
     rang = threading.Event()
     stop = watch_file(tmp_path / "nudge", rang.set)
     try:
         (tmp_path / "other").touch()
+        if stands:
+            (tmp_path / "nudge").read_bytes()
         assert not rang.wait(0.3)
-        for _ in range(2):
-            nudge(tmp_path)
-            assert rang.wait(SECONDS)
-            time.sleep(0.3)
-            rang.clear()
-        (tmp_path / "nudge").read_bytes()
-        assert not rang.wait(0.3)
+        nudge(tmp_path)
+        assert rang.wait(PATIENCE)
     finally:
         stop()
 
@@ -239,13 +248,11 @@ def test_the_bell_rings_for_a_push_and_for_what_this_machine_fetched(tmp_path: P
     stop = watch_locally(tmp_path / "home", str(town.bare), bell.ring)
     halt = watch_locally(tmp_path / "other", "https://elsewhere.example/x.git", far.ring)
     try:
-        town.peer("anna").push({"missions/new.md": "do it"})
-        assert bell.after(0, SECONDS) > 0
-        assert far.rang == 0
-        time.sleep(0.3)
-        before = bell.rang
         assert beat.move()
-        assert bell.after(before, 0.5) == before
+        assert bell.after(0, 0.5) == 0  # before the push: what is told of that comes piece by piece
+        town.peer("anna").push({"missions/new.md": "do it"})
+        assert bell.after(0, PATIENCE) > 0
+        assert far.rang == 0
     finally:
         stop()
         halt()
@@ -263,7 +270,7 @@ def test_the_bell_rings_when_this_machines_clone_moved(tmp_path: Path) -> None:
         town.peer("anna").push({"missions/new.md": "do it"})
         assert bell.after(0, 0.3) == 0
         own.fetch()
-        assert bell.after(0, SECONDS) > 0
+        assert bell.after(0, PATIENCE) > 0
     finally:
         stop()
         own.close()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from missions.child_limits import PROPOSABLE_FIELDS, PROPOSABLE_TASKS
 from missions.document import read
 from missions.mission import Mission
-from orchestrator.policy.child_missions import FiledProposals, file_proposals
-from tests.ledgers import Files, Town
+from orchestrator.policy.child_missions import FiledProposals, child_permission, file_proposals
+from tests.ledgers import FLEET, Files, Town
 
 PARENT = Mission(
     name="parent",
@@ -137,6 +137,37 @@ def test_what_an_earlier_attempt_proposed_is_not_filed_again() -> None:
     assert (again.files, again.remarks) == ({}, ("- proposed, and filed before: `missions/next.md`",))
     other = filed({"next.md": "x\n"}, {"missions/next.md": "---\nparent: someone\n---\nx\n"})
     assert list(other.files) == ["missions/next-2.md"]
+
+
+def permission(parent: str, *children: str) -> tuple[str, str]:
+    """On whose word the first child may run, whose node filed all of them with the result of a mission at this path."""
+    rules = FLEET.format(trust="remote") + "[policy.children]\nmax = 2\n"
+    peer = Town({"fleet.toml": rules, parent: "---\nbudget_usd: 8\n---\nDo it.\n"}).peer("n1")
+    made: Files = {f"missions/{one}": "---\nparent: fix-it\nbudget_usd: 1\n---\nMore.\n" for one in children}
+    made |= {f"missions/{one}": text for one, text in HIDDEN.items() if one in children}
+    commit = peer.push({parent: "---\nstatus: review\nbudget_usd: 8\n---\nDo it.\n", **made})
+    ledger = peer.ledger()
+    return child_permission(ledger, ledger.open[children[0].removesuffix(".md")], commit, lambda _tip, _path: "anna")
+
+
+HIDDEN = {
+    "quoted.md": '---\n"parent": fix-it\n---\nMore.\n',
+    "escaped.md": '---\n"p\\u0061rent": fix-it\n---\nMore.\n',
+    "flow.md": "---\n{parent: fix-it}\n---\nMore.\n",
+}
+
+
+@pytest.mark.parametrize("parent", ["missions/fix-it.md", "missions/Fix It.md", "missions/fix-it.MD"])
+def test_a_child_may_run_however_its_parents_file_is_spelled(parent: str) -> None:
+    """It came with its parent's result, and a person asked for that."""
+    assert permission(parent, "one.md", "two.md")[0] == "anna"
+
+
+@pytest.mark.parametrize("third", ["three.md", "three.MD", *HIDDEN])
+def test_every_child_is_counted(third: str) -> None:
+    """A node that files one more than the rule lets in does not get it past by how it spells its name or `parent`."""
+    who, why = permission("missions/fix-it.md", "one.md", "two.md", third)
+    assert (who, why) == ("", "fix-it has 3 children, policy.children lets 2 in")
 
 
 NASTY = st.sampled_from(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from missions.archive_path import archive_path
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.node_pages import LastSeenStore
-from orchestrator.policy.hand_edits import HandEdits
+from orchestrator.policy.hand_edits import MAX_SUBJECT_CHARS, HandEdits
 from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
 
+TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
 TASK = "---\ntitle: Fix\n---\nFix it.\n"
 DONE = archive_path("m", "2026/11/21")
 
@@ -51,6 +53,33 @@ def test_a_deleted_mission_leaves_a_line(town: Town, keys: Keys, tmp_path: Path)
         door.mission("n")
     with pytest.raises(NotFound, match=r"^no mission 'never'$"):
         door.mission("never")
+
+
+def test_a_token_in_a_commits_first_line_is_not_told_by_halves(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """It is told wherever a node's log goes."""
+    vps, ada = town.peer("vps", key=keys["vps"]), town.peer("ada", key=keys["ada"])
+    look(vps, tmp_path)
+    ada.push({"missions/n.md": None}, f"{'x' * (MAX_SUBJECT_CHARS - 12)} {TOKEN}")
+    assert [line for line in look(vps, tmp_path) if "ghp_" in line] == []
+
+
+@pytest.mark.parametrize("path", ["missions/fix-it.md", "missions/Fix It.md", "missions/fix-it.MD"])
+def test_a_file_is_found_however_it_is_spelled(town: Town, keys: Keys, tmp_path: Path, path: str) -> None:
+    """By who splits it, by who looks for what was deleted; and one that was archived by hand was not deleted."""
+    vps, ada = town.peer("vps", key=keys["vps"]), town.peer("ada", key=keys["ada"])
+    bus = replace(ada.bus, key=keys["ada"].public)
+    door = Fleet(bus=bus, reader=ada.reader, trust=ada.trust, sightings=LastSeenStore(tmp_path / "s"), now=bus.now)
+    ada.push({path: "---\nattempts: 2\nagent: command\nrun: 'true'\n---\nx\n"})
+    made = door.split("fix-it")
+    assert sorted(ada.ledger().open.keys() & set(made)) == sorted(made)
+    assert len(made) == 2
+    ada.push({path: "y\n"})
+    look(vps, tmp_path)
+    ada.push({path: None, archive_path("fix-it", "2026/11/21"): "---\nstatus: done\n---\nz\n"})
+    assert look(vps, tmp_path) == []
+    ada.push({archive_path("fix-it", "2026/11/21"): None, **{f"missions/{name}.md": None for name in made}})
+    with pytest.raises(NotFound, match="ada deleted it in commit"):
+        door.mission("fix-it")
 
 
 def test_a_finished_mission_that_is_changed_leaves_a_line(town: Town, keys: Keys, tmp_path: Path) -> None:

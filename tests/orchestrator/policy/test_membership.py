@@ -46,6 +46,50 @@ def test_who_is_put_out_or_changes_keys_counts_at_once(town: Town, keys: Keys) -
     assert (node.ledger().signers, node.ledger().alarms) == (keys.signers(anna=("admin", "author")), ())
 
 
+@pytest.mark.parametrize("blank", ["\t", "   "])
+def test_a_line_that_somebody_wrote_by_hand_is_changed_like_any_other(town: Town, keys: Keys, blank: str) -> None:
+    """Blanks in it are no way to stay in the list, nor to lose the new key of a rotation."""
+    member, node = membership(town, keys), town.peer("n1")
+    signers, key = node.ledger().signers, keys["n1"].public
+    town.peer("anna", key=keys["anna"]).push({"allowed_signers": signers.replace(key, key.replace(" ", blank))})
+    member.replace(key, keys["n2"].public)
+    assert set(read_signers(node.ledger().signers)) == {keys["anna"].public, keys["n2"].public}
+    town.peer("anna", key=keys["anna"]).push(
+        {"allowed_signers": signers.replace(key, keys["n2"].public.replace(" ", blank))}
+    )
+    member.revoke("n1")
+    assert set(read_signers(node.ledger().signers)) == {keys["anna"].public}
+
+
+def test_who_is_in_is_read_from_the_lines_and_not_from_the_text(town: Town, keys: Keys) -> None:
+    """Neither a line that was commented out nor another one's that ends alike lets anybody in."""
+    member, node = membership(town, keys), town.peer("n1")
+    line = keys.signers(bob=("author",))
+    others = f"# {line}jim{line.replace(keys['bob'].public, keys['n3'].public)}"
+    town.peer("anna", key=keys["anna"]).push({"allowed_signers": node.ledger().signers + others})
+    member.admit("bob", frozenset({"author"}), keys["bob"].public)
+    assert read_signers(node.ledger().signers)[keys["bob"].public].name == "bob"
+
+
+def test_a_key_that_is_in_gets_more_roles_and_loses_none(town: Town, keys: Keys) -> None:
+    """A second line would count instead of the first. Nobody's key becomes another one's."""
+    member, node = membership(town, keys), town.peer("n1")
+    member.admit("anna", frozenset({"author", "node"}), keys["anna"].public)
+    assert read_signers(node.ledger().signers)[keys["anna"].public].roles == {"admin", "author", "node"}
+    assert node.ledger().signers.count(keys["anna"].public) == 1
+    with pytest.raises(Refused, match=r"that key is anna's already.*fleet revoke anna"):
+        member.admit("n2", frozenset({"node"}), keys["anna"].public)
+
+
+def test_every_line_of_a_name_is_taken_out(town: Town, keys: Keys) -> None:
+    """Even one that does not count, because a later line has the same key."""
+    member, node = membership(town, keys), town.peer("n1")
+    twice = keys.line("ben", "author") + "\n" + keys.line("ben", "author").replace("ben,", "bea,", 1) + "\n"
+    town.peer("anna", key=keys["anna"]).push({"allowed_signers": node.ledger().signers + twice})
+    member.revoke("ben")
+    assert keys["ben"].public not in node.ledger().signers
+
+
 def test_the_last_admin_is_not_put_out(town: Town, keys: Keys) -> None:
     """Nobody could change the list again; nothing is pushed."""
     member = membership(town, keys)

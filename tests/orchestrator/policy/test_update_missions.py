@@ -127,6 +127,26 @@ def test_a_budget_is_set_once_the_text_is_vouched_for(town: Town, keys: Keys) ->
     assert "budget_usd: 5" in town.peer("desk").text(PATH)
 
 
+def test_nobody_vouches_for_a_text_that_was_exchanged_at_the_moment(town: Town, keys: Keys) -> None:
+    """A stranger is faster: what anna read is not what she would sign. What is no part of the text does not matter."""
+    town.peer("x").push({PATH: STRANGERS})
+    anna, other = speaker(town, keys, "anna"), town.peer("x")
+    evil = STRANGERS.replace("run: id", "run: date")
+    anna.bus.remote.before_push.append(lambda: other.push({PATH: evil}))  # type: ignore[attr-defined]
+    with pytest.raises(Refused, match="read it again"):
+        fleet(anna).endorse("update-desk")
+    assert not judged(town).trusted
+    seen = town.peer("desk").text(PATH)
+    other.push({PATH: STRANGERS.replace("run: id", "run: uname")})
+    with pytest.raises(Refused, match="read it again"):  # read a while ago, exchanged since
+        fleet(anna).endorse("update-desk", seen)
+    other.push({PATH: evil})
+    retried = evil.replace("---\n", "---\nretries: 1\n", 1)
+    anna.bus.remote.before_push.append(lambda: other.push({PATH: retried}))  # type: ignore[attr-defined]
+    fleet(anna).endorse("update-desk", seen)
+    assert judged(town).trusted
+
+
 def test_a_strangers_edit_of_the_moment_before_is_not_signed_with_a_budget(town: Town, keys: Keys) -> None:
     """What counts is the text on which the order lands, and not the one that was looked at."""
     town.peer("anna", key=keys["anna"]).push({PATH: STRANGERS.replace("run: id", "run: date")})

@@ -25,6 +25,7 @@ from orchestrator.workflow.fleet import Fleet
 from tests.databases import brought_up
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.telegram_server import TOKEN, TelegramServer, telegram_server
+from tests.waiting import until
 
 REVIEW = "---\ntitle: Say it *well*\napprove: always\n---\nSay it.\n"
 
@@ -56,7 +57,7 @@ class Bot:
     """Called before a chat is answered."""
 
     def __post_init__(self) -> None:
-        self.network = TelegramBot(token=TOKEN, base_url=f"{self.api.url}/bot", poll_seconds=1, call_seconds=5)
+        self.network = TelegramBot(token=TOKEN, base_url=f"{self.api.url}/bot", poll_seconds=1, call_seconds=60)
         self.door = self.start()
 
     def start(self) -> TelegramDoor:
@@ -155,4 +156,4 @@ def bot(tmp_path: Path, keys: Keys) -> Iterator[Bot]:
         yield made
         made.network.close()
     stores.close()
-    assert not [each for each in threading.enumerate() if each.name == "telegram"]
+    until(lambda: not [each for each in threading.enumerate() if each.name == "telegram"], "the end of its thread")

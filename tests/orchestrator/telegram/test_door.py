@@ -222,16 +222,17 @@ def test_another_poller_is_kept_away_from(bot: Bot, monkeypatch: pytest.MonkeyPa
 
 def test_two_pollers_that_take_turns_both_keep_away_longer_each_time(bot: Bot) -> None:
     """A poll that went well between two conflicts is not the end of the fight."""
-    other = TelegramBot(token=TOKEN, base_url=f"{bot.api.url}/bot", poll_seconds=1, call_seconds=5)
+    other = TelegramBot(token=TOKEN, base_url=f"{bot.api.url}/bot", poll_seconds=1, call_seconds=60)
     beside = replace(bot.door, network=other, marks=Marks())
+    bot.network.poll_seconds = 900  # so that it polls still when the other one does
     first = bot.door
     end = first.start()
     try:
         for number in range(3):
-            bot.api.write(f"hello {number}")
+            at = bot.api.write(f"hello {number}")
             until(lambda count=number: len(bot.api.texts) > count, "it is answered")  # type: ignore[misc]
-            seen, before = len(bot.api.polls), first._conflict_at
-            until(lambda at=seen: len(bot.api.polls) > at, "it polls again")  # type: ignore[misc]
+            until(lambda at=at: bot.api.polls[-1] > at, "it polls again")  # type: ignore[misc]
+            before = first._conflict_at
             beside.round()
             until(lambda at=before: first._conflict_at > at, "the other one was met")  # type: ignore[misc]
     finally:
@@ -287,13 +288,12 @@ def test_an_answer_that_is_lost_is_not_done_again(bot: Bot) -> None:
 
 def test_it_ends_by_itself_within_seconds(bot: Bot) -> None:
     """In the middle of a poll, and leaves no thread."""
-    bot.network.poll_seconds = 25
+    bot.network.poll_seconds = 900
     end = bot.door.start()
     until(lambda: bot.api.polls, "it polls")
-    begun = time.monotonic()
     end()
-    assert time.monotonic() - begun < 5
-    assert not [each for each in threading.enumerate() if each.name == "telegram door"]
+    until(lambda: not [each for each in threading.enumerate() if each.name == "telegram door"], "its thread ends")
+    bot.api.call("getUpdates", {"timeout": 0}, "other")
 
 
 def test_how_the_polling_goes_is_kept_for_whoever_asks(bot: Bot) -> None:

@@ -15,19 +15,22 @@ from handoff import log
 from handoff.entry import Entry, parse_log
 from missions import document, lease
 from missions.archive_path import archive_path, dated_path, index_path
+from missions.evidence.bundle import EvidenceBundle, EvidenceFile
 from missions.lease import ClaimState
 from missions.mission import Mission, Quarantined, Status
 from orchestrator.core import tracing
-from orchestrator.core.errors import UnusableResult
+from orchestrator.core.errors import NotFound, UnusableResult
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import CLAIM_FILE, MissionFile
 from orchestrator.ledger.transport import CLAIM, LOG
 from orchestrator.workflow.fold import FoldPlan, has_work, settled_by_hand
+from orchestrator.workflow.kept_evidence import read_evidence, shown_evidence
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import read_commit
 from sync.remote import RefUpdate
-from tests.ledgers import Keys, Peer, Town, record, shuffled
+from tests.ledgers import Keys, Peer, Town, all_files, record, shuffled
+from tests.missions.attachments.pictures import png
 from tests.orchestrator.repositories import git
 
 BODY = "do it\n"
@@ -71,6 +74,57 @@ def test_a_finished_mission_is_archived_with_all_it_brought(town: Town) -> None:
     assert [entry.entry_id for entry in parse_log(node.text("SESSION_LOG.md")).entries] == ["m-1"]
     assert node.ledger().claims == {}
     assert not has_work(node.ledger())
+
+
+SHOT = EvidenceFile(path="shots/a.png", media="image/png", data=png())
+RUN_LOG = EvidenceFile(path="run.log", media="text/plain", data=b"all is well\n")
+
+
+def end_with_evidence(node: Peer, *files: EvidenceFile) -> None:
+    """An attempt that failed, and whose tests left these files."""
+    (held,) = node.claim("m")
+    said = replace(record(held), evidence=EvidenceBundle(files=files))
+    assert claims.complete(node.bus, held, said, state=ClaimState.FAILED).accepted
+    node.fold()
+
+
+def test_evidence_stands_beside_the_result_and_is_that_of_the_last_attempt(town: Town) -> None:
+    """Each file under its number, found by the list; identical files are one object; an attempt without evidence
+    shows none of the one before it."""
+    node = town.peer("n1")
+    end_with_evidence(node, SHOT, RUN_LOG, SHOT)
+    mission = opened(node).mission
+    listed = read_evidence(node.ledger(), mission)
+    assert [one.path for one in listed.files] == ["shots/a.png", "run.log", "shots/a.png"]
+    first, second, third = (shown_evidence(node.ledger(), mission, number) for number in (1, 2, 3))
+    assert (first.media, first.data, first.name) == ("image/png", png(), "a.png")
+    assert (second.media, second.data) == ("text/plain", b"all is well\n")
+    files = all_files(node.bus.store, node.ledger().tree)
+    blobs = [files[archive_path("m", DAY, f"1.evidence/{number}")] for number in (1, 3)]
+    assert blobs[0] == blobs[1]
+    assert third.data == first.data
+    for number in (0, 4, -1):
+        with pytest.raises(NotFound):
+            shown_evidence(node.ledger(), mission, number)
+    assert not read_evidence(node.ledger(), replace(mission, epoch=9)), "of a mission that had the name before"
+    node.claim("m")
+    assert read_evidence(node.ledger(), mission) == listed
+    assert not read_evidence(node.ledger(), replace(mission, attempt=2))
+
+
+def test_evidence_that_somebody_exchanged_is_not_shown(town: Town) -> None:
+    """Whoever may write to the ledger may change a file, and a list: what is shown is what the node listed."""
+    node = town.peer("n1")
+    end_with_evidence(node, SHOT, RUN_LOG)
+    mission = opened(node).mission
+    node.push({archive_path("m", DAY, "1.evidence/1"): b"<script>alert(1)</script>"})
+    with pytest.raises(NotFound, match="not the one that its node listed"):
+        shown_evidence(node.ledger(), mission, 1)
+    assert shown_evidence(node.ledger(), mission, 2).data == RUN_LOG.data
+    node.push({archive_path("m", DAY, "1.evidence.json"): b"{"})
+    assert [one.why for one in read_evidence(node.ledger(), mission).left_out] == [
+        "the list of its evidence cannot be read"
+    ]
 
 
 def test_nothing_to_fold_commits_nothing(town: Town) -> None:
@@ -243,7 +297,7 @@ def test_a_file_edited_and_then_deleted_is_archived_as_it_was_last(town: Town) -
     assert "changed during" in node.text(ARCHIVED)
 
 
-@pytest.mark.parametrize("path", ["missions/fix-login.md", "missions/Fix Login.md"])
+@pytest.mark.parametrize("path", ["missions/fix-login.md", "missions/Fix Login.md", "missions/Fix-Login.MD"])
 def test_what_a_deleted_file_told_last_is_kept_however_it_was_spelled(path: str) -> None:
     """Its newest words, and what it had cost before this attempt."""
     town = Town({path: "do it\n"})
@@ -333,6 +387,25 @@ def test_a_file_broken_while_it_ran_stays_quarantined_until_it_is_mended(
     assert "### Attempt" in text
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("Fix It.md",) * 2, ("fix-it.MD",) * 2, ("Fix It.md", "Fix It.markdown"), ("fix-it.md", "Fix It.txt")],
+)
+def test_a_file_that_is_no_mission_while_it_runs_is_not_taken_for_deleted(before: str, after: str) -> None:
+    """However its name is spelled: grown beyond what a mission can be, or saved with another ending."""
+    town = Town({f"missions/{before}": "do it\n"})
+    node, anna = town.peer("n1"), town.peer("anna")
+    held = node.hold("fix-it")
+    large = "do it\n" * (1 if before != after else document.MAX_FILE_BYTES // 5)
+    anna.push({f"missions/{before}": None, f"missions/{after}": large})
+    ledger = node.ledger()
+    assert [bad.name for bad in ledger.quarantined] == ["fix-it"]
+    assert not ledger.deleted("fix-it")
+    assert node.end(held, ClaimState.FAILED).accepted
+    assert list(node.fold().missions) == ["fix-it"]
+    assert "### Attempt" in node.text(f"missions/{after}")
+
+
 def test_a_broken_file_that_is_mended_goes_on_where_it_was(town: Town) -> None:
     """Attempt and epoch were written into it while it could not be read; the history of two attempts is there."""
     node, anna = town.peer("n1"), town.peer("anna")
@@ -363,6 +436,26 @@ def test_bytes_that_are_no_text_are_kept_as_they_are(town: Town) -> None:
     assert b"do it, caf\xe9\n" in (ledger.read("missions/m.md") or b"")
     assert (ledger.read("SESSION_LOG.md") or b"").startswith(b"# Log\n\n\xfcber\n")
     assert [bad.name for bad in ledger.quarantined] == ["m"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "windows-1252", "utf-16"])
+def test_a_journal_saved_in_any_encoding_is_read_with_what_is_added(town: Town, encoding: str) -> None:
+    """Editors on Windows save in three others than UTF-8: neither the entries in it nor those after it are lost."""
+    said = (("Work Accomplished", "caf\u00e9"),)
+    old = Entry(entry_id="old-1", when="2026-11-20T12:00:00Z", node="n0", agent="a", mission="m0", sections=said)
+    node, anna = town.peer("n1"), town.peer("anna")
+    anna.push({"SESSION_LOG.md": log.append_many("# Session log\n", [old]).encode(encoding)})
+    for name in ("m", "n"):
+        anna.push({f"missions/{name}.md": "do it\n"})
+        node.attempt(name)
+        node.fold()
+    ledger = node.ledger()
+    read = {
+        entry.entry_id: entry.section("Work Accomplished")
+        for _, entry in session_logs.entries(ledger.store, ledger.tree)
+    }
+    assert list(read) == ["old-1", "m-1", "n-1"]
+    assert read["old-1"] == "caf\u00e9"
 
 
 @pytest.mark.parametrize(

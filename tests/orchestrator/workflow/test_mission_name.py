@@ -84,6 +84,24 @@ def test_an_unknown_name_names_those_that_are_near(tmp_path: Path) -> None:
         fleet.mission("limti")
 
 
+def test_a_finished_mission_is_near_where_no_open_one_is(tmp_path: Path) -> None:
+    """The newest ones are compared."""
+    ada = Town(FILES).peer("ada")
+    ada.attempt("limit")
+    ada.fold()
+    with pytest.raises(NotFound, match="no mission 'limti'; did you mean limit"):
+        fleet_of(ada, tmp_path).mission("limti")
+
+
+def test_who_deleted_a_mission_is_told_beside_those_that_are_near(tmp_path: Path) -> None:
+    """A name that is like another one's hides nothing."""
+    ada = Town(FILES).peer("ada")
+    ada.push({"missions/limit-2.md": "x\n"})
+    gone = ada.push({"missions/limit-2.md": None})
+    with pytest.raises(NotFound, match=rf"ada deleted it in commit {gone[:10]}.*; did you mean limit"):
+        fleet_of(ada, tmp_path).mission("limit-2")
+
+
 def test_a_made_name_is_short(tmp_path: Path) -> None:
     """Five words of the text or the title; a name that was given stays."""
     fleet = fleet_of(Town().peer("ada"), tmp_path)

@@ -63,8 +63,8 @@ test('a refusal is a Problem with its detail, and never the kept answer', async 
 });
 
 test('an error page of a proxy is a Problem too', async () => {
-  setTransport(async () => new Response('<h1>Bad Gateway</h1>', { status: 502, headers: { 'Content-Type': 'text/html' } }));
-  await assert.rejects(send('PUT', '/x'), (error: Problem) => error.status === 502 && error.detail === '');
+  setTransport(async () => new Response('<h1>Bad Gateway</h1>', { status: 500, headers: { 'Content-Type': 'text/html' } }));
+  await assert.rejects(send('PUT', '/x'), (error: Problem) => error.status === 500 && error.detail === '');
 });
 
 test('what is called off is no lost node', async () => {
@@ -85,6 +85,16 @@ test('an order without a node is kept by the outbox, and fails where there is no
   assert.deepEqual(kept, [approval]);
 });
 
+test('an order that is given again is the same order, by whichever way', async () => {
+  const keys: string[] = [];
+  setOutbox(async (_, key) => void keys.push(key));
+  answer(200, {});
+  await perform(approval, 'one');
+  off();
+  await perform(approval, 'one');
+  assert.deepEqual([asked[0]?.headers['Idempotency-Key'], ...keys], ['one', 'one']);
+});
+
 test('an order that the node refuses is never kept for later', async () => {
   setOutbox(() => assert.fail('it was refused'));
   answer(409, { title: 'Conflict' });
@@ -97,4 +107,15 @@ test('each order goes to its own route with a key of its own', async () => {
   await perform({ ...approval, action: 'resume', mission: 'a b', body: {} });
   assert.deepEqual(asked.map((one) => [one.method, one.path]), [['PUT', '/api/v1/missions/fix/approval'], ['DELETE', '/api/v1/missions/a%20b/pause']]);
   assert.notEqual(asked[0]?.headers['Idempotency-Key'], asked[1]?.headers['Idempotency-Key']);
+});
+
+test('a proxy that says that the node does not answer is nobody who answers; a node that is busy is one', async () => {
+  setTransport(() => Promise.resolve(new Response('<h1>502 Bad Gateway</h1>', { status: 502, headers: { 'Content-Type': 'text/html' } })));
+  await assert.rejects(get('/x'), Unreachable);
+  const queued: string[] = [];
+  setOutbox(async (_, key) => void queued.push(key));
+  assert.deepEqual(await perform(approval, 'k1'), { state: 'queued' });
+  assert.deepEqual(queued, ['k1']);
+  answer(503, { title: 'Busy', detail: 'later' });
+  await assert.rejects(perform(approval), Problem);
 });

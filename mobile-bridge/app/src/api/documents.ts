@@ -64,6 +64,32 @@ export interface Handoff {
   commits: { commit: string; when: string; says: string }[];
 }
 
+/** One measure of a month: how many of how many, with an interval of 95 %. */
+export interface ContinuityShare {
+  key: string;
+  name: string;
+  short: string;
+  count: number;
+  of: number;
+  share: number | null;
+  low: number | null;
+  high: number | null;
+  share_words: string;
+  interval_words: string;
+}
+
+export interface ContinuityMonth {
+  month: string;
+  measures: ContinuityShare[];
+}
+
+export interface Continuity {
+  month: string;
+  says: string;
+  harmful: { project: string; text: string; cites: string[]; why: string }[];
+  series: ContinuityMonth[];
+}
+
 export interface Listed<T> {
   items: T[];
   next: string | null;
@@ -82,4 +108,5 @@ export const getEntry = (id: string, signal: AbortSignal): Promise<Answer<LogEnt
 export const listMemos = (wanted: Wanted, signal: AbortSignal): Promise<Answer<Listed<Memo>>> => get('/api/v1/memos', { ...wanted, limit: PAGE }, signal);
 export const getMemo = (id: string, signal: AbortSignal): Promise<Answer<Memo>> => get(`/api/v1/memos/${encodeURIComponent(id)}`, {}, signal);
 export const getHandoff = (project: string, commit: string, signal: AbortSignal): Promise<Answer<Handoff>> => get('/api/v1/handoff', { project, commit }, signal);
+export const getContinuity = (signal: AbortSignal): Promise<Answer<Continuity>> => get('/api/v1/continuity', {}, signal);
 export const listProjects = (signal: AbortSignal): Promise<Answer<{ name: string }[]>> => get('/api/v1/projects', {}, signal);

@@ -41,9 +41,10 @@ function route(intent: Intent): ['POST' | 'PUT' | 'DELETE', string] {
   }
 }
 
-/** Carries an intent out. Throws Problem where the node refuses, Unreachable where nobody answers and no outbox is there. */
-export async function perform<T>(intent: Intent): Promise<Outcome<T>> {
-  const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+export const newKey = (): string => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
+/** Carries an intent out; the same `key` again is the same order. Throws Problem where the node refuses, Unreachable where nobody answers and no outbox is there. */
+export async function perform<T>(intent: Intent, key: string = newKey()): Promise<Outcome<T>> {
   const [method, path] = route(intent);
   const body = Object.keys(intent.body).length ? intent.body : null;
   try {

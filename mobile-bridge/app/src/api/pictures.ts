@@ -17,7 +17,7 @@ export interface Pictures {
   digest: string;
 }
 
-const MEDIA = new Set(['image/png', 'image/jpeg', 'image/webp']);
+const MEDIA = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif']);
 /** Pixels and bytes of one that this page shows, whatever the node says. */
 const PIXELS = 16_000_000;
 const BYTES = 4 * 1024 ** 2;

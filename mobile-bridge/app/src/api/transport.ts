@@ -13,6 +13,9 @@ export type Transport = (request: Outgoing) => Promise<Response>;
 /** The secret for the next request; null where none is known. It never stands in a URL. */
 export type TokenProvider = () => Promise<string | null> | string | null;
 
+/** Characters of a body that a browser sends after its page is gone. */
+const LASTING = 16_000;
+
 let base = '';
 let token: TokenProvider = () => null;
 
@@ -28,7 +31,8 @@ export function setTokenProvider(provider: TokenProvider): void {
 const plain: Transport = async ({ method, path, headers, body, signal }) => {
   const secret = await token();
   const all = secret ? { ...headers, Authorization: `Bearer ${secret}` } : headers;
-  return fetch(base + path, { method, headers: all, body, signal, credentials: 'omit', cache: 'no-store', redirect: 'error' });
+  const keepalive = method === 'PUT' && (body?.length ?? 0) < LASTING; // a decision that is given as the page is left goes out all the same
+  return fetch(base + path, { method, headers: all, body, signal, keepalive, credentials: 'omit', cache: 'no-store', redirect: 'error' });
 };
 
 let current: Transport = plain;
@@ -38,6 +42,13 @@ export function setTransport(transport: Transport | null): void {
   current = transport ?? plain;
 }
 
-export function send(request: Outgoing): Promise<Response> {
-  return current(request);
+/** The node's answer. Throws TypeError, as fetch does, for a proxy's word that nobody answers behind it: a node's own is JSON. */
+export function fromNode(answer: Response): Response {
+  const proxy = [502, 503, 504].includes(answer.status) && !(answer.headers.get('Content-Type') ?? '').includes('json');
+  if (proxy) throw new TypeError(`a proxy says ${answer.status}: the node does not answer it`);
+  return answer;
+}
+
+export async function send(request: Outgoing): Promise<Response> {
+  return fromNode(await current(request));
 }

@@ -1,5 +1,7 @@
 // What do the node's answers hold? The same JSON as the commands' `--json`.
 
+import type { Evidence } from './evidence.ts';
+
 export type Status = 'queued' | 'running' | 'review' | 'approved' | 'rejected' | 'done' | 'failed' | 'dead' | 'parked' | 'cancelled' | 'quarantined' | 'untrusted';
 
 export interface Mission {
@@ -27,6 +29,9 @@ export interface Mission {
   decided: string | null;
   comment: string;
   merged: string;
+  group?: string; // an older node tells of none
+  pull_request?: string;
+  pull_state?: string;
   parent: string;
   author: string;
 }
@@ -89,10 +94,26 @@ export interface MissionDetail extends Mission {
   text: string;
   memo: string;
   output: string;
+  evidence?: Evidence; // none of nodes before it
   timeline: TimelineEntry[];
   children: string[];
   depends_on: string[];
   budget_usd: number | null;
+}
+
+/** One of several attempts at one thing, as `mission compare --json` tells of it. */
+export interface ComparedAttempt {
+  number: number;
+  name: string;
+  agent: string;
+  node: string;
+  status: Status | string;
+  tested: boolean | null;
+  cost_usd: number | null;
+  seconds: number | null;
+  files: string[];
+  added: number;
+  removed: number;
 }
 
 export interface MissionPage {

@@ -13,6 +13,7 @@ export interface Told {
 export function told(error: unknown): Told {
   if (error instanceof Unreachable) return { title: t.errors.unreachable, step: t.errors.unreachableStep, icon: 'offline', settings: true };
   if (error instanceof Error && error.name === 'StoreFull') return { title: t.errors.full, step: t.errors.fullStep, icon: 'alert', settings: true };
+  if (error instanceof Error && error.name === 'StoreTooLarge') return { title: t.errors.large, step: t.errors.largeStep, icon: 'alert', settings: false };
   if (!(error instanceof Problem)) return { title: t.errors.title, step: error instanceof Error ? error.message : String(error), icon: 'alert', settings: false };
   if (error.status === 401) return { title: t.errors.token, step: t.errors.tokenStep, icon: 'device', settings: true };
   if (error.status === 403) return { title: t.errors.forbidden, step: error.detail || t.errors.forbiddenStep, icon: 'alert', settings: true };

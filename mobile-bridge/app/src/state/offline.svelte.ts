@@ -6,10 +6,13 @@ import { send } from '../api/transport.ts';
 import { on } from '../live/live.ts';
 import type { MemoryReason, Mode } from '../store/messages.ts';
 import type { HeldQuestion } from '../store/question-table.ts';
+import type { GivenOrder } from '../store/order-table.ts';
 import type { Store } from '../store/store.ts';
 import type { LoopState } from '../sync/loop.ts';
 import { lostWith, rememberStore } from './lost-store.ts';
+import { t } from '../texts/index.ts';
 import { deviceName, session } from './session.svelte.ts';
+import { toastError } from './toasts.svelte.ts';
 
 class OfflineState {
   /** Null until the store is open, or where it cannot be. */
@@ -20,6 +23,8 @@ class OfflineState {
   pending = $state(0);
   /** Messages that no node has heard yet. */
   questions = $state.raw<HeldQuestion[]>([]);
+  /** Orders that were given without a node and are not known to be done. */
+  orders = $state.raw<GivenOrder[]>([]);
   sync = $state.raw<LoopState>({ kind: 'waiting', says: '', last: null });
   /** The browser's room is full: nothing new is kept until some is free. */
   full = $state(false);
@@ -80,16 +85,13 @@ export async function followSession(): Promise<void> {
   const mine = new AbortController();
   stop = mine;
   if (!store || !session.me?.scopes.includes('sync')) return;
-  const { ownerOf } = await import('../sync/operations.ts');
   const { startSync } = await import('../sync/loop.ts');
-  const standing = await store.standing().catch(() => null);
-  if (!standing || mine.signal.aborted) return;
-  const { device } = standing;
-  if (ownerOf(device) !== deviceName()) await store.rename(deviceName(), device, null).catch(() => ''); // paired anew: it speaks under its new name
+  if (mine.signal.aborted) return;
   const headers = { Accept: 'application/json' };
   wake = startSync(
     store,
     (method, path, body, signal) => send({ method, path, body, signal, headers: body === null ? headers : { ...headers, 'Content-Type': 'application/json' } }),
+    deviceName(),
     (state) => {
       offline.sync = state;
       void refresh(store);
@@ -128,8 +130,20 @@ async function look(store: Store): Promise<void> {
   offline.pending = pending;
   const held = await store.questions();
   if (held.length || offline.questions.length) offline.questions = held;
+  const orders = await store.orders();
+  if (orders.length || offline.orders.length) tellOrders((offline.orders = orders));
   if (store.place.mode === 'kept') rememberStore(standing.born, pending + held.length);
   offline.moved += 1;
+}
+
+const toldOrders = new Set<string>();
+
+/** Says once, since the page was loaded, that an order was not done; where it stands it stays until a person has seen it. */
+function tellOrders(orders: GivenOrder[]): void {
+  const news = orders.filter((one) => one.state !== 'waiting' && !toldOrders.has(one.entity));
+  for (const { entity } of news) toldOrders.add(entity);
+  const [one] = news;
+  if (one) toastError(news.length > 1 ? t.orders.several(news.length) : t.orders.notDone(t.orders.order(one.action, one.mission), one.says || t.orders[one.state]));
 }
 
 /** Answers of nodes in the store; where its room is full the newest are kept in memory, and the person is told. */

@@ -20,7 +20,7 @@ export function dismiss(id: number): void {
 function show(says: string, tone: Toast['tone'], undo: Toast['undo'], seconds: number): number {
   const id = ++last;
   toasts.push({ id, says, tone, undo });
-  if (toasts.length > 3) toasts.shift();
+  if (toasts.length > 3) toasts.splice(Math.max(0, toasts.findIndex((each) => !each.undo)), 1);
   announce(says);
   setTimeout(() => dismiss(id), seconds * 1000);
   return id;
@@ -29,8 +29,8 @@ function show(says: string, tone: Toast['tone'], undo: Toast['undo'], seconds: n
 export const toast = (says: string): number => show(says, 'plain', null, SECONDS);
 export const toastError = (says: string): number => show(says, 'bad', null, SECONDS * 2);
 
-/** Does something after a while in which it can be called back; leaving the page does it at once. Promises whether it was done. */
-export function afterUndo(says: string, act: () => void, seconds: number = SECONDS): void {
+/** Does something after a while in which it can be called back, or as soon as the page is left. `taken`: it was called back. */
+export function afterUndo(says: string, act: () => void, taken: () => void, seconds: number = SECONDS): void {
   let open = true;
   const finish = (done: boolean): void => {
     if (!open) return;
@@ -39,6 +39,7 @@ export function afterUndo(says: string, act: () => void, seconds: number = SECON
     removeEventListener('pagehide', now);
     dismiss(id);
     if (done) act();
+    else taken();
   };
   const now = (): void => finish(true);
   const timer = setTimeout(now, seconds * 1000);

@@ -45,4 +45,4 @@ export interface Moved {
 
 export type Message = Call | Reply | Ready | Hello | Moved;
 /** Calls that change what is shown. */
-export const MOVING: ReadonlySet<Method> = new Set<Method>(['say', 'settle', 'take', 'rename', 'wipe', 'held', 'outgoing', 'refused', 'holdQuestion', 'dropQuestion', 'bindQuestions']);
+export const MOVING: ReadonlySet<Method> = new Set<Method>(['say', 'settle', 'take', 'rename', 'wipe', 'held', 'outgoing', 'refused', 'holdQuestion', 'dropQuestion', 'bindQuestions', 'seeOrder']);

@@ -1,8 +1,9 @@
 // What can be asked of the store? Every call by its name; each is one transaction of SQLite, wherever it runs.
 import { MergedOperations, resolution } from '../sync/merge.ts';
-import type { Draft, Operation, Value } from '../sync/operations.ts';
+import type { Draft, Operation, PushLimits, Value } from '../sync/operations.ts';
 import { AnswerTable, type StoredAnswer } from './answer-table.ts';
 import type { Db } from './db.ts';
+import { OrderTable, type GivenOrder } from './order-table.ts';
 import { OperationLog, type Outgoing, type Standing } from './operation-log.ts';
 import { QuestionTable, type HeldQuestion } from './question-table.ts';
 import { searchTurns } from './search.ts';
@@ -20,12 +21,12 @@ export interface StoreCalls {
   say(drafts: Draft[], nonce: string): Operation[];
   settle(id: string, value: Value, nonce: string): Operation[];
   correct(offset: number): void;
-  outgoing(held: number, limit: number): Outgoing;
+  outgoing(held: number, limits: PushLimits): Outgoing;
   refused(first: number[]): void;
   held(seq: number): void;
   take(node: string, texts: string[], cursor: string): number;
   cursor(node: string): string;
-  rename(owner: string, from: string, held: number | null): string;
+  rename(owner: string, from: string, held: number): string;
   standing(): Standing;
   of(entity: string): Operation[];
   page(entity: string, field: string, before: string, limit: number): Operation[];
@@ -38,13 +39,17 @@ export interface StoreCalls {
   holdQuestion(question: HeldQuestion): void;
   dropQuestion(key: string): void;
   bindQuestions(chat: string): void;
+  orders(): GivenOrder[];
+  seeOrder(entity: string): void;
 }
 
 /** The calls over an open database. `named` makes a name of its own for a store of this device. */
 export function storeMethods(db: Db, now: () => number, owner: string, named: (owner: string) => string): StoreCalls {
-  const log: OperationLog = new OperationLog(db, () => log.fact('device') ?? first());
+  const device = (): string => log.fact('device') ?? first();
+  const log: OperationLog = new OperationLog(db, device);
   const answers = new AnswerTable(db);
   const questions = new QuestionTable(db);
+  const orders: OrderTable = new OrderTable(db, device);
   function first(): string {
     const name = named(owner);
     log.put('device', name);
@@ -59,14 +64,14 @@ export function storeMethods(db: Db, now: () => number, owner: string, named: (o
       return one ? log.say([resolution(one, value)], nonce, now()) : [];
     },
     correct: (offset) => log.correct(offset, now()),
-    outgoing: (held, limit) => log.outgoing(held, limit),
+    outgoing: (held, limits) => log.outgoing(held, limits),
     refused: (first) => log.refused(first),
     held: (seq) => log.held(seq),
     take: (node, texts, cursor) => log.take(node, texts, cursor),
     cursor: (node) => log.cursor(node),
     rename(other, from, held) {
       const { device } = log.standing();
-      if (device === from) log.rename(named(other), from, held ?? Number(log.fact('held') ?? 0), now());
+      if (device === from) log.rename(named(other), from, held, now());
       return log.standing().device;
     },
     standing: () => log.standing(),
@@ -81,5 +86,7 @@ export function storeMethods(db: Db, now: () => number, owner: string, named: (o
     holdQuestion: (question) => questions.hold(question),
     dropQuestion: (key) => questions.drop(key),
     bindQuestions: (chat) => questions.bind(chat),
+    orders: () => orders.all(now()),
+    seeOrder: (entity) => orders.see(entity),
   };
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { MergedOperations } from '../sync/merge.ts';
-import { decode, encode, type Draft } from '../sync/operations.ts';
+import { decode, encode, LEAST_LIMITS, TooLarge, type Value, type Draft, type PushLimits } from '../sync/operations.ts';
 import { AnswerTable } from './answer-table.ts';
-import type { Bind, Db, Row } from './db.ts';
+import type { Db } from './db.ts';
+import { memoryDatabase } from './memory-database.test.ts';
 import { OperationLog } from './operation-log.ts';
 import { bringUp } from './schema.ts';
 import { searchTurns } from './search.ts';
@@ -12,18 +12,8 @@ import { searchTurns } from './search.ts';
 const DAY = 86_400_000;
 const NOW = 1_795_953_600_000;
 
-function memory(): Db {
-  const database = new DatabaseSync(':memory:');
-  const kept = new Map<string, StatementSync>();
-  const statement = (sql: string): StatementSync => kept.get(sql) ?? (kept.set(sql, database.prepare(sql)), statement(sql));
-  return {
-    run: (sql: string, values: Bind[] = []) => void statement(sql).run(...values),
-    all: (sql: string, values: Bind[] = []) => statement(sql).all(...values) as Row[],
-  };
-}
-
 function store(device = 'phone~a'): { db: Db; log: OperationLog } {
-  const db = memory();
+  const db = memoryDatabase();
   bringUp(db);
   bringUp(db); // again changes nothing
   const log: OperationLog = new OperationLog(db, () => log.fact('device') ?? device);
@@ -49,7 +39,7 @@ test('a call that is repeated says nothing twice', () => {
 test('what was never sent is stamped anew by the corrected clock, what was sent never', () => {
   const { log } = store();
   log.say([turn('sent')], 'n1', NOW + DAY);
-  const [sent] = log.outgoing(0, 10).ops; // its answer is lost
+  const [sent] = log.outgoing(0, LEAST_LIMITS).ops; // its answer is lost
   log.say([turn('unsent'), turn('too')], 'n2', NOW + DAY);
   log.correct(-DAY, NOW + DAY);
   const now = log.of('chat/c');
@@ -64,11 +54,33 @@ test('what was never sent is stamped anew by the corrected clock, what was sent 
 test('what a node refused whole may be stamped anew, if it went out for the first time', () => {
   const { log } = store();
   log.say([turn('one')], 'n1', NOW + DAY);
-  log.outgoing(0, 10);
+  log.outgoing(0, LEAST_LIMITS);
   log.say([turn('two')], 'n2', NOW + DAY);
-  const page = log.outgoing(0, 10);
+  const page = log.outgoing(0, LEAST_LIMITS);
   assert.deepEqual(page.first, [2]);
   log.refused(page.first);
+  assert.equal(log.standing().unsent, 1);
+});
+
+test('a push is no more than the node takes of each, and one operation at least', () => {
+  const { log } = store();
+  const order = (at: number): Draft => ({ kind: 'append', entity: `intent/${at}`, field: 'intent', value: { action: 'pause' } });
+  log.say([turn('first'), ...Array.from({ length: 5 }, (_, at) => order(at)), turn('ü'.repeat(1000)), turn('last')], 'n1', NOW);
+  const sizes = log.of('chat/c').map((op) => Buffer.byteLength(encode(op)));
+  const seqs = (held: number, more: Partial<PushLimits>): number[] => log.outgoing(held, { ...LEAST_LIMITS, ...more }).ops.map((op) => decode(op).seq);
+  assert.deepEqual(seqs(0, {}), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(0, { ops: 2 }), [1, 2]);
+  assert.deepEqual(seqs(0, { orders: 2 }), [1, 2, 3]);
+  assert.deepEqual(seqs(3, { orders: 2 }), [4, 5]);
+  assert.deepEqual(seqs(6, { bytes: sizes[1]! + sizes[2]! + 1 }), [7], 'bytes of its text, not characters, and commas');
+  assert.deepEqual(seqs(6, { bytes: sizes[1]! + sizes[2]! + 2 }), [7, 8]);
+  assert.deepEqual(seqs(6, { bytes: 1 }), [7], 'what is larger than all goes alone: the node says what is wrong with it');
+});
+
+test('what did not go out was not sent', () => {
+  const { log } = store();
+  log.say([turn('a'), turn('b')], 'n1', NOW);
+  assert.deepEqual(log.outgoing(0, { ...LEAST_LIMITS, ops: 1 }).first, [1]);
   assert.equal(log.standing().unsent, 1);
 });
 
@@ -95,7 +107,7 @@ test('what two set at once is found', () => {
 test('a store that was copied goes on under another name and loses nothing', () => {
   const { log } = store();
   log.say([turn('held'), turn('not held')], 'n1', NOW);
-  log.outgoing(0, 10);
+  log.outgoing(0, LEAST_LIMITS);
   log.rename('phone~b', 'phone~a', 1, NOW);
   const ops = log.of('chat/c');
   assert.deepEqual(ops.map((op) => [op.device, op.seq]), [['phone~a', 1], ['phone~b', 1]]);
@@ -138,4 +150,16 @@ test('the newest answers are kept', () => {
   assert.deepEqual(answers.read('/409'), { data: { at: 409 }, etag: null, at: 409 });
   answers.write('/409', { data: 'x'.repeat(3_000_000), etag: null, at: 500 });
   assert.equal(answers.read('/409'), null);
+});
+
+test('what no node would take is not said: it would hold up all that follows', () => {
+  const { log } = store();
+  const deep = (levels: number): Value => (levels ? [deep(levels - 1)] : 'x');
+  for (const value of ['ü'.repeat(600_000), Array.from({ length: 10_001 }, () => 'x'), deep(9)]) {
+    assert.throws(() => log.say([turn('before'), { kind: 'set', entity: 'draft/d', field: 'text', value }], 'n1', NOW), TooLarge);
+  }
+  for (const value of ['ü'.repeat(500_000), Array.from({ length: 10_000 }, () => 'x'), deep(8)]) {
+    log.say([{ kind: 'set', entity: 'draft/d', field: 'text', value }], String(JSON.stringify(value).length), NOW);
+  }
+  assert.equal(log.standing().total, 3, 'nothing of what was refused is kept');
 });

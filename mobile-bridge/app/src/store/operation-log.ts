@@ -1,5 +1,5 @@
 // How are operations kept in this browser: those of this device until every node has them, and those of all others?
-import { encode, keyOf, type Draft, type Operation, decode } from '../sync/operations.ts';
+import { encode, keyOf, ORDER, type Draft, type Operation, type PushLimits, decode, requireBounded } from '../sync/operations.ts';
 import { later, tick } from '../sync/stamps.ts';
 import { whole, type Db, type Row } from './db.ts';
 
@@ -7,7 +7,8 @@ export interface Standing {
   device: string;
   born: string; // what this store was called first: another one is another store
   unsent: number; // never sent to any node
-  pending: number; // of this device, not known to be held by the node that was spoken to last
+  held: number; // up to which number the node that was spoken to last holds this device's
+  pending: number; // of this device, not known to be held there
   total: number;
 }
 
@@ -42,7 +43,9 @@ export class OperationLog {
         last = tick(device, now + this.offset(), last);
         const { kind, entity, field, value, resolves = [] } = draft;
         const op = { device, seq: ++seq, hlc: last, kind, entity, field, value, base: kind === 'set' ? this.base(entity, field) : '', resolves };
-        this.insert(op, encode(op), 0);
+        const text = encode(op);
+        requireBounded(op, text);
+        this.insert(op, text, 0);
         return op;
       });
       this.db.run('INSERT INTO said VALUES (?, ?, ?)', [nonce, JSON.stringify(made.map(encode)), now]);
@@ -65,12 +68,14 @@ export class OperationLog {
     });
   }
 
-  /** Marks the page as sent BEFORE it goes out: from then on it may be at the node, whatever is heard of it. */
-  outgoing(held: number, limit: number): Outgoing {
+  /** As many as a node takes at once, and one at least. Marks the page as sent BEFORE it goes out: from then on it may be at the node, whatever is heard of it. */
+  outgoing(held: number, limits: PushLimits): Outgoing {
     return whole(this.db, () => {
-      const rows = this.db.all('SELECT seq, op, sent FROM ops WHERE device = ? AND seq > ? ORDER BY seq LIMIT ?', [this.device(), held, limit]);
+      const sizes = 'SELECT seq, entity, length(CAST(op AS BLOB)) AS size FROM ops WHERE device = ? AND seq > ? ORDER BY seq LIMIT ?';
+      const last = held + fitting(this.db.all(sizes, [this.device(), held, limits.ops]), limits);
+      const rows = this.db.all('SELECT seq, op, sent FROM ops WHERE device = ? AND seq > ? AND seq <= ? ORDER BY seq', [this.device(), held, last]);
       const first = rows.filter((row) => row['sent'] === 0).map((row) => Number(row['seq']));
-      this.db.run('UPDATE ops SET sent = 1 WHERE device = ? AND seq > ? AND seq <= ?', [this.device(), held, held + rows.length]);
+      this.db.run('UPDATE ops SET sent = 1 WHERE device = ? AND seq > ? AND seq <= ?', [this.device(), held, last]);
       return { ops: rows.map((row) => String(row['op'])), first };
     });
   }
@@ -129,8 +134,9 @@ export class OperationLog {
     // Nothing is ever deleted, so the last place is the number of all: with a hundred thousand, counting them keeps a search waiting.
     const sql = 'SELECT (SELECT max(place) FROM ops) AS total, (SELECT count(*) FROM ops WHERE device = ? AND sent = 0) AS unsent';
     const counted = this.db.all(sql, [device])[0] ?? {};
-    const pending = Math.max(0, this.highest(device) - Number(this.fact('held') ?? 0));
-    return { device, born: this.fact('born') ?? this.bear(device), total: Number(counted['total'] ?? 0), unsent: Number(counted['unsent'] ?? 0), pending };
+    const held = Number(this.fact('held') ?? 0);
+    const pending = Math.max(0, this.highest(device) - held);
+    return { device, held, born: this.fact('born') ?? this.bear(device), total: Number(counted['total'] ?? 0), unsent: Number(counted['unsent'] ?? 0), pending };
   }
 
   private bear(device: string): string {
@@ -195,6 +201,17 @@ export class OperationLog {
 }
 
 const toOperation = (row: Row): Operation => decode(String(row['op']));
+
+/** How many of the rows go into one push. */
+function fitting(rows: Row[], { orders, bytes }: PushLimits): number {
+  let [ordered, size] = [0, 0];
+  const over = rows.findIndex((row) => {
+    ordered += String(row['entity']).startsWith(ORDER) ? 1 : 0;
+    size += Number(row['size']) + 1; // and the comma
+    return ordered > orders || size > bytes;
+  });
+  return over < 0 ? rows.length : Math.max(1, over);
+}
 
 /** What of an operation is found by its words: a turn's text, a title. */
 function wordsOf({ field, value }: Operation): string {

@@ -13,6 +13,8 @@ const NAME = 'shiftbook-reserve';
 /** More than the journal of SQLite may have: that must go into the database before anything is written in the room of something else. */
 export const HELD_BYTES = 4 * 1024 * 1024;
 const TRIED_BYTES = 64 * 1024;
+/** Why the file cannot be had now, and can later: there is no room, or the worker that led before has not let go of it yet. */
+const PASSING = new Set(['QuotaExceededError', 'NoModificationAllowedError']);
 
 /** Whether the file is so large now. A full browser writes less than it was given, or refuses. */
 function grown(file: FileHandle, size: number): boolean {
@@ -28,10 +30,16 @@ function grown(file: FileHandle, size: number): boolean {
 /** The room that is held. Without a file, or once it was given up, any write that fails counts as one for want of room. */
 export class Reserve {
   #file: FileHandle | null = null;
+  #none = false; // this browser has no such files
   readonly #open: OpenFile;
 
   constructor(open: OpenFile = ofThisBrowser) {
     this.#open = open;
+  }
+
+  /** Whether it has its room, or can have none here: a browser without such files. */
+  get held(): boolean {
+    return this.#file !== null || this.#none;
   }
 
   /** Whether no more goes in. */
@@ -50,15 +58,18 @@ export class Reserve {
     this.#file = null;
   }
 
-  /** Holds it, or as much of it as there is. */
-  async take(): Promise<void> {
-    if (this.#file) return;
+  /** Holds it whole, or not at all; answers what `held` is then. One call at a time. */
+  async take(): Promise<boolean> {
+    if (this.#file) return true;
     try {
       this.#file = await this.#open();
-    } catch {
-      return; // the store works all the same, until it is full
+      this.#none = false;
+    } catch (error) {
+      this.#none = !(error instanceof DOMException && PASSING.has(error.name)); // the store works all the same, until it is full
+      return this.#none;
     }
     if (!grown(this.#file, HELD_BYTES)) this.give();
+    return this.#file !== null;
   }
 }
 

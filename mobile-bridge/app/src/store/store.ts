@@ -4,7 +4,7 @@ import type { StoreCalls } from './methods.ts';
 
 type Promised<T> = { [Name in keyof T]: T[Name] extends (...args: infer Given) => infer Made ? (...args: Given) => Promise<Made> : never };
 
-/** The store cannot do it: the browser's room is full (StoreFull), or it is broken (StoreFailed). */
+/** The store cannot do it: the browser's room is full (StoreFull), no node would take it (StoreTooLarge), or it is broken (StoreFailed). */
 export class StoreError extends Error {
   constructor(name: string, says: string) {
     super(says);

@@ -4,6 +4,7 @@ import type { Bind, Db, Row } from './db.ts';
 import { CHANNEL, LOCK, MOVING, type Call, type MemoryReason, type Message, type Method, type Mode, type Reply } from './messages.ts';
 import { storeMethods, type StoreCalls } from './methods.ts';
 import { Reserve } from './reserve.ts';
+import { Room, type Kept } from './room.ts';
 import { bringUp } from './schema.ts';
 
 type Pool = Awaited<ReturnType<Sqlite3Static['installOpfsSAHPoolVfs']>>;
@@ -23,17 +24,15 @@ interface Opened {
   room: Room;
 }
 
-/** What is done where the browser's room is full: answers of nodes can be had again, a person's words cannot. */
-interface Room {
-  full(error: unknown): boolean;
-  make(): void;
-  /** Calls after something was kept that room was made for. */
-  settle(): void;
-}
+/** Memory has no end that could be told of beforehand. */
+const endless = (): Room => new Room({ held: true, full: () => false, give: () => undefined, take: () => Promise.resolve(true) }, () => undefined);
+/** Calls that keep what a person says, or bring it to a node. */
+const OWN_WORDS: ReadonlySet<Method> = new Set<Method>(['say', 'settle', 'holdQuestion', 'bindQuestions', 'dropQuestion', 'correct', 'outgoing', 'refused', 'held', 'rename', 'standing', 'seeOrder']);
 
-const ENDLESS: Room = { full: () => false, make: () => undefined, settle: () => undefined };
-/** Calls that what was read may not be in the way of. */
-const OWN_WORDS: ReadonlySet<Method> = new Set<Method>(['say', 'settle', 'holdQuestion', 'bindQuestions', 'dropQuestion', 'correct', 'outgoing', 'refused', 'held', 'rename', 'take', 'standing']);
+function wayOf(method: Method): 'words' | 'others' | 'answer' | 'plain' {
+  if (OWN_WORDS.has(method)) return 'words';
+  return method === 'take' ? 'others' : method === 'writeAnswer' ? 'answer' : 'plain';
+}
 
 function wrapped(database: Database): Db {
   const prepared = new Map<string, PreparedStatement>();
@@ -72,7 +71,7 @@ function storeName(owner: string): string {
   return `${owner}~${Array.from(made, (each) => (each % 36).toString(36)).join('')}`;
 }
 
-function open(sqlite: Sqlite3Static, database: Database, empty: () => void, room: Room = ENDLESS): Opened {
+function open(sqlite: Sqlite3Static, database: Database, empty: () => void, room: Room = endless()): Opened {
   const db = wrapped(database);
   bringUp(db);
   return {
@@ -88,29 +87,20 @@ async function openKept(sqlite: Sqlite3Static): Promise<Opened> {
   await pool.reserveMinimumCapacity(POOL.initialCapacity);
   const reserve = new Reserve();
   await reserve.take();
-  const begin = (): Opened => {
-    const database = new pool.OpfsSAHPoolDb(FILE);
-    try {
-      for (const pragma of PRAGMAS) database.exec(`PRAGMA ${pragma}`);
-      const room: Room = {
-        full: (error) => /SQLITE_(FULL|IOERR)/.test(String(error)) && reserve.full(), // a write that the browser refuses is an I/O error to SQLite
-        make() {
-          reserve.give();
-          database.exec('DELETE FROM answers');
-        },
-        settle: () => void reserve.take(),
-      };
-      return open(sqlite, database, () => {
-        database.close();
-        reserve.give();
-        void pool.wipeFiles();
-      }, room);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
+  const database = new pool.OpfsSAHPoolDb(FILE);
+  const room = new Room(reserve, () => void database.exec('DELETE FROM answers'));
+  const empty = (): void => {
+    database.close();
+    reserve.give();
+    void pool.wipeFiles();
   };
-  return begin();
+  const begun = await room.words(() => {
+    for (const pragma of PRAGMAS) database.exec(`PRAGMA ${pragma}`);
+    return open(sqlite, database, empty, room);
+  }); // a newer page may have to write before anything is read
+  if (!begun.error) return begun.result as Opened;
+  database.close();
+  throw new Error(begun.error.says);
 }
 
 function serve(opened: Opened, mode: Mode, why: MemoryReason, tell: (message: Message) => void): (message: Message) => void {
@@ -128,33 +118,10 @@ async function serveCall(opened: Opened, call: Call, tell: (message: Message) =>
 }
 
 function answer(opened: Opened, { from, id, method, args }: Call): Reply | Promise<Reply> {
-  const work = (method === 'dump' ? opened.dump : method === 'wipe' ? opened.wipe : opened.calls[method]) as (...given: unknown[]) => unknown;
-  const reply = { kind: 'reply' as const, to: from, id };
-  try {
-    return { ...reply, result: work(...args) };
-  } catch (error) {
-    if (!opened.room.full(error)) return { ...reply, error: { name: 'StoreFailed', says: String(error) } };
-    if (OWN_WORDS.has(method)) return inRoomOfAnswers(opened.room, () => work(...args)).then((made) => ({ ...reply, ...made }));
-    return { ...reply, error: { name: 'StoreFull', says: String(error) } };
-  }
-}
-
-const TRIES = 20;
-const PAUSE_MS = 100;
-
-/** Keeps a person's words in the room of what was read. That it is given back is noticed by the browser after a while. */
-async function inRoomOfAnswers(room: Room, work: () => unknown): Promise<Pick<Reply, 'result' | 'error'>> {
-  for (let tries = 1; ; tries++) {
-    try {
-      room.make();
-      const result = work();
-      room.settle();
-      return { result };
-    } catch (error) {
-      if (tries === TRIES || !room.full(error)) return { error: { name: 'StoreFull', says: String(error) } };
-      await new Promise((go) => setTimeout(go, PAUSE_MS));
-    }
-  }
+  const call = (method === 'dump' ? opened.dump : method === 'wipe' ? opened.wipe : opened.calls[method]) as (...given: unknown[]) => unknown;
+  const kept = opened.room[wayOf(method)](() => call(...args));
+  const reply = (made: Kept): Reply => ({ kind: 'reply', to: from, id, ...made });
+  return kept instanceof Promise ? kept.then(reply) : reply(kept);
 }
 
 /** A store of this tab alone: SQLite in memory. The tab is told why. */

@@ -20,8 +20,8 @@ export function pauseAfter(failures: number, chance: () => number = Math.random)
   return whole / 2 + (whole / 2) * chance();
 }
 
-/** Syncs until `signal` aborts; one tab at a time. Answers what wakes it. */
-export function startSync(store: Store, ask: Ask, tell: (state: LoopState) => void, signal: AbortSignal): () => void {
+/** Syncs as `owner` until `signal` aborts; one tab at a time. Answers what wakes it. */
+export function startSync(store: Store, ask: Ask, owner: string, tell: (state: LoopState) => void, signal: AbortSignal): () => void {
   let ring: () => void = () => undefined;
   const wake = (): void => ring();
   const sleep = (milliseconds: number): Promise<void> =>
@@ -35,7 +35,7 @@ export function startSync(store: Store, ask: Ask, tell: (state: LoopState) => vo
     for (let failures = 0; !signal.aborted; ) {
       tell({ kind: 'busy', says: '', last: null });
       try {
-        const last = await exchange(store, ask, signal);
+        const last = await exchange(store, ask, owner, signal);
         failures = 0;
         tell({ kind: 'idle', says: '', last });
         await sleep(EVERY_MS);

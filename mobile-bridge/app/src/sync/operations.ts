@@ -26,6 +26,36 @@ export interface Draft {
 
 export const MAX_OPERATIONS = 1000; // of one push
 export const MAX_OPERATION_BYTES = 1024 * 1024;
+const MAX_PARTS = 10_000; // texts, numbers, lists and objects of a value
+const MAX_DEPTH = 8; // lists and objects inside one another
+
+/** What a node takes in one push: operations, orders among them, bytes of all their texts. */
+export interface PushLimits {
+  ops: number;
+  orders: number;
+  bytes: number;
+}
+
+/** What every node takes, also one that does not tell. */
+export const LEAST_LIMITS: PushLimits = { ops: MAX_OPERATIONS, orders: 20, bytes: 3.5 * 1024 * 1024 };
+export const ORDER = 'intent/'; // what the entities of orders begin with
+
+/** What no node takes would keep everything behind it from every node: it is not said. */
+export class TooLarge extends RangeError {
+  override readonly name = 'StoreTooLarge';
+}
+
+/** Throws TooLarge for more bytes, parts or levels than an operation may have. */
+export function requireBounded({ value }: Operation, text: string): void {
+  if (new TextEncoder().encode(text).length > MAX_OPERATION_BYTES) throw new TooLarge(`at most ${MAX_OPERATION_BYTES} bytes`);
+  let [level, count]: [Value[], number] = [[value], 0];
+  for (let depth = 0; level.length; depth += 1) {
+    const parts = level.flatMap((each) => (each && typeof each === 'object' ? Object.values(each) : []));
+    count += parts.length;
+    if (depth === MAX_DEPTH || count > MAX_PARTS) throw new TooLarge(`at most ${MAX_PARTS} parts, ${MAX_DEPTH} levels deep`);
+    level = parts.filter((each) => typeof each !== 'string');
+  }
+}
 
 /** The device without its store: whose token may write it. */
 export const ownerOf = (device: string): string => device.split('~')[0] ?? device;

@@ -15,6 +15,10 @@ export const screens = {
       ungranted: 'Nodes of your network are not asked yet: your browser wants your leave first.', denied: 'Your browser keeps this page from your network. Its site settings lead back: allow “Local network access” for this address, then load the page again.',
     } as Record<string, string>,
   },
+  continuity: {
+    title: 'What real missions say', sub: 'Counts with intervals of 95 %, and no experiment: that months differ is no result.', harmful: 'Items of briefings that hurt, by the evidence',
+    share: (count: number, of: number, interval: string) => (of ? `${count} of ${of} (${interval})` : 'no case'), byMonth: (name: string) => `By month: ${name}`,
+  },
   mission: {
     timeline: 'What happened', output: 'Output', outputEmpty: 'Nothing has been said yet.', soFar: (files: number, added: number, removed: number) => `${some(files, 'file', 'files')}, +${added} −${removed}`, lookAge: (age: string) => `${age} old`, outputLive: 'live', outputNone: 'Output is shown while an attempt runs.', result: 'Result', text: 'The file', why: 'Why it is where it is', family: 'Around it', facts: 'Facts',
     parent: 'Parent', children: 'Children', depends: 'Waits for', project: 'Project', agent: 'Agent', node: 'Node', attempt: 'Attempt', cost: 'Cost', priority: 'Priority', started: 'Started', finished: 'Finished', branch: 'Branch', author: 'Filed by', commit: 'Commit', decided: 'Decided by',
@@ -23,7 +27,11 @@ export const screens = {
     noRules: 'No rule has been asked yet.', follow: 'Follow the end', wrap: 'Wrap lines', raw: 'Show the file', noTimeline: 'Nothing is written about it yet.', message: 'Say something to it', messageSend: 'Send', messageHelp: 'Delivered at once where the agent takes it, else at its next round.', budget: 'Raise the budget',
     ofBudget: (budget: string) => `of ${budget}`, memo: 'Memo',
     what: { filed: 'Filed', edited: 'Changed', review: 'Waits for review', running: 'Started', claimed: 'Claimed', done: 'Done', failed: 'Failed', parked: 'Parked', dead: 'Gave up', approved: 'Approved', rejected: 'Rejected', cancelled: 'Called off', taken: 'Taken over', queued: 'Queued again', 'taken over': 'Taken over', 'handed back': 'Handed back', merged: 'Merged', deleted: 'Deleted', unreadable: 'Cannot be read' } as Record<string, string>,
+    pull: 'Pull request', pullStates: { open: 'open', changing: 'being changed', merged: 'merged', closed: 'closed' } as Record<string, string>,
     budgetTo: 'Budget in dollars', budgetSet: (amount: string) => `Budget is ${amount} now.`, steer: 'Steer',
+  },
+  attempts: {
+    title: 'Attempts side by side', attempt: (n: number) => `Attempt ${n}`, here: 'this one', choose: 'One is accepted; the others are called off with it, wherever they run.', tests: 'Tests', passed: 'passed', failed: 'failed', untested: 'not run', changed: 'Changes', time: 'Time', cost: 'Cost',
   },
   desk: {
     sub: 'Talk, tools, output and log of one workspace, side by side.', beside: 'Tools, output and log', workspace: 'Workspace', which: 'Whose output', nothing: 'Nothing runs now. What an attempt says stands here while it runs.',
@@ -36,6 +44,11 @@ export const screens = {
     problems: 'Not followed', today: 'Today’s budget', notices: 'Notices', missions: 'Missions', money: 'Money', of: (spent: string, budget: string) => `${spent} of ${budget}`, used: (what: string) => `${what}, of today’s budget`, each: (usd: string) => `At most ${usd} for each mission, where its line does not say.`, becomes: 'becomes a mission',
   },
   evidence: { pictures: (n: number) => some(n, 'picture', 'pictures'), alt: (path: string) => `What ${path} shows`, broken: 'The browser cannot show it.' },
+  tests: {
+    title: 'What the tests left', failures: 'Tests that did not pass', cut: 'without its middle', keep: (path: string) => `Keep ${path}`, enlarge: (path: string) => `Show ${path} wider, or smaller again`,
+    leftOut: (n: number) => `${some(n, 'file was', 'files were')} left out`, more: (n: number) => `and ${n} more`,
+    counts: (tests: number, failed: number, errors: number, skipped: number) => [some(tests, 'test', 'tests'), `${failed} failed`, errors ? `${errors} with errors` : '', skipped ? `${skipped} skipped` : ''].filter(Boolean).join(', '),
+  },
   attach: {
     label: 'Attach files', list: 'Files beside it', remove: (name: string) => `Leave ${name} out`, beside: (name: string) => `${name} goes beside it`, needsNode: 'Files go to a node that answers, and none does now. Your draft is kept; the files stay here until you leave the page.',
     many: (n: number) => `a mission comes with at most ${n} files.`, large: (roof: string) => `it has more than ${roof}: put it into the repository and name its path.`, all: (roof: string) => `the files have more than ${roof} together.`,
@@ -56,7 +69,7 @@ export const screens = {
     local: 'a program of this machine’s own user',
   },
   chat: {
-    sub: 'It knows what the fleet knows, and goes on on any device.', conversations: 'Conversations', fresh: 'New chat', freshShort: 'New', empty: 'No chat yet.', emptyStep: 'What you ask stands here, from whichever device.', anything: 'The whole fleet',
+    sub: 'It knows what the fleet knows. Begin it here, go on with it on any other device.', conversations: 'Conversations', fresh: 'New chat', freshShort: 'New', empty: 'No chat yet.', emptyStep: 'What you ask stands here, from whichever device.', anything: 'The whole fleet',
     begin: 'Ask what the fleet knows.', beginStep: 'It answers from the handoff of the project that you choose, and says on what it rests. From a chat you can make a mission.', placeholder: 'Ask or delegate…', label: 'Message', send: 'Send', stop: 'Stop', thread: 'What was said', you: 'You', says: (who: string) => `${who} says`,
     earlier: 'Show what was said before', tools: 'May use tools', toolsHelp: 'Read, search, write and run in a workspace of this chat. What your fleet wants to be asked about waits for your word.', waiting: 'Waiting for the first word…', place: (n: number) => `Place ${n} in the queue…`, reading: (model: string) => `${model} is reading…`,
     mission: 'Make a mission of this', missionMade: (name: string) => `Filed as ${name}.`, remove: 'Delete this chat', removeAsk: 'It goes with its workspace and with what the model had read of it. The log keeps what it did.', removed: 'Deleted.', removeNow: 'Delete it',
@@ -85,7 +98,7 @@ export const screens = {
     sub: (n: number, live: number) => `${some(n, 'node', 'nodes')} · ${live} live`, node: 'How it is', history: 'What it worked on', noHistory: 'It has worked on nothing yet.', noHistoryStep: 'It takes a mission on as soon as one waits that it can do.', unknown: (name: string) => `No node is called ${name}.`, unknownStep: 'It may have another name now. Its missions stand beside.',
     roles: { HEADQUARTERS: 'Headquarters', LOCAL_WORKER: 'Worker', STANDALONE_NODE: 'Stands alone' } as Record<string, string>, states: { live: 'live', stale: 'silent', offline: 'gone', stopped: 'stopped', unknown: 'not watched yet' } as Record<string, string>,
     worksOn: (missions: string) => `works on ${missions}`, idle: 'free', queue: (n: number) => (n ? `${some(n, 'mission waits', 'missions wait')} that it could take` : 'nothing waits for it'), takenOver: (who: string, n: number) => `${who} took ${some(n, 'mission', 'missions')} over`, handedOver: (mission: string, who: string) => `${mission} was taken over by ${who}.`, weak: (agent: string) => `${agent} (weak)`,
-    role: 'Role', beat: 'Last beat', noBeat: 'none', ago: (age: string) => `${age} ago`, workload: 'Works on', waiting: 'Waits for it', load: 'Load', disk: 'Disk', accounts: 'Accounts', notifies: 'Tells people', version: 'Version', yes: 'yes', no: 'no', now: 'Works on',
+    role: 'Role', beat: 'Last beat', noBeat: 'none', beatNow: 'now', ago: (age: string) => `${age} ago`, workload: 'In hand', waiting: 'Waits for it', load: 'Load', disk: 'Disk', accounts: 'Accounts', notifies: 'Tells people', version: 'Version', yes: 'yes', no: 'no', now: 'Works on',
     spending: 'What it costs', span: 'Span', month: 'This month', days: (n: number) => `${n} days`, total: (runs: number, tokens: string, unpriced: number) => `${some(runs, 'run', 'runs')} · ${tokens} tokens${unpriced ? ` · ${unpriced} without a known price` : ''}`, byDay: 'Cost by day', byNode: 'By node', byModel: 'By model', byProject: 'By project', byAgent: 'By agent', rest: 'all others',
     runs: (n: number) => some(n, 'run', 'runs'), unpriced: (n: number) => `${n} unpriced`, noSpending: 'Nothing was spent in this time.', noSpendingStep: 'Each run tells its tokens and its cost; they are summed here. Prices: `shiftbook usage`.', outlook: 'Budgets and where it leads', whole: 'The whole fleet', noBudget: 'no budget', ofDay: (spent: string, budget: string) => `${spent} of ${budget} today`, budgetUsed: (what: string) => `Today’s budget of ${what}`,
   },

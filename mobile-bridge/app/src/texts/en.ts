@@ -13,7 +13,7 @@ export const en = {
   status: {
     queued: 'queued', running: 'running', review: 'waits for you', approved: 'approved', rejected: 'rejected', done: 'done', failed: 'failed, tries again',
     dead: 'gave up', parked: 'parked', cancelled: 'called off', quarantined: 'quarantined', untrusted: 'not trusted yet', conflict: 'changed twice',
-    digest: 'proposal', question: 'asks you', unserved: 'no node can',
+    digest: 'proposal', question: 'asks you', unserved: 'no node can', node: 'silent', queue: 'stands still', 'pull request': 'asks you',
   } as Record<string, string>,
   common: {
     retry: 'Try again', cancel: 'Cancel', close: 'Close', back: 'Back', undo: 'Undo', copy: 'Copy', copied: 'Copied', open: 'Open', more: 'Show more', search: 'Search', later: 'Later',
@@ -31,6 +31,7 @@ export const en = {
     missing: 'There is no such thing here', missingStep: 'The link may be old, or the ledger has moved on.',
     busy: 'The node is busy', busyStep: 'It is tried again by itself.',
     full: 'This browser has no room for it', fullStep: 'Nothing of it was kept or sent. Free some space on this device, and do it again.',
+    large: 'No node answers, and this is too large to wait for one: 1 MiB at most', largeStep: 'It is still here. Make it shorter, or send it when a node answers.',
     screen: 'This screen could not be loaded', screenStep: 'There is no network, or the page was updated meanwhile. Load it again.', reload: 'Load the page again',
     old: 'This page is older than its node', oldStep: 'It fetches the new one and loads again.',
   },
@@ -68,6 +69,11 @@ export const en = {
     anyProject: 'Every project', archived: 'With what is over', states: 'State', openOnes: 'What is open', empty: 'No mission is filed.', emptyStep: 'A sentence is enough; front matter says more where you want it.',
     noMatch: 'No mission fits these filters.', clear: 'Take the filters off', columns: { waiting: 'Waits for you', queued: 'Queued', running: 'Running', over: 'Over' }, none: 'nothing', more: 'Show more',
   },
+  orders: {
+    title: 'Orders from offline', again: 'Write it again', words: 'What you wrote', waiting: 'waits for a node', refused: 'refused', failed: 'not done', over: 'ran out before a node took it', see: (what: string) => `I have seen it: ${what}`,
+    order: (action: string, mission: string) => `${({ file: 'File', approve: 'Approve', reject: 'Send back', pause: 'Pause', resume: 'Resume', cancel: 'Call off' } as Record<string, string>)[action] ?? action} “${mission}”`,
+    notDone: (what: string, why: string) => `Not done: ${what}. ${why}`, several: (n: number) => `${n} orders from offline were not done. They stand in Missions, with why.`,
+  },
   newMission: {
     title: 'New mission', sub: 'One sentence is a mission. Front matter says more.', label: 'Mission', name: 'File name', nameHelp: 'Made from the title if you leave it empty.', placeholder: 'Bring the dependencies of shop up to date, and say what changed.',
     file: 'File it', filing: 'Filing…', check: 'It can be read.', checking: 'Reading…', fields: 'Front matter', fieldsHelp: 'Tap a field to put it in.', line: (n: number) => `line ${n}`, filed: (name: string) => `Filed as ${name}.`,
@@ -75,9 +81,9 @@ export const en = {
   },
   review: {
     title: (name: string) => `Review ${name}`, list: 'Review', listSub: (n: number) => (n ? some(n, 'result waits for your word', 'results wait for your word') : 'Nothing waits for your word'), empty: 'Nothing to review.', emptyStep: 'Results that need a person stand here. What the rules let pass is in Missions.',
-    files: 'Files', filesCount: (n: number) => some(n, 'file', 'files'), approve: 'Approve', approveMerge: 'Approve and merge', reject: 'Reject', rejectDots: 'Reject…', approved: 'Approved.', approvedUndo: 'Approving…', rejected: 'Sent back to the agent.', comment: 'Comment', commentLine: (path: string, line: number) => `Comment on ${path}, line ${line}`, lineKinds: { '+': ', added', '-': ', taken out', ' ': '' },
+    files: 'Files', filesCount: (n: number) => some(n, 'file', 'files'), approve: 'Approve', approveMerge: 'Approve and merge', reject: 'Reject', rejectDots: 'Reject…', approved: 'Approved.', given: (mission: string) => `Approved: ${mission}, as you said before the page was left.`, approvedUndo: 'Approving…', rejected: 'Sent back to the agent.', comment: 'Comment', commentLine: (path: string, line: number) => `Comment on ${path}, line ${line}`, lineKinds: { '+': ', added', '-': ', taken out', ' ': '' },
     commentAdd: 'Add', commentRemove: 'Remove this comment', commentPlaceholder: 'What should be otherwise?', rejectTitle: 'Send it back', rejectHelp: 'The next attempt reads this. Your line comments stand below it.', rejectPlaceholder: 'What is wrong as a whole? (needed where there are no line comments)', rejectSend: 'Send it back', rejectNeeds: 'Say what is wrong: the next attempt has nothing else to go by.',
-    onApproval: 'What happens on approval', as: { '': 'As the project says', merge: 'Merge', push: 'Push the branch', nothing: 'Nothing' } as Record<string, string>, evidence: 'Evidence', binary: 'A binary file; its content is not shown.', truncated: (bytes: string) => `The diff is larger than is sent here (${bytes}). What is below is its beginning; look at the branch itself before you approve.`,
+    onApproval: 'What happens on approval', as: { '': 'On approval: as the project says', merge: 'Merge', push: 'Push the branch', pull_request: 'Open a pull request', nothing: 'Nothing' } as Record<string, string>, evidence: 'Evidence', binary: 'A binary file; its content is not shown.', truncated: (bytes: string) => `The diff is larger than is sent here (${bytes}). What is below is its beginning; look at the branch itself before you approve.`,
     emptyFile: 'No line of it changed.', lineCut: (n: string) => `… ${n} more characters`,
     noDiff: 'It changed no file.', moved: 'It is another result than you looked at.', movedStep: 'Somebody or a new attempt was faster. Look again.', renamed: (from: string) => `was ${from}`, hunk: (line: number) => `from line ${line}`, queued: 'Your word is in the outbox. It holds for this very result and for a day.', hidden: (n: number) => some(n, 'hidden character', 'hidden characters'), comments: (n: number) => some(n, 'comment', 'comments'),
     tree: 'Changed files', takeOver: 'Take over in chat', position: (n: number, of: number) => `${n} of ${of}`, merge: 'Approve and merge', tooLong: (roof: number) => `At most ${roof} characters go back to the agent.`,
@@ -103,7 +109,7 @@ export const en = {
   },
   memos: { sub: 'What finished missions reported', empty: 'No mission has reported yet.', emptyStep: 'Each finished mission leaves a memo with what it found and what it learned.', title: (mission: string) => `Memo of ${mission}`, candidate: 'a lesson for all' },
   handoff: {
-    sub: 'What the next instance is given, in this order', fleet: 'The fleet', empty: 'Nothing is written here yet.', emptyStep: (path: string) => `A person or a review writes it: \`${path}\`.`, standing: 'standing rule', search: 'Search the handoff', noMatch: 'Nothing here says that.', now: 'Now', when: 'As it stood',
+    sub: 'What the next instance is given, in this order', fleet: 'The fleet', empty: 'Nothing is written here yet.', emptyStep: (path: string) => `A person or a review writes \`${path}\`.`, standing: 'standing rule', search: 'Search the handoff', noMatch: 'Nothing here says that.', now: 'Now', when: 'As it stood',
     past: (age: string) => `This is how it stood ${age} ago.`, pastStep: 'Back to now', items: (n: number) => some(n, 'item', 'items'), cite: (entry: string) => `Entry ${entry}`,
   },
   marks: { hidden: (name: string) => `hidden character ${name}` },

@@ -1,6 +1,6 @@
 // How does any request of the page travel sealed? Through one channel to a paired node, renewed when the node says it is over.
 import { problemOf } from '../api/problem.ts';
-import type { Outgoing } from '../api/transport.ts';
+import { fromNode, type Outgoing } from '../api/transport.ts';
 import { newKey, type DeviceKey } from '../pairing/device-key.ts';
 import type { Fetch, PairedNode } from '../pairing/pair.ts';
 import { concat, decode64, utf8, type Bytes } from '../pairing/wire.ts';
@@ -62,7 +62,7 @@ export class SealedLine {
     });
     const data = encodeMessage({ method, path, headers }, body === null ? new Uint8Array() : utf8(body));
     const message = await sealRequest(open.keys, open.number++, data, open.cookie);
-    const answer = await this.#post(message, signal);
+    const answer = fromNode(await this.#post(message, signal));
     if (!answer.ok || !answer.body) return answer;
     return unsealed(openAnswer(open.keys, message, answer.body as ReadableStream<Bytes>));
   }

@@ -20,7 +20,7 @@ from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, ledger_moved, redacted, shared_ledger
 from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.signals import Signal
+from orchestrator.core.ports.suppliers.signals import Signal
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.workflow.mission_filing import RequestLocks, supplier_filing
 from orchestrator.workflow.reading.paging import read_cursor, write_cursor

@@ -19,6 +19,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable, Unaut
 
 from orchestrator.api.auth.device_access import DeviceAccess
 from orchestrator.api.web.auth_gate import SEALED_DEVICE_KEY, needs
+from orchestrator.api.web.body_limit import MISSION_BODY_BYTES
 from orchestrator.api.web.context import app_services
 from orchestrator.api.web.disconnects import SOCKET_KEYS
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from mobile_bridge.sealed_frames import InnerRequest
 
 OCTETS = "application/octet-stream"
+CARRIED_BYTES = MISSION_BODY_BYTES + MISSION_BODY_BYTES // 128 + 64 * 1024
+"""Bytes of a mission with all its files inside a seal: the largest that a device sends."""
 SERVER_KEYS = (
     *("SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST"),
     *("wsgi.version", "wsgi.url_scheme", "wsgi.errors", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once"),
@@ -53,7 +56,7 @@ def blueprint() -> APIBlueprint:
     routes = APIBlueprint("sealed", __name__)
 
     @routes.post("/sealed", summary="A sealed request of a paired device; docs/devices.md has the form")
-    @needs("open", anywhere=True, devices=True)
+    @needs("open", anywhere=True, devices=True, carried_bytes=CARRIED_BYTES)
     def sealed() -> Response:
         if SEALED_DEVICE_KEY in request.environ:
             raise Forbidden("a sealed request holds no other")

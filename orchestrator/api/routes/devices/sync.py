@@ -14,7 +14,15 @@ from flask_openapi.blueprint import APIBlueprint
 from mobile_bridge.device_quota import DeviceQuota, seconds_to_next_day
 from mobile_bridge.errors import OperationRefused
 from mobile_bridge.intents import INTENT, OUTCOME, is_intent_entity
-from mobile_bridge.operations import MAX_OPERATIONS, NODE_MARK, Operation, OperationBatch, owner_of, read_batch
+from mobile_bridge.operations import (
+    MAX_OPERATIONS,
+    NODE_MARK,
+    Operation,
+    OperationBatch,
+    owner_of,
+    push_bytes,
+    read_batch,
+)
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import Forbidden, UnsupportedMediaType
 
@@ -26,7 +34,7 @@ from orchestrator.api.web.json_body import SEND_JSON
 from orchestrator.api.web.packed_body import packed, read_body
 from orchestrator.api.web.problems import Problem, problem
 from orchestrator.node import wakeups
-from orchestrator.workflow.intents import IntentDesk
+from orchestrator.workflow.intents.order_inbox import OrderBringer
 from sync.hybrid_clock import MAX_DRIFT_MS
 
 MAX_INTENTS = 20
@@ -77,6 +85,8 @@ class SyncHandshake(BaseModel):
     time: int = Field(description="The node's time, in milliseconds since 1970: correct your clock by it")
     ahead: int = Field(description="Milliseconds by which a stamp may be ahead of that")
     page: int = Field(description="The most operations of one push or one page")
+    orders: int = Field(description="The most orders among the operations of one push")
+    bytes: int = Field(description="The most bytes of all texts of one push, each with its comma, before it is packed")
 
 
 REFUSALS: Any = {200: SyncPushAnswer, 409: Problem, 413: Problem, 415: Problem, 422: Problem, 429: Problem}
@@ -102,7 +112,7 @@ PUSH_BODY: Any = {
 def blueprint(doors: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("sync", __name__)
-    desk = IntentDesk(fleet=doors.fleet, ops=doors.stores.sync_ops, now=now_ms) if doors.stores else None
+    desk = doors.orders
 
     @routes.get("/sync/handshake", summary="What a device must know before it pushes", responses={200: SyncHandshake})
     @needs("sync")
@@ -117,6 +127,8 @@ def blueprint(doors: AppServices) -> APIBlueprint:
             time=now_ms(),
             ahead=MAX_DRIFT_MS,
             page=MAX_OPERATIONS,
+            orders=MAX_INTENTS,
+            bytes=push_bytes(app_services().settings.body_bytes),
         )
         return jsonify(told.model_dump())
 
@@ -130,13 +142,16 @@ def blueprint(doors: AppServices) -> APIBlueprint:
             batch = read_batch(read_body(request, app_services().settings.body_bytes))
             orders = _require_own(batch)
             quota = None if _speaks_for_all(caller()) else _quota()
-            made = current_stores().sync_ops.push(batch.ops, now=now_ms(), quota=quota)
+            marks = desk.inbox.notes(orders, _bringer()) if desk is not None else {}
+            made = current_stores().sync_ops.push(batch.ops, now=now_ms(), quota=quota, marks=marks)
         except OperationRefused as error:
             return _refusal(error)
-        if desk is not None and orders and desk.carry_out(orders, scopes=caller().scopes, by=caller().name):
-            wakeups.nudge(app_services().settings.home)
-        if made.accepted:
-            tell_of_sync()
+        try:
+            if desk is not None and orders and desk.carry_out(orders, _bringer()):
+                wakeups.nudge(app_services().settings.home)
+        finally:  # an order that is broken off here is carried out by the worker, which this wakes
+            if made.accepted:
+                tell_of_sync()
         told = SyncPushAnswer(accepted=made.accepted, duplicates=made.duplicates, held=dict(made.held), time=now_ms())
         return jsonify(told.model_dump())
 
@@ -159,7 +174,7 @@ def tell_of_sync() -> None:
 
 def now_ms() -> int:
     """This node's time, in milliseconds since 1970."""
-    return int(app_services().now().timestamp() * 1000)
+    return app_services().now_ms()
 
 
 def _require_own(batch: OperationBatch) -> list[Operation]:
@@ -179,6 +194,12 @@ def _require_own(batch: OperationBatch) -> list[Operation]:
     if len(orders) > MAX_INTENTS:
         raise OperationRefused("malformed", f"at most {MAX_INTENTS} orders in one push")
     return [op for op in orders if op.kind == "append" and op.field == INTENT]
+
+
+def _bringer() -> OrderBringer:
+    """Who brings the orders of this push."""
+    who = caller()
+    return OrderBringer(name=who.name, kind=who.kind.value, scopes=who.scopes, digest=who.digest, device=who.device)
 
 
 def _quota() -> DeviceQuota:

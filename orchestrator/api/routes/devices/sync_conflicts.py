@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.routes.devices.sync import now_ms, tell_of_sync
 from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.ledger_answers import redacted
 from orchestrator.api.web.problems import Problem
 from orchestrator.workflow.sync_conflicts import list_sync_conflicts, settle
 
@@ -77,7 +78,7 @@ def blueprint() -> APIBlueprint:
     @needs("sync")
     def listing(query: SyncConflictQuery) -> Response:
         found = list_sync_conflicts(current_stores().sync_ops, settled=query.all)
-        return jsonify({"items": [each.json() for each in found]})
+        return jsonify(redacted({"items": [each.json() for each in found]}))
 
     @routes.put("/sync/conflicts", summary="Settles a conflict, once", responses=CHOICE_RESPONSES)
     @needs("sync")
@@ -87,6 +88,6 @@ def blueprint() -> APIBlueprint:
         settle(ops, body.id, now=now_ms(), take=body.take, value=body.value)
         tell_of_sync()
         found = list_sync_conflicts(ops, settled=True)
-        return jsonify(next(each for each in found if each.ident == body.id).json())
+        return jsonify(redacted(next(each for each in found if each.ident == body.id).json()))
 
     return routes

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import app_services
+from orchestrator.api.web.ledger_answers import redacted
 from orchestrator.workflow.spending import totals
 from orchestrator.workflow.spending.group_keys import GROUP_KEYS
 
@@ -93,7 +94,7 @@ def blueprint() -> APIBlueprint:
         told = {"projects": book.by_project(since=since), "missions": book.by_mission(since=since)}
         rows = book.spent(since=since)
         told |= {f"by_{key}": totals.totals_by(rows, key) for key in ("day", "node", "agent", "model")}
-        return jsonify({"days": query.days} | {name: totals.totals_json(each) for name, each in told.items()})
+        return jsonify(redacted({"days": query.days} | {name: totals.totals_json(each) for name, each in told.items()}))
 
     @routes.get(
         "/api/v1/usage/fleet", summary="What the fleet spent, and where that leads", responses={200: FleetUsage}
@@ -101,7 +102,10 @@ def blueprint() -> APIBlueprint:
     @needs(*READERS)
     def fleet(query: FleetUsageQuery) -> Response:
         fleet = app_services().fleet()
-        account = fleet.accounts.since(query.since)
+        try:
+            account = fleet.accounts.since(query.since)
+        finally:
+            fleet.bus.remote.close()
         told = FleetUsage(
             since=account.since,
             total=UsageFigures(**vars(totals.sum_totals(account.rows))),
@@ -109,6 +113,6 @@ def blueprint() -> APIBlueprint:
             forecasts=[SpendingOutlook(**vars(each) | {"says": list(each.says)}) for each in account.forecasts],
             remarks=list(account.remarks),
         )
-        return jsonify(told.model_dump(mode="json"))
+        return jsonify(redacted(told.model_dump(mode="json")))
 
     return routes

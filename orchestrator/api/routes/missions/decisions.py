@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from missions.mission import MAX_COMMENT_CHARS, slug
 from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import app_services
+from orchestrator.api.web.idempotency import asked_by
 from orchestrator.api.web.json_body import NullsAreUnset
-from orchestrator.api.web.ledger_answers import changing_answer, ledger_moved, shared_ledger
+from orchestrator.api.web.ledger_answers import changing_answer, ledger_moved, redacted, shared_ledger
 from orchestrator.api.web.problems import Problem
 from orchestrator.workflow.approval.decide import Approval
 
@@ -110,7 +111,7 @@ def blueprint() -> APIBlueprint:
     @needs("approvals", "ops")
     def decide(path: DecisionPath, body: DecisionBody) -> Response:
         """Signed by this node's person, who must have the right; the caller is named beside. A second word is 409."""
-        name, by = slug(path.name), f"{caller().name} over HTTP"
+        name, by = slug(path.name), asked_by(f"{caller().name} over HTTP")
         seen = {"commit": body.commit, "digest": body.digest, "by": by}
         with open_approval() as asked:
             if body.state == "rejected":
@@ -119,6 +120,6 @@ def blueprint() -> APIBlueprint:
                 said = asked.approve(name, how=body.on_approval, comment=body.comment, **seen)
         ledger_moved()  # this machine's node does the rest
         told = MissionDecision(mission=name, state=body.state, by=said.by, on_approval=said.how)
-        return jsonify(told.model_dump(mode="json"))
+        return jsonify(redacted(told.model_dump(mode="json")))
 
     return routes

@@ -10,23 +10,21 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from missions.attachments.attachment import MAX_ALL_BYTES, MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
+from missions.attachments.attachment import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
 from missions.document import MAX_FILE_BYTES
 from missions.mission import slug
 from orchestrator.api.web.auth_gate import caller, needs
+from orchestrator.api.web.body_limit import MISSION_BODY_BYTES
 from orchestrator.api.web.context import app_services
-from orchestrator.api.web.idempotency import idempotency_key
+from orchestrator.api.web.idempotency import asked_by, idempotency_key
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.ledger_answers import ledger_moved, redacted, shared_ledger
 from orchestrator.api.web.problems import Problem, problem
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.attaching import GivenFile
 from orchestrator.workflow.mission_check import text_problems
-from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest, RequestLocks
+from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest
 
-_LOCKS = RequestLocks()
-MAX_BODY_BYTES = MAX_FILE_BYTES + MAX_ALL_BYTES * 4 // 3 + 64 * 1024
-"""Bytes of a mission with all that it may come with, as it is sent."""
 FILED: Any = {"description": "The mission as `mission list --json` prints it"}
 
 
@@ -44,7 +42,8 @@ class AttachedFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=500, description="Its name; folders are left out")
     content: str = Field(
-        max_length=MAX_ATTACHMENT_BYTES * 4 // 3 + 4, description="Its bytes in base64: PNG, JPEG, WebP, PDF or text"
+        max_length=MAX_ATTACHMENT_BYTES * 4 // 3 + 4,
+        description="Its bytes in base64: PNG, JPEG, WebP, GIF, PDF or text",
     )
 
     def given(self) -> GivenFile:
@@ -83,7 +82,7 @@ def blueprint() -> APIBlueprint:
     routes = APIBlueprint("filing", __name__, url_prefix="/api/v1/missions")
 
     @routes.post("", summary="Files a mission, once for each Idempotency-Key", responses={201: FILED, 409: Problem})
-    @needs("missions", body_bytes=MAX_BODY_BYTES)
+    @needs("missions", body_bytes=MISSION_BODY_BYTES)
     def file(body: NewMission) -> tuple[Response, int] | Response:
         """Signed by this node's person, who must have the right; the caller is named in the commit."""
         key = idempotency_key()
@@ -94,13 +93,17 @@ def blueprint() -> APIBlueprint:
             return problem(422, "This is no mission yet", f"{where[0]}: {says}", where=where)
         services = app_services()
         opened = services.fleet()
-        filing = MissionFiling(
-            fleet=lambda: opened, marks=services.stores.marks if services.stores else None, locks=_LOCKS
-        )
+        filing = MissionFiling(fleet=lambda: opened, marks=services.stores.marks if services.stores else None)
         try:
             who, files = caller(), tuple(each.given() for each in body.attachments)
             request = MissionRequest(
-                text=body.text, name=body.name, title=body.title, by=who.name, key=key, caller=who.key, files=files
+                text=body.text,
+                name=body.name,
+                title=body.title,
+                by=asked_by(who.name),
+                key=key,
+                caller=who.key,
+                files=files,
             )
             name = filing.file(request)
             view = opened.mission(name).view
@@ -115,6 +118,6 @@ def blueprint() -> APIBlueprint:
         """Files nothing."""
         name = slug(body.name.removesuffix(".md")) if body.name else ""
         found = [FoundTextProblem(**vars(one)) for one in text_problems(shared_ledger().look().ledger, body.text, name)]
-        return jsonify(TextCheck(ok=not found, problems=found).model_dump(mode="json"))
+        return jsonify(redacted(TextCheck(ok=not found, problems=found).model_dump(mode="json")))
 
     return routes

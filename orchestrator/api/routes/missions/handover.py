@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 
@@ -16,6 +18,7 @@ from orchestrator.api.routes.missions.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import app_services
 from orchestrator.api.web.json_body import NullsAreUnset
+from orchestrator.api.web.ledger_answers import redacted
 from orchestrator.app.factories.chat_factory import open_handover
 from orchestrator.chat.handover.exchange import HandoverService
 
@@ -80,8 +83,9 @@ def blueprint() -> APIBlueprint:
         """Its text is made of the chat, without a model; what the chat changed is what it starts from."""
         current_chats()
         fields = body.model_dump(exclude={"name"})
-        filed = _handover_service().file(path.conversation_id, fields, name=body.name, by=caller().name)
-        return jsonify(asdict(filed))
+        with _handover_service() as service:
+            filed = service.file(path.conversation_id, fields, name=body.name, by=caller().name)
+        return jsonify(redacted(asdict(filed)))
 
     @routes.post(
         "/api/v1/missions/<name>/chat", summary="Takes a mission over as a chat", responses={200: TakeoverChat}
@@ -90,17 +94,23 @@ def blueprint() -> APIBlueprint:
     def chat(path: MissionPath, body: TakeoverBody) -> Response:
         """What runs is paused first, which takes seconds. The chat is at this node, with the mission's work."""
         current_chats()
-        made = _handover_service().take_over(path.name, device=body.device_id)
-        return jsonify(asdict(made) | {"node": app_services().settings.node})
+        with _handover_service() as service:
+            made = service.take_over(path.name, device=body.device_id)
+        return jsonify(redacted(asdict(made) | {"node": app_services().settings.node}))
 
     return routes
 
 
-def _handover_service() -> HandoverService:
+@contextmanager
+def _handover_service() -> Iterator[HandoverService]:
     """For a caller that may read chats, too: a mission tells what was said in one."""
     if "chat" not in caller().scopes:
         raise Forbidden("this takes a token with the scopes missions and chat")
     found = app_services()
     if found.stores is None:
         raise ServiceUnavailable("this node keeps no conversations")
-    return open_handover(found.settings, found.stores, found.fleet())
+    fleet = found.fleet()
+    try:
+        yield open_handover(found.settings, found.stores, fleet)
+    finally:
+        fleet.bus.remote.close()

@@ -99,7 +99,7 @@ def blueprint() -> APIBlueprint:
     @routes.get("/<name>/pictures", summary="The pictures that the last attempt brought")
     @needs(*READERS)
     def pictures(path: MissionPath) -> Response:
-        """Those that are wholly in the diff: PNG, JPEG and WebP. `digest` is the diff's."""
+        """Those that are wholly in the diff: PNG, JPEG, WebP and GIF. `digest` is the diff's."""
         with shared_ledger().reading() as (fleet, look):
             view, text = fleet.diff(slug(path.name))
         return ledger_answer(look.version, lambda: pictures_json(text, view.commit or ""))

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import app_services
-from orchestrator.api.web.ledger_answers import ledger_moved
+from orchestrator.api.web.idempotency import asked_by
+from orchestrator.api.web.ledger_answers import ledger_moved, redacted
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
 
@@ -66,8 +67,8 @@ def blueprint() -> APIBlueprint:
 def _carry_out(order: Callable[[Fleet, str], MissionView]) -> Response:
     fleet = app_services().fleet()
     try:
-        view = order(fleet, caller().name)
+        view = order(fleet, asked_by(caller().name))
     finally:
         fleet.bus.remote.close()
     ledger_moved()
-    return jsonify({name: getattr(view, name) for name in MissionOrderResult.model_fields})
+    return jsonify(redacted({name: getattr(view, name) for name in MissionOrderResult.model_fields}))

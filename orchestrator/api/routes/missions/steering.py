@@ -23,6 +23,7 @@ from orchestrator.api.web.streaming import sse
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.run_questions.mission_answer import say_to_mission
 from orchestrator.workflow.steering import idempotent_id
 from orchestrator.workflow.watching import THROUGH_GIT, LiveLook, MissionWatch, WatchSightings
 
@@ -104,7 +105,7 @@ def blueprint() -> APIBlueprint:
     @needs(*READERS)
     def output(path: MissionPath, query: OutputQuery) -> Response:
         """What was said since `after`, its cost and its diff so far, on whichever machine it runs."""
-        return jsonify(_told(_look(path.name, query.after)))
+        return jsonify(redacted(_told(_look(path.name, query.after))))
 
     @routes.get("/api/v1/missions/<name>/stream", summary="The same as a stream, until the mission rests or ends")
     @needs(*READERS)
@@ -127,12 +128,14 @@ def blueprint() -> APIBlueprint:
     )
     @needs("missions")
     def say(path: MissionPath, body: MessageOrder) -> Response:
-        """Waits up to 15 s for the node's answer. With an `Idempotency-Key` the same call again says nothing twice."""
+        """Waits up to 15 s for the node's answer. A mission that rests with its agent's question goes on. With an
+        `Idempotency-Key` the same call again says nothing twice."""
         key = idempotency_key()
         services, fleet = app_services(), app_services().fleet()
         message_id = idempotent_id(key, caller().key) if key else ""
         try:
-            receipt = fleet.steering().say(
+            receipt = say_to_mission(
+                fleet,
                 fleet.full_name(path.name),
                 body.text,
                 message_id=message_id,
@@ -141,7 +144,7 @@ def blueprint() -> APIBlueprint:
             )
         finally:
             fleet.bus.remote.close()
-        return jsonify(receipt.json())
+        return jsonify(redacted(receipt.json()))
 
     @routes.put(
         "/api/v1/missions/<name>/budget", summary="Sets what a mission may cost", responses={200: MissionOrderResult}
@@ -155,7 +158,7 @@ def blueprint() -> APIBlueprint:
         finally:
             fleet.bus.remote.close()
         wakeups.nudge(app_services().settings.home)
-        return jsonify({name: getattr(view, name) for name in MissionOrderResult.model_fields})
+        return jsonify(redacted({name: getattr(view, name) for name in MissionOrderResult.model_fields}))
 
     return routes
 

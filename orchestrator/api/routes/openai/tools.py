@@ -84,6 +84,10 @@ def _response_schema(wanted: Mapping[str, Any] | None) -> dict[str, Any] | None:
     raise WrongPrompt("response_format is text, json_object, or json_schema with a schema, which is an object")
 
 
+MAX_SCHEMA_DEPTH = 100
+"""Parts within parts, and references to references: far more than a program writes, far less than Python's stack."""
+
+
 class SchemaLift:
     """Schemas that become parts of another one: what their references mean, each from its own root, goes with them.
 
@@ -92,6 +96,7 @@ class SchemaLift:
 
     def __init__(self) -> None:
         self._found: dict[str, Any] = {}
+        self._depth = 0
 
     def of(self, schema: Schema, place: str) -> dict[str, Any]:
         """The schema, with references that are read from the new root. Raises WrongPrompt where one leads nowhere."""
@@ -104,6 +109,16 @@ class SchemaLift:
         return {**schema, "$defs": self._found} if self._found else schema
 
     def _copied(self, part: Any, root: Schema, names: dict[str, str], place: str) -> Any:
+        """A part with what its references lead to. Raises WrongPrompt for one within too many others."""
+        if self._depth >= MAX_SCHEMA_DEPTH:
+            raise WrongPrompt(f"{place}: its schema is more than {MAX_SCHEMA_DEPTH} levels deep, references included")
+        self._depth += 1
+        try:
+            return self._copied_part(part, root, names, place)
+        finally:
+            self._depth -= 1
+
+    def _copied_part(self, part: Any, root: Schema, names: dict[str, str], place: str) -> Any:
         if isinstance(part, list):
             return [self._copied(each, root, names, place) for each in part]
         if not isinstance(part, Mapping):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,7 @@ from orchestrator.adapters.agents.command import CommandAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.core.ports.agent import AgentJob, Outcome, Project
+from orchestrator.execution.process import runner
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.conftest import gone
 from tests.orchestrator.repositories import Server
@@ -114,9 +117,13 @@ def test_environment(agent: CommandAgent, server: Server, tmp_path: Path, monkey
     assert "sesame" not in outcome.output
 
 
-def test_timeout(agent: CommandAgent, server: Server, tmp_path: Path) -> None:
+def test_timeout(agent: CommandAgent, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that runs too long is ended, not ok, and what it did till then is kept."""
-    outcome = attempt(agent, job_for(server, tmp_path, run="echo x > new; sleep 60", timeout_seconds=3))
+    late = [0.0]
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + late[0], sleep=time.sleep))
+    job = job_for(server, tmp_path, run="echo x > new; sleep 600", timeout_seconds=900)
+    with once(lambda: list(job.folder.rglob("new")), lambda: late.append(late.pop() + 1000)):
+        outcome = attempt(agent, job)
     assert not outcome.ok
     assert not outcome.cancelled
     assert "its time was over" in outcome.error

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.adapters.agents.codex import CodexOutputParser
+from handoff.warnings.action_warnings import MAX_ACTION_CHARS
+from orchestrator.adapters.agents import claude, gemini
+from orchestrator.adapters.agents.claude import ClaudeOutputParser
+from orchestrator.adapters.agents.codex import MAX_CHANGED_FILES, SETTINGS_FILES, Codex, CodexOutputParser
 from orchestrator.adapters.agents.gemini import GeminiOutputParser
 from orchestrator.execution.programs import json_events
 from orchestrator.execution.programs.json_events import (
@@ -24,9 +28,10 @@ from orchestrator.execution.programs.json_events import (
     usd_at,
     value_at,
 )
-from orchestrator.execution.programs.port import ErrorKind
+from orchestrator.execution.programs.port import EndedAction, ErrorKind, RoundRequest
 
 Event = dict[str, Any]
+FEW_CALLS = 20
 
 
 def shown(reading: JsonEventParser, *events: Event) -> list[str]:
@@ -59,6 +64,72 @@ def test_a_round_of_codex() -> None:
     told = reading.told(0)
     assert (told.ended, told.session, told.answer, told.error, told.trouble) == (True, "t1", "Done.", "", None)
     assert (told.usage.tokens_in, told.usage.tokens_out, told.usage.tokens_cached) == (250, 20, 200)
+
+
+@pytest.mark.parametrize(
+    ("facts", "ok"),
+    [
+        ({"exit_code": 0, "status": "completed"}, True),
+        ({"exit_code": 1, "status": "completed"}, False),
+        ({"exit_code": -1, "status": "failed"}, False),
+        ({"exit_code": None, "status": "failed"}, False),
+        ({"exit_code": 0, "status": "failed"}, False),
+        ({"exit_code": False, "status": "completed"}, False),
+        ({"exit_code": "0", "status": "completed"}, False),
+        ({"status": "completed"}, False),
+    ],
+)
+def test_a_command_of_codex_went_well_only_if_it_says_so(facts: dict[str, Any], ok: bool) -> None:
+    """A real zero, of a command that was completed: one that was killed has -1, or no code."""
+    reading = CodexOutputParser()
+    shown(reading, item("command_execution", command="/bin/bash -c 'make all'", **facts))
+    assert reading.told(0).actions == (EndedAction(action="make all", ok=ok),)
+
+
+def test_the_files_that_codex_changed_are_actions() -> None:
+    """Each, with what came of the change; of a change without end so many."""
+    reading = CodexOutputParser()
+    shown(reading, item("file_change", status="completed", changes=[{"path": "/t/a.py"}, "odd", {"path": "b.py"}]))
+    shown(reading, item("file_change", status="failed", changes=[{"path": "c.py"}]))
+    actions = [EndedAction(action="/t/a.py", ok=True), EndedAction(action="b.py", ok=True)]
+    assert list(reading.told(0).actions) == [*actions, EndedAction(action="c.py", ok=False)]
+    shown(reading, item("file_change", status="completed", changes=[{"path": f"{n}.py"} for n in range(900)]))
+    assert len(reading.told(0).actions) == 3 + MAX_CHANGED_FILES
+
+
+def claude_call(number: int, command: str) -> Event:
+    block = {"type": "tool_use", "name": "Bash", "id": f"t{number}", "input": {"command": command}}
+    return {"type": "assistant", "message": {"content": [block]}}
+
+
+def claude_result(call: str) -> Event:
+    return {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": call}]}}
+
+
+def test_a_program_fills_no_memory_with_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a command without end the beginning is kept, of an id without end nothing, of many calls the last."""
+    for module in (claude, gemini):  # a thousand would be looked through for secrets, one by one
+        monkeypatch.setattr(module, "MAX_OPEN_CALLS", FEW_CALLS)
+    for reading in (ClaudeOutputParser(), CodexOutputParser()):
+        reading.act("x" * 10**6, ok=True)
+        assert len(reading.told(0).actions[0].action) == MAX_ACTION_CHARS
+    of_claude = ClaudeOutputParser()
+    for number in range(FEW_CALLS + 2):
+        shown(of_claude, claude_call(number, "y" * (MAX_ACTION_CHARS + 1)))
+    assert len(of_claude._open) == FEW_CALLS
+    assert max(map(len, of_claude._open.values())) == MAX_ACTION_CHARS
+    shown(of_claude, claude_result("t0"), claude_result("t5"))
+    assert [one.call for one in of_claude.told(0).actions] == ["t5"]
+    long = claude_call(0, "make")
+    long["message"]["content"][0]["id"] = "z" * 10**6
+    shown(of_claude, long)
+    assert max(map(len, of_claude._open)) < 10
+    of_gemini = GeminiOutputParser()
+    for number in range(FEW_CALLS + 2):
+        call = {"type": "tool_use", "tool_name": "n" * 10_000, "tool_id": f"t{number}" + "i" * 300 * (number % 2)}
+        shown(of_gemini, call)
+    assert len(of_gemini._called) <= FEW_CALLS
+    assert max(map(len, (*of_gemini._called, *of_gemini._called.values()))) < 500
 
 
 def test_what_codex_got_over_is_forgotten() -> None:
@@ -249,3 +320,16 @@ def test_no_number_is_more_than_can_be_stored(value: float) -> None:
 def test_what_a_tool_was_used_on(given_: Event, said: str) -> None:
     """In one line that fits on a screen."""
     assert main_argument(given_) == said
+
+
+def test_codex_is_given_no_settings_that_an_earlier_round_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hooks in its home would be trusted unseen; a link in their place is taken away and leads nowhere."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    home, outside = tmp_path / "home", tmp_path / "outside.toml"
+    outside.write_text("mine")
+    (home / ".codex" / "hooks").mkdir(parents=True)
+    (home / ".codex" / "hooks.json").write_text("{}")
+    (home / ".codex" / "config.toml").symlink_to(outside)
+    Codex().launch(RoundRequest(prompt="p", tree=tmp_path, home=home, hook="ask"))
+    assert not [each for each in SETTINGS_FILES if (home / each).is_symlink() or (home / each).exists()]
+    assert outside.read_text() == "mine"

@@ -24,11 +24,12 @@ from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.outbox import OutboxItem
 from orchestrator.core.ports.paired_devices import PairedDevice, Pairing, PairingState
 from orchestrator.core.ports.push import PushSubscription
-from orchestrator.core.ports.signals import Signal
 from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.suppliers.signals import Signal
 from orchestrator.core.ports.usage import UsageOwner
 from tests.databases import Server
 from tests.orchestrator.adapters.database.conftest import LATER, NOON, Clock, operation
+from tests.waiting import PATIENCE
 
 IDS = itertools.count(1)
 
@@ -118,17 +119,19 @@ def test_devices_begin_anew_after_a_restore(stores: Stores, other: Stores, tmp_p
 def test_a_copy_is_one_moment(stores: Stores, tmp_path: Path) -> None:
     """While four threads write, a conversation in the copy has exactly the turns that its count says."""
     here = stores.conversations.create("", "", "").id
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
 
     def write() -> None:
         while not done.is_set():
             stores.conversations.append(here, ConversationTurn(role="user", content="x" * 500))
+            begun.set()
 
     writers = [threading.Thread(target=write) for _ in range(4)]
     for writer in writers:
         writer.start()
     counts = []
     try:
+        assert begun.wait(PATIENCE)
         for n in range(5):
             stores.copies.save(tmp_path / f"{n}.db")
     finally:

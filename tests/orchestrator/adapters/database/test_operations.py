@@ -9,7 +9,7 @@ import pytest
 from mobile_bridge.device_quota import DeviceQuota
 from mobile_bridge.errors import OperationRefused
 from mobile_bridge.merge import MergedOperations
-from mobile_bridge.operations import Draft, Operation, read_operations
+from mobile_bridge.operations import Draft, Operation, encode, read_operations
 from sqlalchemy import text
 
 from orchestrator.adapters.database.engine import Database
@@ -17,6 +17,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.core.ports.stores import Stores
 from tests.orchestrator.adapters.database.conftest import LATER, operation
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -69,6 +70,16 @@ def test_what_is_refused_takes_the_whole_push_with_it(
     assert stores.sync_ops.standing(["p~1", "other~1"]).held == {"p~1": 2, "other~1": 0}
 
 
+def test_marks_are_set_with_a_push_or_not_at_all(stores: Stores) -> None:
+    """So what was brought and waits is known exactly if the operations are held; again for what comes again."""
+    with pytest.raises(OperationRefused):
+        stores.sync_ops.push(run("p~1", 2), now=LATER, marks={"waits": "x"})
+    assert stores.marks.get("waits") == ""
+    for said in ("x", "\x1by"):
+        stores.sync_ops.push(run("p~1", 1), now=LATER, marks={"waits": said})
+        assert stores.marks.get("waits") == said
+
+
 def test_what_is_held_may_be_ahead_of_a_clock_that_was_put_back(stores: Stores) -> None:
     """A repeated push is a repetition, whatever the node's clock says now."""
     stores.sync_ops.push([operation("p~1", 1, wall=LATER)], now=LATER)
@@ -109,6 +120,21 @@ def test_a_page_ends_where_its_texts_are_large(stores: Stores) -> None:
     assert sizes == [4, 3]
 
 
+def test_a_page_ends_by_bytes_whatever_an_older_version_noted(stores: Stores, database: Database) -> None:
+    """As its size it noted characters: no page is larger than was asked for; what is too large goes alone."""
+    ops = [operation("p~1", n, value="語" * 1000) for n in range(1, 5)]
+    stores.sync_ops.push(ops, now=LATER)
+    with database.writing() as session:
+        (size,) = session.execute(text("SELECT DISTINCT size FROM operations")).one()
+        session.execute(text("UPDATE operations SET size = 1000"))
+    assert size == len(encode(ops[0]).encode())
+    for most, given in ((3 * (size + 1), 3), (3 * (size + 1) - 1, 2), (1, 1)):
+        page = stores.sync_ops.pull("", 100, most)
+        assert len(page.texts) == given
+        assert page.more is True
+        assert len(stores.sync_ops.pull(page.cursor, 100).texts) == 4 - given
+
+
 def test_a_cursor_of_another_database_begins_anew(stores: Stores) -> None:
     """After a restore numbers mean something else: all comes again rather than that anything is missed."""
     stores.sync_ops.push(run("p", 1, 2), now=LATER)
@@ -142,7 +168,7 @@ def test_nothing_is_missed_while_others_push(stores: Stores) -> None:
         seen += [op.key for op in read_operations(page.texts)]
         cursor, alive = page.cursor, alive or page.more
     for writer in writers:
-        writer.join(timeout=60)
+        writer.join(timeout=PATIENCE)
     assert len(seen) == 300
     assert len(set(seen)) == 300
 
@@ -171,7 +197,7 @@ def test_two_tabs_that_push_the_same_at_once(stores: Stores) -> None:
     for tab in tabs:
         tab.start()
     for tab in tabs:
-        tab.join(timeout=60)
+        tab.join(timeout=PATIENCE)
     assert sorted(made) == [0, 0, 0, 50]
 
 

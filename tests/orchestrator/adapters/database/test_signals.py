@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from orchestrator.core.ports.signals import KEPT_SIGNAL, SIGNAL_AGE, Signal
 from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.suppliers.signals import KEPT_SIGNAL, SIGNAL_AGE, Signal
 from tests.orchestrator.adapters.database.conftest import NOON
 
 

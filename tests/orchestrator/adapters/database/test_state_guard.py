@@ -20,8 +20,8 @@ from orchestrator.adapters.database.signals import SignalRow
 from orchestrator.adapters.database.state_guard import guard
 from orchestrator.core.errors import GlobalStateRefused
 from orchestrator.core.ports.conversations import ConversationTurn
-from orchestrator.core.ports.signals import Signal
 from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.suppliers.signals import Signal
 from orchestrator.core.roles import Role
 from orchestrator.core.state_scope import TABLE_SCOPES, DatabaseUser, StateScope
 from tests.orchestrator.adapters.database.conftest import NOON

@@ -16,6 +16,7 @@ from orchestrator.adapters.forges.forge_http import MAX_ANSWER_BYTES, ForgeHttp,
 from orchestrator.adapters.forges.forge_reading import commit, number, part, rows, text, web_address
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.forge import ForgeFailed
+from tests.waiting import PATIENCE
 
 TOKEN = "forge-token-of-the-bot-1234567890"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -48,7 +49,7 @@ def server(answer: Answer) -> Iterator[tuple[str, list[str]]]:
     finally:
         made.shutdown()
         made.server_close()
-        thread.join(60)
+        thread.join(PATIENCE)
 
 
 def said(status: int, body: bytes = b"{}", **headers: str) -> Answer:
@@ -197,6 +198,52 @@ def test_a_limit_of_rate_says_when_to_come_again(headers: dict[str, str], second
     assert (failed.seconds, failed.right) == (seconds, False)
 
 
+def test_a_second_limit_of_rate_is_told_by_words_alone() -> None:
+    """GitHub's, without a header: it is no lack of rights, and is over in a minute."""
+    body = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}'
+    error = failure(said(403, body))
+    assert (error.seconds, error.right) == (60.0, False)
+
+
+@pytest.mark.parametrize("status", [403, 423])
+def test_an_archived_project_is_no_lack_of_rights(status: int) -> None:
+    """Nobody writes there, whatever the token is."""
+    error = failure(said(status, b'{"message": "Repository was archived so is read-only."}'))
+    assert not error.right
+    assert "takes nothing: the project is archived there" in str(error)
+
+
+@pytest.mark.parametrize("to", ["/api/v1/repos/me/shop2", "{url}/repositories/7"])
+def test_a_renamed_project_is_told_as_one(to: str) -> None:
+    """Forges lead to its new name on the same host; it is told, and not followed."""
+
+    def moved(handler: BaseHTTPRequestHandler) -> None:
+        host = f"http://{handler.headers['Host']}"
+        said(301, Location=to.format(url=host))(handler)
+
+    assert "was renamed or moved: write its new address into fleet.toml" in str(failure(moved))
+
+
+@pytest.mark.parametrize(
+    ("headers", "more", "total"),
+    [
+        ({"Link": '<https://x/?page=2>; rel="next", <https://x/?page=9>; rel="last"'}, True, None),
+        ({"Link": '<https://x/?page=1>; rel="first"', "X-Total-Count": "7"}, False, 7),
+        ({"X-Next-Page": "2"}, True, None),
+        ({"X-Next-Page": ""}, False, None),
+        ({"X-Total-Count": "many"}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_whether_a_list_goes_on_is_the_forges_word(
+    headers: dict[str, str], more: bool | None, total: int | None
+) -> None:
+    """By a link or by GitLab's header; where neither is there nobody knows."""
+    with server(said(200, b"[]", **headers)) as (url, _):
+        answer = asking(url).get("/x")
+    assert (answer.more, answer.total) == (more, total)
+
+
 def test_an_etag_of_any_length_is_not_kept() -> None:
     """It is sent with the next question."""
     with server(said(200, b"[]", ETag='"' + "x" * 5000 + '"')) as (url, _):
@@ -226,7 +273,7 @@ def test_what_is_read_has_its_type() -> None:
         part({"a": []}, "a")
     with pytest.raises(ForgeFailed):
         commit({"sha": "main; rm"}, "sha")
-    assert text({"t": "x" * 10**6}, "t") == "x" * 64 * 1024
+    assert len(text({"t": "word " * 10**6}, "t")) <= 64 * 1024
 
 
 def test_an_address_that_people_open_runs_nothing() -> None:

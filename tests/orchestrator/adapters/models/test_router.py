@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +24,13 @@ from orchestrator.app import wiring
 from orchestrator.chat.failover import Failover
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import ModelUnavailable, NotFound, WrongSetting
-from orchestrator.core.ports.model import Generation, Prompt, PromptMessage
-from orchestrator.core.ports.model_backend import BackendCandidate
+from orchestrator.core.ports.model import Generation, Model, Prompt, PromptMessage
+from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
 from tests.llama_server import Llama, eventually, llama_server
 from tests.ollama_shim import Shim
 from tests.servers import free_port
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.model
 HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=4)
@@ -57,6 +61,35 @@ def answer(router: Router) -> tuple[Generation, Failover]:
     """A short answer and who gave it."""
     failover = Failover(chooser=router, choice=router.choose())
     return failover.generate(HELLO, on_text=lambda _: None, stop=threading.Event()), failover
+
+
+@dataclass
+class BrokenBackend:
+    """A stand-in for a backend whose adapter has a mistake."""
+
+    backend: str = "broken"
+    asked: int = 0
+
+    def models(self) -> tuple[ListedModel, ...]:
+        """Raises what no backend may."""
+        self.asked += 1
+        raise LookupError("a mistake")
+
+    def open(self, name: str) -> Model:
+        """Never called."""
+        raise AssertionError(name)
+
+
+def test_mistake_of_one_backend(clock: Clock) -> None:
+    """What a backend raises that it may not is its trouble: it is looked for again, and the others answer."""
+    broken = BrokenBackend()
+    router = Router([BackendCandidate(backend=broken, why="")], clock=clock)
+    for asked in (1, 2):
+        with pytest.raises(ModelUnavailable, match="broken: LookupError: a mistake"):
+            router.choose()
+        eventually(lambda asked=asked: broken.asked == asked)
+        clock.now += RETRY.after(asked) + FRESH_SECONDS
+    assert router.models() == ()
 
 
 def test_ollama_first(shim: Shim, tmp_path: Path) -> None:
@@ -136,20 +169,48 @@ def test_listing_tells_context(shim: Shim, tmp_path: Path) -> None:
     assert not any(name.startswith("words") for _, name in told)
 
 
+class Mute:
+    """A server that says nothing; from `drips` on it says a byte now and then, and who listens has no end of it."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener, self.over = listener, threading.Event()
+        self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._answer, daemon=True)
+
+    def drips(self) -> None:
+        """From now on."""
+        self.thread.start()
+
+    def _answer(self) -> None:
+        lines: list[socket.socket] = []
+        while not self.over.wait(0.05):
+            while select.select([self.listener], [], [], 0)[0]:
+                lines.append(self.listener.accept()[0])
+                lines[-1].send(b"HTTP/1.1 200 OK\r\nX: ")
+            for line in lines:
+                with suppress(OSError):  # nobody listens there any more
+                    line.send(b"x")
+        for line in lines:
+            line.close()
+
+
 @pytest.fixture
-def silent() -> Iterator[str]:
-    """An address where somebody listens and never says a word."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+def mute() -> Iterator[Mute]:
+    """One that listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Mute(listener)
+        yield server
+        server.over.set()
+        if server.thread.is_alive():
+            server.thread.join(PATIENCE)
 
 
-def test_dead_backend_costs_nothing(silent: str, tmp_path: Path, clock: Clock) -> None:
+def test_dead_backend_costs_nothing(mute: Mute, tmp_path: Path, clock: Clock) -> None:
     """A backend that is known to be dead is not waited for: nobody connects to it on a request's path."""
-    router = Router(configured_candidates(machine(tmp_path, ollama_host=silent)), clock=clock)
+    router = Router(configured_candidates(machine(tmp_path, ollama_host=mute.address)), clock=clock)
     assert router.choose().model.backend == "xllamacpp"
     assert router.models()
+    mute.drips()
     clock.now += 4 * RETRY.first  # it has rested: the look goes on beside the requests
     done = threading.Event()
 
@@ -160,7 +221,7 @@ def test_dead_backend_costs_nothing(silent: str, tmp_path: Path, clock: Clock) -
         done.set()
 
     threading.Thread(target=hundred, daemon=True).start()
-    assert done.wait(1.5)  # one look alone takes two seconds
+    assert done.wait(PATIENCE), "whoever waits for the look waits for ever"
     assert next(each for each in router.health() if each.backend == "ollama").reachable is False
 
 

@@ -17,11 +17,14 @@ from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.openai import OpenAIServer
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.model import Model, Prompt, PromptMessage
-from orchestrator.core.ports.model_backend import HOPS_HEADER
+from orchestrator.core.ports.model_backend import HOPS_HEADER, ListedModel
 from tests.llama_server import Llama
 from tests.ollama_shim import Shim, ollama_shim
+from tests.waiting import PATIENCE, until
 
 KEY = "sk-very-secret-0123456789"
+LISTING = (200, b'{"data": [{"id": "m", "context_length": 100}]}')
+"""What a server says of its models where nothing else is said."""
 HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=4)
 
 
@@ -31,15 +34,16 @@ def ask(model: Model, prompt: Prompt = HELLO) -> str:
 
 
 @contextmanager
-def server(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Iterator[tuple[str, list[Any]]]:
+def server(
+    status: int, body: bytes, headers: Mapping[str, str] | None = None, *, listing: tuple[int, bytes] = LISTING
+) -> Iterator[tuple[str, list[Any]]]:
     """Answers everything in one way; tells what it was asked."""
     seen: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             seen.append((self.path, dict(self.headers)))
-            listed = b'{"data": [{"id": "m", "context_length": 100}]}'
-            self._say(200, listed) if status != 302 else self._say(status, body)
+            self._say(*listing) if status != 302 else self._say(status, body)
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -94,6 +98,70 @@ def test_refusals(status: int, body: Any, kind: type[OrchestratorError], words: 
     text = body if isinstance(body, str) else json.dumps(body)
     with server(status, text.encode()) as (url, _), pytest.raises(kind):
         ask(OpenAIServer(url=url).open(""))
+
+
+ODD_LISTINGS = [
+    (404, b'{"error": "not found"}'),
+    (502, b"<html>Bad Gateway</html>"),
+    (200, b"<html>hello</html>"),
+    (200, b"[]"),
+    (200, b"[" * 100_000),
+    (200, b'{"models": 7, "data": 7}'),
+    (200, b'{"models": [7], "data": [7]}'),
+    (200, b'{"models": [{"model": "m", "size": "big"}]}'),
+    (200, b'{"data": [{"id": "m", "meta": {"n_ctx": "many", "size": [1], "n_params": "few"}}]}'),
+    (200, b'{"data": [{"id": "m", "context_length": -1, "meta": {"n_ctx": true, "size": -3, "n_params": 1e400}}]}'),
+]
+
+
+@pytest.mark.parametrize("listing", ODD_LISTINGS)
+def test_odd_listings(listing: tuple[int, bytes]) -> None:
+    """Whatever a server answers when it is asked for its models is a list of them, or why there is none."""
+    with server(200, b"", listing=listing) as (url, _):
+        for backend in (OllamaServer(host=url.removesuffix("/v1")), OpenAIServer(url=url)):
+            found, why = listed_or_why(backend)
+            assert found or "127.0.0.1" in why  # where
+            assert all(type(each.context_tokens) is int and each.context_tokens > 0 for each in found)
+            assert all(type(each.size) is int and each.size >= 0 for each in found)
+
+
+def listed_or_why(backend: OllamaServer | OpenAIServer) -> tuple[tuple[ListedModel, ...], str]:
+    """What a server offers, or why that is nothing."""
+    try:
+        return backend.models(), f"{backend} lists none"
+    except ModelUnavailable as error:
+        return (), str(error)
+
+
+ODD_EVENTS = [
+    b'{"usage": 7}',
+    b'{"usage": {"prompt_tokens": "many"}}',
+    b'{"usage": {"prompt_tokens_details": 7}, "timings": 7}',
+    b'{"choices": 7}',
+    b'{"choices": [7]}',
+    b'{"choices": [{"delta": 7}]}',
+    b'{"error": {"code": 400, "n_prompt_tokens": "many", "n_ctx": [], "type": "exceed_context_size_error"}}',
+]
+
+
+@pytest.mark.parametrize("event", ODD_EVENTS)
+def test_odd_events(event: bytes) -> None:
+    """What is none of the protocol in an event is passed over, or refused in words of ours."""
+    with server(200, b"data: " + event + b"\n\ndata: [DONE]\n\n") as (url, _):
+        try:
+            assert ask(OpenAIServer(url=url).open("")) == ""
+        except ContextTooLong:
+            assert b"error" in event
+
+
+ODD_LINES = [b"<html>\n", b"[]\n", b'{"message": 7}\n', b'{"message": {"content": 7}}\n', b"[" * 100_000]
+
+
+@pytest.mark.parametrize("line", ODD_LINES)
+def test_odd_lines_of_an_ollama(line: bytes) -> None:
+    """So is a line of Ollama's that is none of its own."""
+    with server(200, line) as (url, _), pytest.raises(ModelUnavailable):
+        ask(OllamaServer(host=url.removesuffix("/v1")).open("m"))
 
 
 def test_half_an_answer_is_none() -> None:
@@ -192,7 +260,7 @@ def test_ollama_is_hung_up_on(shim: Shim) -> None:
     stop = threading.Event()
     long = Prompt(messages=HELLO.messages, max_tokens=1500, schema={"type": "array", "minItems": 300})
     OllamaServer(host=shim.url, context_tokens=2048).open("").generate(long, on_text=lambda _: stop.set(), stop=stop)
-    assert shim.hung_up.wait(60)
+    assert shim.hung_up.wait(PATIENCE)
 
 
 @pytest.mark.model
@@ -218,11 +286,11 @@ def test_frozen_server(llama: Llama) -> None:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert said.wait(60)
+    assert said.wait(PATIENCE)
     llama.freeze()
     try:
         stop.set()
-        thread.join(2)
+        until(lambda: made, "it is left")  # the server says nothing before it is thawed, below
         assert made == ["cancelled"]
     finally:
         llama.thaw()

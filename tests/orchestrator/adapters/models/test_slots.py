@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.adapters.models import slots as slots_module
 from orchestrator.adapters.models.kv_cache_files import FOLDER_PREFIX, KvCacheFiles, KvCacheNote, head_hash
 from orchestrator.adapters.models.model_file import ModelFile
-from orchestrator.adapters.models.slots import OWN_SLOT_WAIT_SECONDS, Slots
+from orchestrator.adapters.models.slots import Slots
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.ports.model import Prompt, PromptMessage, Usage
+from tests.waiting import PATIENCE
 
 FACTS = " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(26))
 NEVER = threading.Event()
@@ -61,7 +63,7 @@ def test_new_conversation_with_a_known_beginning(model: XLlamaCpp) -> None:
 @pytest.mark.model
 def test_two_at_once(model: XLlamaCpp) -> None:
     """Two conversations are answered at the same time, each in its slot."""
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def long(name: str) -> None:
         seen: list[str] = []
@@ -79,7 +81,7 @@ def test_two_at_once(model: XLlamaCpp) -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert not both.broken
 
 
@@ -150,16 +152,18 @@ def test_own_place() -> None:
     assert third is two
 
 
-def test_waits_for_its_own_place_but_not_for_ever() -> None:
+def test_waits_for_its_own_place_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call whose conversation is still being left waits a little, then takes another place; a stop ends the wait."""
     slots = Slots(2)
     one = slots.take("one", NEVER)
     assert one
     one.holds = "one"
-    timer = threading.Timer(OWN_SLOT_WAIT_SECONDS / 3, slots.give, [one])
+    timer = threading.Timer(0.1, slots.give, [one])
+    monkeypatch.setattr(slots_module, "OWN_SLOT_WAIT_SECONDS", PATIENCE)
     timer.start()
     assert slots.take("one", NEVER) is one
     timer.join()
+    monkeypatch.setattr(slots_module, "OWN_SLOT_WAIT_SECONDS", 0.1)
     other = slots.take("one", NEVER)
     assert other
     assert other is not one
@@ -188,6 +192,6 @@ def test_a_place_has_one_holder(names: list[str], count: int) -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert not any(each.is_alive() for each in threads)
     assert faults == []

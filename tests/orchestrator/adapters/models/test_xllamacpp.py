@@ -8,18 +8,20 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from orchestrator.adapters.models import xllamacpp_server
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Prompt, PromptMessage
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=2)
 
@@ -70,7 +72,7 @@ import sys, threading
 from orchestrator.adapters.models.model_file import EmbeddedModel
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.ports.model import Prompt, PromptMessage
-from tests.waiting import until
+from tests.waiting import PATIENCE
 model = XLlamaCpp(EmbeddedModel(), context_tokens=1024)
 stop = threading.Event()
 call = dict(on_text=lambda text: first.set(), stop=stop)
@@ -79,7 +81,7 @@ asked = Prompt(messages=(PromptMessage(role="user", content="Tell me a story."),
 work = lambda: model.generate(asked, **call)
 if sys.argv[1] == "busy":
     threading.Thread(target=work, daemon=True).start()
-    first.wait(60)
+    first.wait(PATIENCE)
 else:
     work()
 if sys.argv[1] == "closed":
@@ -92,40 +94,44 @@ if sys.argv[1] == "closed":
 @pytest.mark.parametrize(("how", "tokens"), [("busy", 500), ("left", 4), ("closed", 4)])
 def test_exit(how: str, tokens: int, embedded: XLlamaCpp) -> None:
     """A program ends cleanly and without a word, whether its model was closed, left open or still answering."""
-    started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", PROGRAM, how, str(tokens)], capture_output=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, how, str(tokens)], capture_output=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert time.monotonic() - started < 60
 
 
 @pytest.mark.model
-def test_nothing_stands_still_while_it_loads_and_its_process_goes_with_it(embedded: XLlamaCpp) -> None:
-    """Threads of this process go on: the library, which holds the interpreter while it loads, is in another one. That
-    ends with the model, and one that was killed is started again by the next call."""
-    gaps, over = [0.0], threading.Event()
+def test_nothing_stands_still_while_it_loads_and_its_process_goes_with_it(
+    embedded: XLlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads of this process go on: the library, which holds the interpreter while it loads, is in another one, that
+    here stands still in the middle. It ends with the model, and one that was killed is started again by the next call.
+    """
+    begun = list[subprocess.Popen[str]]()
+    started = xllamacpp_server._started
 
-    def tick() -> None:
-        last = time.monotonic()
-        while not over.wait(0.001):
-            gaps.append(time.monotonic() - last)
-            last = time.monotonic()
+    def standing(process: subprocess.Popen[str], told: Mapping[str, Any]) -> str:
+        process.send_signal(signal.SIGSTOP)
+        begun.append(process)
+        return started(process, told)
 
+    monkeypatch.setattr(xllamacpp_server, "_started", standing)
     model = XLlamaCpp(EmbeddedModel(), context_tokens=512, slots=1)
-    ticking = threading.Thread(target=tick)
-    ticking.start()
-    began = time.monotonic()
-    model.count("load")
-    took = time.monotonic() - began
-    over.set()
-    ticking.join()
-    assert max(gaps) < took / 2, "the longest time for which a thread stood still"
+    loading = threading.Thread(target=model.count, args=("load",))
+    loading.start()
+    until(lambda: begun, "it loads")
+    assert loading.is_alive(), "it waits for its process, and this thread waits for neither"
+    monkeypatch.undo()
+    begun[0].send_signal(signal.SIGCONT)
+    loading.join(PATIENCE)
+    assert not loading.is_alive()
+    assert str(EmbeddedModel().file()) not in Path("/proc/self/maps").read_text(encoding="utf-8")
     first = model._load().process
+    assert first is begun[0]
     first.kill()
-    first.wait(60)
+    first.wait(PATIENCE)
     assert model.generate(HELLO, on_text=lambda text: None, stop=threading.Event()).usage.tokens_out
     second = model._load().process
     model.close()
-    assert second.wait(60) is not None
+    assert second.wait(PATIENCE) is not None
 
 
 LOADED = """
@@ -142,7 +148,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.model
 def test_a_killed_program_leaves_no_model_behind(embedded: XLlamaCpp) -> None:
     """Nobody ends the model's process then: it sees that nobody is there any more."""
-    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == -signal.SIGKILL, done.stderr
     pid = int(done.stdout)
     until(lambda: not _works(pid), "it is gone")

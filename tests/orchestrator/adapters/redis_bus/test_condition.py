@@ -17,6 +17,7 @@ from orchestrator.core.ports.mission_bus import GivenUp
 from orchestrator.workflow.delegation.bus_report import crash_loss, findings
 from tests.architecture.test_documents import DOCUMENTS
 from tests.redis_server import RedisServer, redis_server
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -127,9 +128,7 @@ def test_a_disk_that_takes_nothing_is_told(server: RedisServer) -> None:
     server.fill_disk()
     with server.client() as client:
         client.set("x", "1")
-    over = time.monotonic() + 20
-    while not look(server).not_saved:
-        assert time.monotonic() < over
+    until(lambda: look(server).not_saved, "it is told")
     assert "not-saved" in kinds(look(server))
 
 

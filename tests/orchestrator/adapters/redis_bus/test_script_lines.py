@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from orchestrator.adapters.redis_bus.script_lines import ScriptLines
 from tests.redis_server import RedisServer, redis_server
+from tests.waiting import PATIENCE, until
 
 SCRIPTS = {
     "COUNT": "return redis.call('INCRBY', KEYS[1], ARGV[1])",
@@ -96,9 +96,7 @@ def test_an_answer_that_nobody_read_is_nobody_elses(lines: ScriptLines) -> None:
     """Whoever was interrupted between question and answer leaves a line that is not used as it is."""
     lines.run("COUNT", ["n"], [1])
     lines._free[0].send_command("INCRBY", "n", 10)
-    over = time.monotonic() + 20
-    while not lines._free[0].can_read(0):
-        assert time.monotonic() < over
+    until(lambda: lines._free[0].can_read(0), "the answer")
     assert lines.run("COUNT", ["n"], [1]) == 12
 
 
@@ -120,6 +118,6 @@ def test_threads_have_lines_of_their_own(lines: ScriptLines) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert wrong == []
     assert 1 <= len(lines._free) <= 8

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from orchestrator.adapters.telemetry import otel_tracer
 from orchestrator.adapters.telemetry.mission_ids import MissionTrace
-from orchestrator.adapters.telemetry.otel_tracer import CLOSE_SECONDS, MAX_CHARS, OtelTracer, open_otel_tracer
+from orchestrator.adapters.telemetry.otel_tracer import MAX_CHARS, OtelTracer, open_otel_tracer
 from orchestrator.core import tracing
 from orchestrator.core.tracing import FILING, SilentTracer
 from tests.buses import Told
 from tests.otlp_receiver import otlp_receiver
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 class Machine:
@@ -99,7 +99,7 @@ def test_threads_do_not_take_each_others_ids() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     spans = one.out.get_finished_spans()
     filed = [span for span in spans if span.name == FILING]
     assert {span.context.trace_id for span in filed} == {
@@ -131,6 +131,7 @@ def test_no_secret_leaves_and_no_long_text() -> None:
 
 def test_spans_arrive_at_a_collector(monkeypatch: pytest.MonkeyPatch) -> None:
     """By OTLP over HTTP, as the standard variables say: address, headers, packing, names."""
+    monkeypatch.setattr(otel_tracer, "CLOSE_SECONDS", PATIENCE)
     with otlp_receiver() as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=open")
@@ -164,13 +165,12 @@ def test_a_collector_that_fails_costs_nobody_anything(fault: str, monkeypatch: p
         receiver.held = threading.Event() if fault == "hangs" else None
         told = Told()
         tracer = open_otel_tracer("vps", "otlp", told)
-        began = time.monotonic()
         for number in range(3000):
             tracer.record("mission.fold", 0, f"m{number}", {})
-        worked = time.monotonic() - began
+        monkeypatch.setattr(otel_tracer, "CLOSE_SECONDS", 0.5)
         tracer.close()
-        assert worked < 30
-        assert time.monotonic() - began - worked < CLOSE_SECONDS + 10
+        if fault == "hangs":
+            assert "spans" in [each.name for each in threading.enumerate()], "what is sent is left, not waited for"
         assert receiver.spans == []
         if fault != "hangs":
             until(lambda: "OpenTelemetry: " in told.text, "a word of the exporter's")

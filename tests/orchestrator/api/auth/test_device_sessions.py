@@ -15,7 +15,7 @@ from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.paired_devices import PairedDevice
 from tests.ledgers import NOON, Clock, Ticks
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 @dataclass
@@ -161,11 +161,11 @@ def test_a_revocation_by_another_process_is_seen() -> None:
     watch = RevocationWatch(in_force, seconds=0.01)
     ada, bob = watch.begin("ada", None), watch.begin("bob", None)
     out.add("ada")
-    assert ada.cut.wait(60)
+    assert ada.cut.wait(PATIENCE)
     assert not bob.cut.is_set()
     watch.end(ada)
     watch.end(bob)
     until(lambda: not watch._watching, "nobody is watched")
     again = watch.begin("ada", None)
-    assert again.cut.wait(60), "the next request is watched again"
+    assert again.cut.wait(PATIENCE), "the next request is watched again"
     watch.end(again)

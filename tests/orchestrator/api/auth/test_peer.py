@@ -23,6 +23,7 @@ from orchestrator.api.auth.peer import (
 )
 from orchestrator.core.ports.sandbox import Confinement
 from tests.conftest import lacking
+from tests.waiting import PATIENCE
 
 NOBODY = 65534
 
@@ -81,7 +82,7 @@ def test_a_program_of_somebody_else() -> None:
                 assert user_of(connection) == NOBODY
                 assert not is_own_program(connection)
                 connection.sendall(b"\n")
-            caller.wait(60)
+            caller.wait(PATIENCE)
 
 
 def test_a_program_in_a_sandbox(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_program_in_a_sandbox(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
                 assert user_of(connection) == os.geteuid()
                 assert not is_own_program(connection)
                 connection.sendall(b"\n")
-            caller.wait(60)
+            caller.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_hundreds_who_ask_at_once_share_a_look() -> None:
     def look() -> int:
         nonlocal looks
         looks += 1
-        assert all_asked.wait(20)
+        assert all_asked.wait(PATIENCE)
         return looks
 
     shared, seen = SharedLook(look=look, clock=clock), list[int]()
@@ -148,7 +149,7 @@ def test_hundreds_who_ask_at_once_share_a_look() -> None:
     for each in asking:
         each.start()
     for each in asking:
-        each.join(20)
+        each.join(PATIENCE)
     assert looks == 2
     assert sorted(seen) == [1, *[2] * 100]
 

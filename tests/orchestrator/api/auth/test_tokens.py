@@ -37,6 +37,7 @@ from orchestrator.core.listen_address import ListenAddress
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from tests.databases import brought_up
+from tests.waiting import PATIENCE
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -134,7 +135,7 @@ def test_a_forged_ops_token_is_none(tmp_path: Path) -> None:
     assert ops(tmp_path).read(good) is not None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text())
 def test_any_text_is_no_token(stores: Stores, tmp_path: Path, text: str) -> None:
     """Whatever is shown, the answer is nobody, not an error."""
@@ -258,7 +259,7 @@ def test_a_probe_asks_once_for_a_while_and_never_waits_long() -> None:
 
     def check() -> str:
         asked[0] += 1
-        return "" if asked[0] == 1 else "broken" if hang.wait(30) else "never"
+        return "" if asked[0] == 1 else "broken" if hang.wait(PATIENCE) else "never"
 
     probe = ReadinessProbe(check=check, clock=lambda: now[0], every=10, patience=0.05)
     probe.patience = 10

@@ -25,6 +25,7 @@ from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.routes.devices.test_pairing import LAN, Desk
 from tests.orchestrator.chat.conftest import ScriptedModel, Talk, stores, talk
+from tests.waiting import PATIENCE, until
 
 __all__ = ["stores", "talk"]  # fixtures of the domain's tests
 
@@ -214,18 +215,14 @@ def test_an_approval_is_given_from_another_device(client: FlaskClient, site: Sit
 
     def decide() -> None:
         other = site.client
-        for _ in range(1000):
-            if waiting := other.get("/chat/approvals").get_json()["approvals"]:
-                status.extend(
-                    other.post(f"/chat/approvals/{waiting[0]['id']}", json={"allow": True}).status_code for _ in "12"
-                )
-                return
-            threading.Event().wait(0.01)
+        until(lambda: other.get("/chat/approvals").get_json()["approvals"], "the question")
+        (asked,) = other.get("/chat/approvals").get_json()["approvals"]
+        status.extend(other.post(f"/chat/approvals/{asked['id']}", json={"allow": True}).status_code for _ in "12")
 
     thread = threading.Thread(target=decide)
     thread.start()
     heard = list(events(ask(client, path="/chat/stream", tools=["shell"]).get_data(as_text=True)))
-    thread.join(60)
+    thread.join(PATIENCE)
     assert [kind for kind, _ in heard if kind in ("approval", "tool", "token")][:3] == ["approval", "tool", "tool"]
     assert status == [200, 409]
     assert heard[-1][1]["tools"][0]["ok"] is True

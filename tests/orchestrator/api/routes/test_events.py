@@ -11,6 +11,7 @@ from orchestrator.api.web.event_hub import EventHub
 from orchestrator.core.roles import Role
 from orchestrator.node.wakeups import ChangeSignal
 from tests.orchestrator.api.conftest import Build, bearer
+from tests.waiting import PATIENCE
 
 LAN = {"http": "0.0.0.0:8823"}
 
@@ -46,15 +47,15 @@ def test_a_ring_reaches_everybody_who_waits() -> None:
     def listen() -> None:
         stream = shared.stream(60)
         next(stream)
-        heard.wait(60)
+        heard.wait(PATIENCE)
         told.append(next(stream))
-        heard.wait(60)
+        heard.wait(PATIENCE)
 
     for _ in range(4):
         threading.Thread(target=listen, daemon=True).start()
-    heard.wait(60)
+    heard.wait(PATIENCE)
     bell.ring()
-    heard.wait(60)
+    heard.wait(PATIENCE)
     assert all("ledger" in words for words in told)
     assert len(told) == 4
 

@@ -16,7 +16,9 @@ from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, bearer
 
 INDEX, SCRIPT = b"<!doctype html><div id=app></div>", b"console.log('hello, hello, hello')"
+FACE = b"wOF2 is packed by itself"
 SECRET = b"not for browsers"
+ASSET = "/app/assets/index-1a2b3c.js"
 
 
 @pytest.fixture
@@ -26,12 +28,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (made / "assets").mkdir(parents=True)
     (made.parent / "secret.json").write_bytes(SECRET)
     (made / "build.json").write_text(json.dumps({"page": "abc123", "api": 1}))
-    (made / "index.html").write_bytes(INDEX)
-    (made / "sw.js").write_bytes(SCRIPT)
-    (made / "assets/index-1a2b3c.js").write_bytes(SCRIPT)
-    (made / "assets/index-1a2b3c.js.gz").write_bytes(gzip.compress(SCRIPT, mtime=0))
-    (made / "assets/index-1a2b3c.js.br").write_bytes(b"brotli")
+    for name, content in (("index.html", INDEX), ("sw.js", SCRIPT), ("assets/index-1a2b3c.js", SCRIPT)):
+        (made / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
+    (made / "assets/face-1a2b3c.woff2").write_bytes(FACE)
     (made / "notes.py").write_bytes(SECRET)
+    (made / "notes.py.gz").write_bytes(gzip.compress(SECRET))
     for module in (page, me):
         monkeypatch.setattr(module, "served_page", lambda: read_built_page(made))
     return made
@@ -58,33 +59,73 @@ def test_the_root_leads_to_the_page(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accepts", "coding", "data"),
+    ("accepts", "packed"),
     [
-        ("gzip, deflate, br", "br", b"brotli"),
-        ("gzip", "gzip", gzip.compress(SCRIPT, mtime=0)),
-        ("br;q=0, gzip;q=0.1", "gzip", None),
-        ("", None, SCRIPT),
-        ("identity", None, SCRIPT),
-        ("zebra", None, SCRIPT),
+        ("gzip, deflate, br", True),
+        ("gzip", True),
+        ("*", True),
+        ("br;q=1, gzip;q=0.1", True),
+        ("gzip;q=0, *", False),
+        ("br", False),
+        ("", False),
+        ("identity", False),
+        ("zebra", False),
+        (None, False),
     ],
 )
-def test_the_smallest_form_that_a_browser_takes(
-    client: FlaskClient, accepts: str, coding: str | None, data: bytes | None
-) -> None:
-    """Made when the page was built; caches are told that it depends on what was accepted."""
-    answer = client.get("/app/assets/index-1a2b3c.js", headers={"Accept-Encoding": accepts})
-    assert (answer.status_code, answer.headers.get("Content-Encoding")) == (200, coding)
+def test_it_comes_packed_to_who_takes_that(client: FlaskClient, accepts: str | None, packed: bool) -> None:
+    """As it lies on the disk, which has it in no other form; unpacked for the rare one that takes no gzip. Caches are
+    told that it depends on what was accepted, and HEAD tells what GET would send."""
+    heads = {} if accepts is None else {"Accept-Encoding": accepts}
+    answer = client.get(ASSET, headers=heads)
+    assert (answer.status_code, answer.headers.get("Content-Encoding")) == (200, "gzip" if packed else None)
+    assert (gzip.decompress(answer.data) if packed else answer.data) == SCRIPT
     assert answer.mimetype == "text/javascript"
-    assert data is None or coding == "gzip" or answer.data == data
     assert "Accept-Encoding" in answer.headers["Vary"]
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    told = client.head(ASSET, headers=heads)
+    assert (told.status_code, told.data) == (200, b"")
+    for name in ("Content-Length", "Content-Encoding", "ETag", "Content-Type", "Content-Security-Policy"):
+        assert told.headers.get(name) == answer.headers.get(name), name
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
+
+
+def test_packed_and_unpacked_are_told_apart(client: FlaskClient) -> None:
+    """Each form has a tag of its own: a cache never answers one for the other."""
+    plain, packed = client.get(ASSET), client.get(ASSET, headers={"Accept-Encoding": "gzip"})
+    tags = [answer.headers["ETag"] for answer in (plain, packed)]
+    assert tags[0] != tags[1]
+    for tag, heads, status in (
+        (tags[0], {}, 304),
+        (tags[1], {"Accept-Encoding": "gzip"}, 304),
+        (tags[0], {"Accept-Encoding": "gzip"}, 200),
+        (tags[1], {}, 200),
+    ):
+        assert client.get(ASSET, headers={"If-None-Match": tag, **heads}).status_code == status
+
+
+def test_what_is_packed_by_itself_comes_as_it_is(client: FlaskClient) -> None:
+    """A face, whatever is accepted."""
+    answer = client.get("/app/assets/face-1a2b3c.woff2", headers={"Accept-Encoding": "gzip"})
+    assert (answer.data, answer.mimetype) == (FACE, "font/woff2")
+    assert "Content-Encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("accepts", ["gzip", "identity"])
+@pytest.mark.parametrize("part", ["bytes=0-3", "bytes=5-", "bytes=-2", "bytes=900-", "bytes=3-1", "lines=1"])
+def test_a_part_is_not_offered(client: FlaskClient, accepts: str, part: str) -> None:
+    """Whoever asks for a range gets the whole file and 200, as HTTP allows: never a piece of gzip called a script."""
+    answer = client.get(ASSET, headers={"Accept-Encoding": accepts, "Range": part})
+    assert answer.status_code == 200
+    assert "Content-Range" not in answer.headers
+    assert (gzip.decompress(answer.data) if accepts == "gzip" else answer.data) == SCRIPT
 
 
 def test_what_a_browser_has_is_not_sent_again(client: FlaskClient, folder: Path) -> None:
     """304 by its ETag, until the file is another one."""
     tag = client.get("/app/").headers["ETag"]
     assert client.get("/app/", headers={"If-None-Match": tag}).status_code == 304
-    (folder / "index.html").write_bytes(INDEX + b"new")
+    (folder / "index.html.gz").write_bytes(gzip.compress(INDEX + b"new", mtime=0))
     assert client.get("/app/", headers={"If-None-Match": tag}).status_code == 200
 
 
@@ -93,7 +134,7 @@ def test_what_a_browser_has_is_not_sent_again(client: FlaskClient, folder: Path)
     [
         "/app/../secret.json", "/app/..%2fsecret.json", "/app/%2e%2e/secret.json", "/app/assets/../../secret.json",
         "/app/..%5csecret.json", "/app/%2fetc/passwd.json", "/app//etc/passwd.js", "/app/notes.py", "/app/secret.json",
-        "/app/index.html%00.js", "/app/assets/index-1a2b3c.js.gz", "/app/assets/index-1a2b3c.js.br",
+        "/app/notes.py.gz", "/app/index.html%00.js", "/app/assets/index-1a2b3c.js.gz", "/app/assets/index-1a2b3c.js.br",
         "/app/assets/", "/app/assets/./index-1a2b3c.js", "/app/%252e%252e/secret.json", "/app/" + "a" * 5000 + ".js",
         "/app/a%0d%0aX-Evil:%201.js", "/app/ASSETS/INDEX-1A2B3C.JS", "/app/.git/config.json", "/app/C:%5Csecret.json",
     ],
@@ -109,7 +150,7 @@ def test_nothing_but_the_pages_files_is_served(client: FlaskClient, path: str) -
 
 def test_every_answer_has_the_policy(client: FlaskClient) -> None:
     """Scripts of our own only, no frame around it, no word to where one came from; on what is not there as well."""
-    for path in ("/app/", "/app/assets/index-1a2b3c.js"):
+    for path in ("/app/", ASSET):
         headers = client.get(path).headers
         policy = dict(part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == "'self'"

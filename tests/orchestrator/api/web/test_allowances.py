@@ -15,6 +15,7 @@ from orchestrator.api.web import rate_limit, stream_slots
 from orchestrator.api.web.rate_limit import RateLimiter, network_of
 from orchestrator.api.web.stream_slots import RETRY_SECONDS, StreamSlots, current_stream_slots, stream_response
 from tests.ledgers import Ticks
+from tests.waiting import PATIENCE
 
 
 def test_as_many_at_once_as_a_minute_has_and_then_evenly() -> None:
@@ -114,14 +115,14 @@ def test_of_many_who_leave_one_seat_together_one_gives_it_back() -> None:
         slot, gate = seats.take(), threading.Barrier(4)
 
         def leave() -> None:
-            gate.wait(60)  # noqa: B023  # the threads end before the next round
+            gate.wait(PATIENCE)  # noqa: B023  # the threads end before the next round
             slot.leave()  # noqa: B023
 
         threads = [threading.Thread(target=leave) for _ in range(4)]
         for each in threads:
             each.start()
         for each in threads:
-            each.join(60)
+            each.join(PATIENCE)
         assert seats.taken == 0
 
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from orchestrator.api.web.disconnects import DisconnectWatcher
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="without epoll nothing is watched")
 
@@ -38,7 +39,7 @@ def test_who_hangs_up_is_noticed_once() -> None:
         with watcher.watching(here, gone.set):
             assert not gone.wait(0.05)
             there.close()
-            assert gone.wait(60)
+            assert gone.wait(PATIENCE)
         gone.clear()
         assert not gone.wait(0.05)
 

@@ -54,8 +54,8 @@ print("there", flush=True)
 for own in map(str.strip, sys.stdin):
     subprocess.run(["ip", "addr", "add", own + "/24", "dev", "far"], check=True)
     subprocess.run(["ip", "link", "set", "far", "up"], check=True)
-    for _ in range(20):
-        heard = {each for node in listen_for_nodes(1.0, interfaces=[own]) for each in node.addresses}
+    for number in range(20):
+        heard = {each for node in listen_for_nodes(3.0 if number else 1.0, interfaces=[own]) for each in node.addresses}
         if heard == {own[:-1] + "2"}:
             break
     print(*sorted(heard), flush=True)

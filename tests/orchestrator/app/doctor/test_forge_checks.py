@@ -121,3 +121,14 @@ def test_tokens_are_shown_by_nothing_that_holds_them(tmp_path: Path) -> None:
     """Neither by settings nor by what they are made to."""
     settings = settings_of(tmp_path, {"forge_tokens": f"github.com={TOKEN}"})
     assert TOKEN not in repr(settings) + str(settings) + repr(settings.tokens_of_forges)
+
+
+@pytest.mark.parametrize(("people", "health"), [("", CheckStatus.GOOD), ('forge_people = ["anna"]', CheckStatus.POOR)])
+def test_a_project_that_goes_by_git_alone_needs_no_token(house: House, people: str, health: CheckStatus) -> None:
+    """Nobody is asked; what does not come back is said, and that people are named in vain."""
+    lines = f'forge = "forgejo"\nforge_by = "git"\nforge_url = "{house.server.url}/me/shop"\n{people}'
+    ledger = Town({"fleet.toml": f'[projects.shop]\nurl = "/srv/shop.git"\n{lines}\n'}).peer("n").ledger()
+    (found,) = check_forges(settings_of(house.home, {}), ledger)
+    assert found.health is health
+    assert "by git alone, without a token; comments, CI, closed ones and issues do not come back" in found.says
+    assert house.server.asked == []

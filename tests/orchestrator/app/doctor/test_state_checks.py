@@ -96,6 +96,6 @@ def test_a_covered_proc_is_a_containers(monkeypatch: pytest.MonkeyPatch) -> None
     """What bubblewrap says there leads to the engine's option, not to another installation."""
     why = "bubblewrap does not work here: bwrap: Can't mount proc on /newroot/proc: Operation not permitted"
     monkeypatch.setattr(Bubblewrap, "missing", lambda _self: why)
-    assert "unmask=ALL" in machine_checks.check_sandbox().remedy
+    assert "unmask=ALL" in machine_checks.check_sandbox(Settings()).remedy
     monkeypatch.setattr(Bubblewrap, "missing", lambda _self: "bubblewrap is not installed")
-    assert machine_checks.check_sandbox().remedy.startswith("install bubblewrap")
+    assert machine_checks.check_sandbox(Settings()).remedy.startswith("install bubblewrap")

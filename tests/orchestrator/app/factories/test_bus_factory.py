@@ -18,7 +18,7 @@ from orchestrator.core.settings import Settings
 from orchestrator.workflow.delegation.task_types import TaskTypes
 from tests.buses import Told
 from tests.redis_server import RedisServer, entries, redis_server
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_whole_node_serves_the_bus(settings: Settings, server: RedisServer) ->
         node.drain()
         for stop in stops:
             stop()
-        thread.join(60)
+        thread.join(PATIENCE)
         node.close()
     assert not thread.is_alive(), told.text
 

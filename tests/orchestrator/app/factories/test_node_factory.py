@@ -223,7 +223,9 @@ def test_the_sandbox_is_tried_once(parts: NodeParts, tmp_path: Path, monkeypatch
     counting.write_text(f'#!/bin/sh\necho called >> "{calls}"\nexec {real} "$@"\n')
     counting.chmod(0o755)
     monkeypatch.setenv("PATH", f"{counting.parent}:{os.environ['PATH']}")
-    offer = work_factory.build_work(parts).offer
+    work = work_factory.build_work(parts)
+    offer = work.offer
+    assert work.attempts.executor.desks is not None
     assert offer.agents >= {"builtin", "command"}
     assert calls.read_text().splitlines() == ["called"] * 2, "whether namespaces can be forbidden, and as it is used"
 

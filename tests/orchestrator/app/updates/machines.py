@@ -98,7 +98,9 @@ class FakeNode:
         )
         files = (str(settings.home / "node.lock"), str(settings.home / "node.pid"))
         self.process = subprocess.Popen([sys.executable, "-c", script, *files, str(prefix)])
-        until(lambda: (settings.home / "node.pid").is_file() and node_runs(settings), "the node holds its home")
+        said = settings.home / "node.pid"
+        until(lambda: said.is_file() and said.read_text().count("\n") == 2, "the node holds its home")
+        assert node_runs(settings)
 
     def close(self) -> None:
         self.process.kill()

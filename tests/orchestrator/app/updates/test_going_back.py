@@ -24,6 +24,7 @@ from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.update_roll import render_step
 from tests.orchestrator.app.updates.machines import ONE, THREE, TWO, WORKS, FakeNode, Machine, newer_schema
+from tests.waiting import PATIENCE
 
 
 def test_going_back_keeps_the_database_where_the_old_version_reads_it(machine: Machine) -> None:
@@ -68,7 +69,7 @@ def test_where_no_node_runs_afterwards_it_is_said_how_to_start_one(machine: Mach
 def test_where_one_was_ended_its_service_starts_it(machine: Machine, node: FakeNode) -> None:
     fake_update(machine)
     assert go_back(machine.dirs, machine.settings) == "v1.1.0 is current again"
-    assert node.process.wait(timeout=30) == -signal.SIGKILL
+    assert node.process.wait(timeout=PATIENCE) == -signal.SIGKILL
 
 
 class EndedWithTheNode(BaseException):

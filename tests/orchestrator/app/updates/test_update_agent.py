@@ -11,6 +11,7 @@ import pytest
 
 from missions import document
 from missions.mission import Mission
+from orchestrator.app.updates import update_agent
 from orchestrator.app.updates.update_agent import LOG, LOOK_SECONDS, NOTE, UpdateAgent, build_update_agent
 from orchestrator.app.updates.version_dirs import Trial, VersionDirs
 from orchestrator.core.ports.agent import AgentJob, Outcome
@@ -18,7 +19,7 @@ from orchestrator.core.settings import Settings
 from orchestrator.workflow.update_roll import render_step
 from sync import files
 from sync.errors import RemoteUnreachable
-from tests.waiting import once, until
+from tests.waiting import PATIENCE, once, until
 
 SWITCHES = 'ln -sfn versions/$2 "${0%/versions/*}/current"; sleep 0.1'
 FAILS = "echo 'shiftbook: v1.2.0 does not work here: no such module; v1.1.0 runs as before' >&2; exit 1"
@@ -37,7 +38,7 @@ class Place:
     """Whether the ledger's server is."""
     looks: int = 0
 
-    def agent(self, version: str = "v1.1.0", patience: float = 5.0) -> UpdateAgent:
+    def agent(self, version: str = "v1.1.0", patience: float = PATIENCE) -> UpdateAgent:
         def waits_for(_mission: Mission) -> str:
             self.looks += 1
             if self.away:
@@ -180,10 +181,13 @@ def test_a_look_at_the_ledger_is_no_storm_of_fetches(place: Place) -> None:
     assert LOOK_SECONDS >= 2
 
 
-def test_an_updater_that_switches_in_its_last_moment_has_switched(place: Place) -> None:
+def test_an_updater_that_switches_in_its_last_moment_has_switched(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was told to end, and was faster: the node goes over, so nobody may say that nothing was changed."""
     late = 'ln -sfn versions/v1.2.0 "${0%/versions/*}/current"; exit 0'
     place.program(f"trap '{late}' TERM; touch {place.home}/ready; while :; do sleep 0.05; done")
+    monkeypatch.setattr(update_agent, "END_SECONDS", PATIENCE)  # it ends of its own accord
     stop = threading.Event()
     with once(lambda: (place.home / "ready").exists(), stop.set):
         found = place.run(stop=stop)

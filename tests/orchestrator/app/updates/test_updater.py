@@ -15,6 +15,7 @@ from orchestrator.app.updates.updater import UpdateFailed
 from orchestrator.app.updates.version_dirs import Trial
 from orchestrator.core.errors import Refused
 from tests.orchestrator.app.updates.machines import ONE, THREE, TWO, WORKS, FakeNode, Machine, install, newer_schema
+from tests.waiting import PATIENCE
 
 
 def test_the_first_version_is_just_current(machine: Machine) -> None:
@@ -76,7 +77,7 @@ def test_a_node_that_does_none_is_ended_and_the_old_version_is_back(machine: Mac
         updater.update(TWO)
     assert machine.dirs.current == ONE.tag
     assert machine.dirs.trial is None
-    assert node.process.wait(timeout=30) == -signal.SIGKILL, "its supervisor starts the version that is current"
+    assert node.process.wait(timeout=PATIENCE) == -signal.SIGKILL, "its supervisor starts the version that is current"
 
 
 def test_where_start_has_gone_back_the_updater_says_so_and_does_not_go_further(

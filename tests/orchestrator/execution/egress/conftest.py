@@ -16,6 +16,7 @@ from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
 from orchestrator.execution.programs.port import ModelApi
 from tests.orchestrator.execution.egress.upstream import KEY, Api, api
+from tests.waiting import PATIENCE
 
 ANTHROPIC = ModelApi(
     name="anthropic",
@@ -50,7 +51,7 @@ class Opened:
         with self.client as client:
             return client.post(f"http://127.0.0.1:3128{path}", json=body or {"a": 1}, headers=headers)
 
-    def raw(self, data: bytes, *, until: float = 5) -> bytes:
+    def raw(self, data: bytes, *, until: float = PATIENCE) -> bytes:
         """What comes back for bytes as they are, until the line hangs up or is silent."""
         with socket.socket(socket.AF_UNIX) as here:
             here.settimeout(until)

@@ -26,6 +26,7 @@ from orchestrator.execution.egress.proxy import PLACEHOLDER_KEY, open_egress_pro
 from tests.orchestrator.execution.egress.conftest import ANTHROPIC, OPENAI, Opener
 from tests.orchestrator.execution.egress.test_usage_counter import ANTHROPIC as EVENTS
 from tests.orchestrator.execution.egress.upstream import KEY, events, whole
+from tests.waiting import PATIENCE, until
 
 ANSWER = {"type": "message", "model": "claude-sonnet-4-5", "usage": {"input_tokens": 1000, "output_tokens": 100}}
 
@@ -108,7 +109,7 @@ def test_counting_is_not_for_all(opened: Opener) -> None:
 def test_events_pass_at_once(opened: Opener) -> None:
     """An event is with the program before the next one is made."""
     one, seen = opened(), threading.Event()
-    one.api.answer = lambda handler: events(handler, EVENTS[0], lambda: seen.wait(60), *EVENTS[1:])
+    one.api.answer = lambda handler: events(handler, EVENTS[0], lambda: seen.wait(PATIENCE), *EVENTS[1:])
     with one.client as client, client.stream("POST", "http://line/anthropic/v1/messages", json={}) as answer:
         lines = answer.iter_lines()
         assert next(lines) == "event: x"
@@ -136,7 +137,7 @@ def test_not_waiting_for_the_answer_is_counted(opened: Opener) -> None:
     one, gone = opened(), threading.Event()
 
     def late(handler: object) -> None:
-        gone.wait(60)
+        gone.wait(PATIENCE)
         whole(handler, ANSWER)  # type: ignore[arg-type]
 
     one.api.answer = late
@@ -200,7 +201,7 @@ def test_a_long_wait_blocks_the_run(opened: Opener, monkeypatch: pytest.MonkeyPa
 def test_a_silent_stream_is_kept_alive(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that hangs up on a silent stream gets empty lines, and only between two events."""
     monkeypatch.setattr(api_gateway, "KEEP_ALIVE_SECONDS", 0.02)
-    one = opened()
+    one, heard = opened(), threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         def half() -> None:
@@ -209,10 +210,15 @@ def test_a_silent_stream_is_kept_alive(opened: Opener, monkeypatch: pytest.Monke
             time.sleep(0.1)
             handler.wfile.write(b'lf": 1}\n\n')
 
-        events(handler, lambda: time.sleep(0.1), {"first": 1}, half)
+        events(handler, lambda: heard.wait(PATIENCE), {"first": 1}, half)
 
     one.api.answer = answer
-    said = one.post("/anthropic/v1/messages").text
+    url = "http://127.0.0.1:3128/anthropic/v1/messages"
+    with one.client as client, client.stream("POST", url, json={"a": 1}) as streamed:
+        pieces = streamed.iter_text()
+        said = next(pieces)
+        heard.set()
+        said += "".join(pieces)
     assert said.startswith("\n")
     assert said.lstrip() == 'event: x\ndata: {"first": 1}\n\ndata: {"half": 1}\n\n'
 
@@ -426,6 +432,7 @@ def test_many_at_once(opened: Opener) -> None:
 
 def test_it_ends_with_the_run(tmp_path: Path) -> None:
     """After the run there is no socket, no thread and no call on its way."""
+    others = set(threading.enumerate())  # of a test before
     with open_egress_proxy(tmp_path, upstreams=[ANTHROPIC], environ={}) as line:
         assert stat.S_IMODE(line.socket.stat().st_mode) == 0o600
         here = socket.socket(socket.AF_UNIX)
@@ -434,7 +441,7 @@ def test_it_ends_with_the_run(tmp_path: Path) -> None:
     assert not line.socket.exists()
     with here, contextlib.suppress(ConnectionResetError):
         assert here.recv(10) == b""
-    assert not [each for each in threading.enumerate() if each.name == "shiftbook-line"]
+    until(lambda: "shiftbook-line" not in {each.name for each in set(threading.enumerate()) - others}, "no thread")
 
 
 def test_a_long_folder(tmp_path: Path) -> None:
@@ -478,7 +485,7 @@ HEADS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=HEADS)
 def test_any_bytes(data: bytes, opened: Opener, shared: list[object]) -> None:
     """Whatever bytes come, the line goes on, and nothing reaches the API but calls that may be made."""

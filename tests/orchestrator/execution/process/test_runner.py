@@ -9,13 +9,16 @@ import sys
 import textwrap
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from orchestrator.execution.process import runner
 from orchestrator.execution.process.runner import Ending
 from tests.orchestrator.conftest import Shell, gone, living
-from tests.waiting import once
+from tests.waiting import PATIENCE, once, until
 
 HEARD = "until [ -e heard ]; do sleep 0.02; done; rm heard"
 """Waits until the test has heard what was said."""
@@ -37,7 +40,7 @@ def test_live(plain: Shell) -> None:
 
 def test_nothing_to_read(plain: Shell) -> None:
     """A command that reads its standard input gets its end at once."""
-    assert plain("cat; echo done", timeout=5).output == "done\n"
+    assert plain("cat; echo done").output == "done\n"
 
 
 def test_broken_text(plain: Shell) -> None:
@@ -76,9 +79,19 @@ def test_own_output_emptied(plain: Shell) -> None:
     assert ran.output == "the first\ntwo\nthree\n"
 
 
-def test_timeout(plain: Shell) -> None:
+@pytest.fixture
+def grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that ends by itself when it is asked to has all the time in the world for that."""
+    monkeypatch.setattr(runner, "TERM_GRACE_SECONDS", PATIENCE)
+
+
+@pytest.mark.usefixtures("grace")
+def test_timeout(plain: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the time-out a polite command ends by SIGTERM, and says so."""
-    ran = plain("trap 'echo ending; exit 5' TERM; while :; do sleep 0.1; done", timeout=3)
+    late = [0.0]
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + late[0], sleep=time.sleep))
+    with once(lambda: "up" in plain.said, lambda: late.append(late.pop() + 1000)):
+        ran = plain("trap 'echo ending; exit 5' TERM; echo up; while :; do sleep 0.1; done", timeout=900)
     assert (ran.ending, ran.exit_code) == (Ending.TIMEOUT, 5)
     assert ran.output.endswith("ending\n")
 
@@ -107,6 +120,7 @@ def test_survivor(shell: str, request: pytest.FixtureRequest) -> None:
     assert gone(name, seconds=0)
 
 
+@pytest.mark.usefixtures("grace")
 def test_polite_inside(confined: Shell) -> None:
     """SIGTERM reaches the command inside the sandbox before anything is killed."""
     line = "trap 'echo ending; exit 5' TERM; echo up; while :; do sleep 0.1; done"
@@ -166,19 +180,20 @@ def test_killed_node(sandbox: str, children: bool, tmp_path: Path, request: pyte
         request.getfixturevalue("bubblewrap")
     name = f"stray-{uuid.uuid4().hex}"
     loop = f"while :; do read x < /dev/null; sleep 0.1; done # {name}"
-    line = f"(setsid sh -c '{loop}' &) ; {loop}" if children else loop
+    line = f"(setsid sh -c '{loop}' &) ; : > up ; {loop}" if children else f": > up ; {loop}"
     (tmp_path / "tree").mkdir()
     node = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(NODE), sandbox, str(tmp_path / "tree"), line.replace(name, f"{name}-in")]
     )
     try:
-        over = time.monotonic() + 60
-        while len(living(f"{name}-in")) < 2 + children and time.monotonic() < over:
-            time.sleep(0.05)
+        until(
+            (tmp_path / "tree" / "up").exists, "the command runs"
+        )  # before, bubblewrap may not have tied it to itself
         assert len(living(f"{name}-in")) >= 2
         node.send_signal(signal.SIGKILL)
         node.wait()
         assert gone(f"{name}-in")
     finally:
         for pid in living(name):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

@@ -211,3 +211,13 @@ def test_a_formatter_may_rewrite_the_markers(desk: Desk) -> None:
     outcome = desk.run("sed -i 's/<!-- shiftbook:begin -->/<!--shiftbook: begin-->/' AGENTS.md; echo x > new")
     assert outcome.ok, outcome.error
     assert outcome.files == ("new",)
+
+
+def test_a_folder_in_place_of_the_rules(tmp_path: Path) -> None:
+    """Is no file of rules, and no handle of it is left open; a pipe neither."""
+    (tmp_path / "AGENTS.md").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert agents_md.read_plain_file(tmp_path / "AGENTS.md") is None
+    assert agents_md.read_plain_file(tmp_path / "pipe") is None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

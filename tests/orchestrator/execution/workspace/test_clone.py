@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from missions.mission import Mission
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.agent import AgentJob, Project
+from orchestrator.execution.workspace.attempt_dir import open_attempt_dir
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.git_tree import CommittedWork
 from tests.orchestrator.conftest import Shell
@@ -359,3 +363,54 @@ def test_git_folder_is_read_only(server: Server, tmp_path: Path, confined: Shell
     ):
         assert shell(line, protected=protected).exit_code != 0
     assert finished(workspace).files == ("README.md",)
+
+
+def test_a_first_fetch_is_one_pack(server: Server, tmp_path: Path) -> None:
+    """However few objects there are, as they may be large; what comes later leaves no pack each time."""
+
+    def packs() -> tuple[int, bool]:
+        (kept,) = (tmp_path / "cache").glob("*.git")
+        loose = [*kept.glob("objects/??/*")]
+        return len([*kept.glob("objects/pack/*.pack")]), bool(loose)
+
+    opened(server, tmp_path)
+    assert packs() == (1, False)
+    server.push({"README.md": "newer\n"})
+    opened(server, tmp_path, attempt=2)
+    assert packs() == (1, True)
+
+
+def test_a_tree_that_several_processes_write(server: Server, tmp_path: Path) -> None:
+    """It is what one would have written: content, modes, links, line ends; git and the snapshot see no change in it."""
+    files = {f"part{i % 7}/deep/{i}.txt": f"{i}\n" * 50 for i in range(300)}
+    (server.person / "run.sh").write_text("true\n")
+    (server.person / "run.sh").chmod(0o755)
+    (server.person / "link").symlink_to("part1")
+    server.push({**files, ".gitattributes": "part3/** eol=crlf\n"})
+    workspace = opened(server, tmp_path)
+    for name, text in files.items():
+        ends = "\r\n" if name.startswith("part3/") else "\n"
+        assert (workspace.tree / name).read_bytes().decode() == text.replace("\n", ends)
+    assert os.access(workspace.tree / "run.sh", os.X_OK)
+    assert (workspace.tree / "link").readlink() == Path("part1")
+    assert git(workspace.tree, "status", "--porcelain") == ""
+    assert workspace.snapshot().files == ()
+
+
+def test_the_missions_time_begins_when_its_workspace_stands(server: Server, tmp_path: Path) -> None:
+    """A large project's first fetch, which may take longer than the mission has, takes nothing of that."""
+    stood = []
+
+    class Noting(Workspaces):
+        def open(self, *words: Any, **named: Any) -> Workspace:
+            made = super().open(*words, **named)
+            stood.append(time.monotonic())
+            return made
+
+    mission = Mission(name="fix", title="Fix", body="", project="shop")
+    project = Project(name="shop", url=str(server.folder))
+    folder = tmp_path / "job"
+    folder.mkdir()
+    job = AgentJob(mission=mission, attempt=1, project=project, context="", folder=folder, say=lambda _: None)
+    site = open_attempt_dir(job, "claude", Noting(cache=tmp_path / "cache"), STOP)
+    assert site.started >= stood[0]

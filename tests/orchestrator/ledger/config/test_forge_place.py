@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import BrokenLedger
+from orchestrator.core.ports.forge import ForgeKind
 from orchestrator.ledger.config.fleet_toml import read
-from orchestrator.ledger.config.forge_place import repository_on_forge, token_host
+from orchestrator.ledger.config.forge_place import repository_on_forge, token_host, web_page
 
 PLACES = [
     ("github", "git@github.com:me/shop.git", "https://api.github.com", "me/shop", "github.com"),
@@ -91,9 +92,27 @@ def test_a_project_says_which_forge_it_is_on() -> None:
         ('forge = "github"\nforge_url = "/srv"', "write the address of the project's page"),
         ('forge = "github"\nforge_rounds = 21', "forge_rounds"),
         ('forge = "github"\nforge_people = [""]', "forge_people"),
+        ('forge = "github"\nforge_by = "git"', 'forge_by = "git" is for forge = "gitlab" and "forgejo"'),
+        ('forge_by = "git"', 'forge_by = "git" is for forge = "gitlab" and "forgejo"'),
+        ('forge = "gitlab"\nforge_by = "git"\nissue_label = "x"', "issues come by the API alone"),
+        ('forge = "gitlab"\nforge_by = "ssh"', "forge_by"),
     ],
 )
 def test_half_of_a_forge_is_told_with_its_line(lines: str, words: str) -> None:
     """Before anything is lost by it."""
     with pytest.raises(BrokenLedger, match=words):
         read(toml(lines))
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "page"),
+    [
+        ("github", "git@github.com:me/shop.git", "https://github.com/me/shop"),
+        ("github", "https://ghe.example.org/me/shop", "https://ghe.example.org/me/shop"),
+        ("gitlab", "ssh://git@git.example.org:2222/a/b/shop.git", "https://git.example.org/a/b/shop"),
+        ("forgejo", "http://127.0.0.1:3000/git/me/shop", "http://127.0.0.1:3000/git/me/shop"),
+    ],
+)
+def test_a_projects_page_is_where_people_open_it(kind: ForgeKind, address: str, page: str) -> None:
+    """Whatever its address is for git."""
+    assert web_page(repository_on_forge(kind, address)) == page

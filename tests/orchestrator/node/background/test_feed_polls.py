@@ -18,6 +18,7 @@ from orchestrator.workflow.signals.intake import SignalResult
 from sync.remote import RefUpdate
 from tests.ledgers import NOON, Town
 from tests.orchestrator.workflow.heartbeat.turns import OPEN
+from tests.waiting import PATIENCE
 
 FEEDS = '[suppliers.a]\nfeed = "https://a.example/"\n[suppliers.b]\nfeed = "https://b.example/"\n[suppliers.plain]\n'
 
@@ -38,7 +39,7 @@ class Poller:
         """Polls one."""
         assert part.feed
         self.polled.append(supplier)
-        assert self.gate.wait(20)
+        assert self.gate.wait(PATIENCE)
         if supplier not in self.answers:
             raise OSError("no database")
         return self.answers[supplier]
@@ -65,7 +66,7 @@ def test_feeds_are_polled_one_after_the_other_and_told() -> None:
         polls.step(ledger)
     assert poller.polled == ["a"]
     poller.gate.set()
-    assert nudged.wait(20)
+    assert nudged.wait(PATIENCE)
     polls.close()
     assert poller.polled == ["a", "b"]
     assert told == [("feed", "a: its server answers 500"), ("filed", "signal-b-1: an entry of the feed b")]

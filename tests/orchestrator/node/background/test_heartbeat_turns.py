@@ -15,6 +15,7 @@ from orchestrator.workflow.heartbeat.turn import TurnReport
 from sync.remote import RefUpdate
 from tests.ledgers import Peer, Ticks, Town
 from tests.orchestrator.workflow.heartbeat.turns import OPEN
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Taken:
     def run(self, *, shared: bool, silent: Mapping[str, float]) -> TurnReport:
         """Takes one."""
         self.runs.append(shared)
-        assert self.gate.wait(20)
+        assert self.gate.wait(PATIENCE)
         if self.fails:
             self.fails -= 1
             raise OSError("cut")

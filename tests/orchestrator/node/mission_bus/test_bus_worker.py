@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from handoff.secrets.redact import redact
 from orchestrator.core.errors import BusUnavailable
 from orchestrator.core.ports.mission_bus import Delivery
 from orchestrator.node.mission_bus.bus_worker import BusWorker, TakeoverGate
@@ -23,7 +24,9 @@ from orchestrator.workflow.delegation.task_types import (
 from tests.buses import LEASE, Gate, Told, envelope, work_off, worker
 from tests.ledgers import Ticks
 from tests.memory_bus import MemoryBus
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
+
+TOKEN = "ghp_" + "a1B2" * 9
 
 
 @dataclass
@@ -116,6 +119,7 @@ def test_an_unknown_type_goes_to_the_dead_letters_once(shop: Shop) -> None:
     [
         (TaskImpossible("there is no such shed"), "there is no such shed"),
         (ValueError("boom"), "ValueError: boom"),
+        (TaskImpossible(f"git says: {TOKEN}"), f"git says: {redact(TOKEN).text}"),
     ],
 )
 def test_what_fails_is_dead_after_its_attempts(shop: Shop, raised: Exception, reason: str) -> None:
@@ -190,7 +194,7 @@ def test_it_keeps_what_it_works_on(shop: Shop) -> None:
     shop.bus.publish(envelope("a", "wait:x"), 1)
     one = worker(shop.bus, "w", {"wait": gate}, clock=shop.ticks)
     one.step()
-    assert gate.entered.wait(30)
+    assert gate.entered.wait(PATIENCE)
     for _ in range(12):
         shop.ticks.at += LEASE / 3
         one.step()
@@ -206,7 +210,7 @@ def test_a_fenced_worker_tells_its_handler_and_hands_nothing_in(shop: Shop) -> N
     shop.bus.publish(envelope("a", "wait:x"), 1)
     old = worker(shop.bus, "old", {"wait": gate}, clock=shop.ticks)
     old.step()
-    assert gate.entered.wait(30)
+    assert gate.entered.wait(PATIENCE)
     shop.ticks.at += 2 * LEASE
     (taken,) = shop.bus.take_over("new", LEASE, 5)
     assert not gate.jobs[0].stopped()
@@ -311,7 +315,7 @@ def test_whoever_leaves_gives_back_what_is_not_done(shop: Shop) -> None:
     shop.bus.publish(envelope("a", "wait:x", max_retries=1), 1)
     one = worker(shop.bus, "w", {"wait": gate}, clock=shop.ticks)
     one.step()
-    assert gate.entered.wait(30)
+    assert gate.entered.wait(PATIENCE)
     one.leave()
     assert gate.jobs[0].stopped()
     gate.go_on.set()
@@ -343,7 +347,7 @@ def test_a_hung_handler_has_no_lease_for_ever(shop: Shop) -> None:
     shop.bus.publish(envelope("a", "wait:x", max_retries=1, timeout_seconds=5), 1)
     one = worker(shop.bus, "w", {"wait": gate}, clock=shop.ticks)
     one.step()
-    assert gate.entered.wait(30)
+    assert gate.entered.wait(PATIENCE)
     for _ in range(49):
         shop.ticks.at += 0.1
         one.step()
@@ -364,7 +368,7 @@ def test_what_waits_for_the_ledger_has_no_timeout_of_the_bus(shop: Shop) -> None
     shop.bus.publish(envelope("a", "general_task:x", max_retries=1, timeout_seconds=1), 1)
     one = worker(shop.bus, "w", {"general_task": gate}, clock=shop.ticks)
     one.step()
-    assert gate.entered.wait(30)
+    assert gate.entered.wait(PATIENCE)
     shop.ticks.at += 10
     one.step()
     assert one.busy == 1
@@ -382,7 +386,7 @@ def test_a_surprise_ends_no_worker(shop: Shop) -> None:
     until(lambda: bool(shop.results()) or not thread.is_alive())
     over.set()
     one.wake.set()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert [each["status"] for each in shop.results()] == ["SUCCESS"]
     assert "ZeroDivisionError: no way" in told(one)
 

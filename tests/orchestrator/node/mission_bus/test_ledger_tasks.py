@@ -19,7 +19,7 @@ from orchestrator.workflow.delegation.task_types import TaskCarried, TaskInterru
 from tests.buses import Gate, envelope, worker
 from tests.ledgers import Ticks, Town, Working, working
 from tests.memory_bus import MemoryBus
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Call:
 
     def end(self) -> BaseException:
         """How it ended."""
-        self.thread.join(30)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
         return self.raised[0]
 
@@ -210,7 +210,7 @@ def test_a_draining_node_ends_when_what_the_bus_brought_is_done(shop: Shop, tmp_
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        assert gate.entered.wait(30)
+        assert gate.entered.wait(PATIENCE)
         node.node.drain()
         assert node.node._goes_on(moved=False), "it is at work"
         if cancelled:
@@ -219,7 +219,7 @@ def test_a_draining_node_ends_when_what_the_bus_brought_is_done(shop: Shop, tmp_
         else:
             assert not ended
             gate.go_on.set()
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         gate.go_on.set()
         if cancelled:

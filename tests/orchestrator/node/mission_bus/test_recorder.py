@@ -21,7 +21,7 @@ from sync.errors import RemoteUnreachable
 from tests.buses import Marks, Told, envelope, recorder, result, work_off, worker
 from tests.ledgers import FLEET, Keys, Peer, Ticks, Town, working
 from tests.memory_bus import MemoryBus
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 SPECIAL = "---\ntask: general_task\ncapabilities: [task-probe]\n---\nprobe:do it\n"
 
@@ -599,7 +599,7 @@ def test_trouble_is_told_and_the_next_round_tries_again(fleet: Fleet) -> None:
     fleet.person.line.cut = False
     until(lambda: "a" in fleet.town.peer("eye").ledger().open)
     over.set()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

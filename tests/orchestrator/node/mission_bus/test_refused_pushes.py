@@ -20,7 +20,7 @@ from sync.objects import load_commit
 from sync.remote import PushVerdict, RefUpdate
 from tests.buses import envelope, result
 from tests.orchestrator.node.mission_bus.test_recorder import Fleet, fleet
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 __all__ = ["fleet"]
 
@@ -227,7 +227,7 @@ def test_a_surprise_ends_no_recorder(fleet: Fleet) -> None:
     thread.start()
     until(lambda: "a" in fleet.town.peer("eye").ledger().open or not thread.is_alive())
     over.set()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert "ZeroDivisionError: no way" in fleet.told()
     assert "a" in fleet.hq.ledger().open
 

@@ -20,6 +20,7 @@ from orchestrator.node.notifications.dispatcher import HOLD_SECONDS, RETRY_DELAY
 from orchestrator.node.notifications.outbox_status import outbox_status, retry_failed
 from tests.orchestrator.node.notifications.conftest import Desk, notice
 from tests.receivers import Hook, Mailbox
+from tests.waiting import PATIENCE
 
 PLAIN = NotificationMessage(key="k1", title="a title", body="a body\nin two lines")
 
@@ -188,9 +189,9 @@ def test_a_process_that_is_killed_between_sending_and_noting_repeats_the_same_me
         desk.postman(web.url()).put(notice(name))
     words = [web.url(), f"sqlite:///{desk.path}", desk.clock().isoformat()]
     child = subprocess.Popen([sys.executable, "-c", KILLED, *words])
-    web.before_answer = lambda: (os.kill(child.pid, signal.SIGKILL), child.wait(timeout=60))
+    web.before_answer = lambda: (os.kill(child.pid, signal.SIGKILL), child.wait(timeout=PATIENCE))
     web.wait(1)
-    assert child.wait(timeout=60) == -signal.SIGKILL
+    assert child.wait(timeout=PATIENCE) == -signal.SIGKILL
     web.before_answer = lambda: None
     after = desk.postman(web.url())
     assert after.deliver() == 0
@@ -212,11 +213,11 @@ def test_nothing_that_was_noted_is_repeated_after_a_kill(desk: Desk, web: Hook) 
     def at_the_second() -> None:
         if len(web.got) == 2:
             os.kill(child.pid, signal.SIGKILL)
-            child.wait(timeout=60)
+            child.wait(timeout=PATIENCE)
 
     web.before_answer = at_the_second
     web.wait(2)
-    child.wait(timeout=60)
+    child.wait(timeout=PATIENCE)
     desk.clock.forward(HOLD_SECONDS)
     assert desk.postman(f"{first}, {second}").deliver() == 1
     assert len(web.got) == 3
@@ -249,7 +250,7 @@ def test_a_server_that_never_ends_is_given_up(web: Hook) -> None:
         with pytest.raises(NotDelivered, match="still hangs"):
             courier.send(courier.channels[0], PLAIN)
         done.set()
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
 
 
 def test_no_secret_of_an_address_is_told(web: Hook) -> None:

@@ -298,6 +298,22 @@ def test_a_node_that_went_silent_is_told_once_until_it_moves(desk: Desk, web: Ho
     assert web.titles == ["vps went silent", "vps went silent"]
 
 
+def test_of_a_node_that_comes_and_goes_for_months_one_loss_is_remembered(desk: Desk, web: Hook) -> None:
+    """Each is told once: what counts is where its beat stands, and a beat that moved never stands there again."""
+    town = Town(FIX | page("hq", "HEADQUARTERS"))
+    hq, vps = town.peer("hq"), town.peer("vps")
+    herald = desk.herald("hq", web.url())
+    for number in range(5):
+        beat(vps, f"{number}")
+        look(herald, hq)
+        pass_time(desk, lambda: look(herald, hq), minutes=20)
+        assert len(herald._told) == 1
+    assert web.titles == ["vps went silent"] * 5
+    vps.line.remote.push([RefUpdate(ref="refs/shiftbook/beat/vps", expect=hq.ledger().beats["vps"], new=None)])
+    look(herald, hq)
+    assert herald._told == set()
+
+
 def test_a_node_that_said_it_beats_seldom_is_not_told_as_silent_before(desk: Desk, web: Hook) -> None:
     """A quarter of an hour is nothing for one whose lease lasts forty minutes; then it is told as any other."""
     town = Town(FIX | page("hq", "HEADQUARTERS"))
@@ -456,6 +472,22 @@ def test_comparing_reads_only_what_changed() -> None:
     found = list(TreeComparison(Counting()).notices(before, after))  # type: ignore[arg-type]
     assert [one.key for one in found] == ["fix-1-done"]
     assert len(read) < 25
+
+
+@pytest.mark.parametrize("path", ["missions/fix-it.md", "missions/Fix It.md", "missions/fix-it.MD"])
+def test_a_mission_is_told_however_its_file_is_spelled(path: str) -> None:
+    """That it failed; and not that the person has ended it, though its file has another name in the archive."""
+    ada = Town({path: "Fix it.\n"}).peer("ada")
+
+    def told(act: Callable[[], object]) -> list[str]:
+        before = ada.ledger().tree
+        act()
+        return [one.key for one in TreeComparison(ada.bus.store).notices(before, ada.ledger().tree)]
+
+    assert told(lambda: end(ada, "fix-it", ClaimState.FAILED)) == ["fix-it-1-failed"]
+    ada.push({path: ada.text(path).replace("status: failed", "status: done").replace("status: queued", "status: done")})
+    assert told(ada.fold) == []
+    assert ada.ledger().archived("fix-it") is not None
 
 
 def test_pages_are_not_rewritten_by_announcing(tmp_path: Path) -> None:

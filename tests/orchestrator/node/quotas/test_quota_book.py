@@ -13,6 +13,7 @@ from orchestrator.ledger.config.fleet_toml import FleetConfig, read
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.quotas.quota_book import FORGIVEN_AFTER, OTHERS_WORD_HOLDS, QuotaBook
 from tests.ledgers import FLEET, Clock, Keys, Peer, Town
+from tests.waiting import PATIENCE
 
 SHARED = '[accounts.team-max]\nagents = ["claude"]\n'
 AT_ONCE = "[quotas]\njitter_seconds = 0\n"
@@ -268,5 +269,5 @@ def test_any_thread_may_note() -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert all(f"/{kind} " in book.told()[0] for kind in kinds)

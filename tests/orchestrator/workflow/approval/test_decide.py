@@ -12,12 +12,14 @@ import pytest
 from missions.archive_path import archive_path
 from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
+from orchestrator.ledger import result_report
 from orchestrator.ledger.result_report import change_facts
 from orchestrator.policy.authorization import Trust
 from sync.objects import read_commit
 from tests.ledgers import Keys
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import AUTO, Scene
+from tests.waiting import PATIENCE
 
 
 def test_work_on_a_project_waits_for_a_person(scene: Scene) -> None:
@@ -183,7 +185,7 @@ def test_two_real_threads_over_a_real_server(scenes: Callable[..., Scene]) -> No
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=60)
+            thread.join(timeout=PATIENCE)
         winners = [one for one in outcomes if one in ("anna", "ben")]
         losers = [one for one in outcomes if "is decided already" in one]
         assert len(winners) == len(losers) == 1, outcomes
@@ -531,7 +533,7 @@ def test_two_nodes_that_merge_at_once_merge_once(scene: Scene) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert len(done) == 2
     assert git(scene.server.folder, "rev-list", "--count", "--merges", "main") == "1"
     assert scene.mission().merged == scene.main()
@@ -729,6 +731,23 @@ def test_trust_grows_with_what_people_accept_and_falls_with_what_they_reject(sce
     assert "untried: 0 points from the last 4 missions (3 accepted, 1 rejected" in (scene.mission("f").reason or "")
 
 
+def test_an_acceptance_counts_however_the_missions_file_is_spelled(scenes: Callable[..., Scene]) -> None:
+    """Where it lies archived, and for a node that has judged it before."""
+    scene = scenes(on_approval="nothing", missions=("Fix It", "b"))
+    node = scene.peer("n2")
+
+    def points() -> int:
+        ledger = node.ledger()
+        return node.trust.judge(ledger, signed=True).standing(ledger.open["b"].mission).points
+
+    scene.hand_in(name="fix-it")
+    assert points() == 0
+    scene.door("anna").approve("fix-it")
+    scene.peer("n1").fold()
+    assert scene.peer("anna").ledger().archived("fix-it") is not None
+    assert points() == 1
+
+
 def test_a_node_cannot_accept_its_own_work(scenes: Callable[..., Scene]) -> None:
     """Files that it writes into the archive, and fields that name a person, earn nothing."""
     scene = scenes(policy=AUTO.replace('"untried"', '"trusted"'), missions=("m",))
@@ -899,3 +918,14 @@ def test_the_record_says_who_signed_what(scene: Scene, keys: Keys) -> None:
     assert principal is not None
     assert principal.name == "anna"
     assert read_commit(ledger.store.get(ledger.tip)).message.startswith("Approve m")
+
+
+def test_what_changes_more_than_a_record_lists_can_be_approved(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its node could not say which files, so no rule lets it pass; a person can, and the branch is compared as ever."""
+    monkeypatch.setattr(result_report, "MAX_FACT_PATHS", 1)
+    scene.hand_in({"docs/a.md": "hello\n", "docs/b.md": "hello\n"})
+    assert scene.mission().status is Status.REVIEW
+    decided = scene.door("anna").approve("m")
+    assert decided.then is not None
+    assert decided.then.refused == ""
+    assert git(scene.server.folder, "show", "main:docs/b.md") == "hello"

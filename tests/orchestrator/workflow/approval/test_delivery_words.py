@@ -23,6 +23,14 @@ REFUSALS = [
         "remote: no tabs, please\n! [remote rejected] main (pre-receive hook declined)",
         "a hook of the server declined it: no tabs, please; mend",
     ),
+    (
+        "fatal: unable to access 'https://x/': The requested URL returned error: 403",
+        "this machine may not push to /c/shop",
+    ),
+    (
+        "remote: no c here, in 403f1c0\nTo /tmp/403\n! [remote rejected] 4031 -> main (pre-receive hook declined)",
+        "a hook of the server declined it: no c here, in 403f1c0; mend",
+    ),
     ("error: something new", "error: something new; to merge it yourself: `git pull"),
     ("", "no reason was given; to merge"),
 ]

@@ -247,6 +247,10 @@ class ReadOnly:
         """Reading."""
         return ("read",)
 
+    def vouched(self, _ledger: LedgerSnapshot, _path: str) -> bool:
+        """Whoever wrote it."""
+        return True
+
 
 def test_tools_follow_the_tier(scenes: Callable[..., Scene], tmp_path: Path) -> None:
     """An untried agent gets what the rule says; where its program cannot be held to that, the result says so."""

@@ -63,6 +63,7 @@ def mission(**fields: object) -> Mission:
         ),
         ({"agent": "auto", "agent_order": ("claude", "codex")}, ""),
         ({"agent": "codex"}, ""),
+        ({"agent": "acp-goose"}, "acp-goose is in no table of fleet.toml: an admin adds [agents.acp-goose]"),
         ({"agent": "command", "run": "x"}, ""),
         ({"agent": "codex", "to": ("on-vm",)}, "no node that is up is meant by “to: on-vm” (nas could do it)"),
         ({"agent": "codex", "to": ("on-nas",)}, ""),

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.database.factory import open_stores
-from orchestrator.core.ports.feeds import FeedEntry, FeedFailed, FetchedFeed
 from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.suppliers.feeds import FeedEntry, FeedFailed, FetchedFeed
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.workflow.feeds.feed_overview import supplier_rows

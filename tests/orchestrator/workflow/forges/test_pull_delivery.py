@@ -275,7 +275,7 @@ def test_a_lack_of_rights_is_told_and_nothing_is_lost(scene: ForgeScene) -> None
     assert scene.scene.mission().reason is None
 
 
-@pytest.mark.parametrize("status", [301, 403, 404])
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 423])
 def test_a_pull_request_that_cannot_be_read_any_more_is_told_to_a_person(scene: ForgeScene, status: int) -> None:
     """The repository was moved or deleted, or the token's right was taken: until it answers again; written once."""
     scene.opened()
@@ -288,6 +288,16 @@ def test_a_pull_request_that_cannot_be_read_any_more_is_told_to_a_person(scene: 
     assert str(mission.reason).startswith("its pull request needs you: 127.0.0.1:")
     assert scene.scene.text().count("### Waits for you") == 1
     assert scene.step() is None
+    assert scene.scene.mission().reason is None
+
+
+def test_a_second_limit_of_rate_is_nobodys_to_mend(scene: ForgeScene) -> None:
+    """A 403 whose words alone say so: it is over in a minute, and no person is called."""
+    scene.opened()
+    slow = {"message": "You have exceeded a secondary rate limit."}
+    scene.server.answers.append(("GET ", Refusal(403, slow)))
+    with pytest.raises(ForgeFailed, match="again in 60 s"):
+        scene.step()
     assert scene.scene.mission().reason is None
 
 

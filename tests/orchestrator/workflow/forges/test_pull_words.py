@@ -22,6 +22,17 @@ def body(section: str = "Done.", **more: object) -> str:
     return pull_body(Mission(**vars(MISSION) | more), evidence)
 
 
+def test_it_names_what_the_tests_left_and_leads_nowhere() -> None:
+    """Names of the project's as plain words; the ledger is private, so there is no link."""
+    files = ("shots/a.png", "`[x](http://evil.invalid)`@anna", *map(str, range(20)))
+    told = pull_body(MISSION, PullEvidence(facts=FACTS, files=files))
+    (line,) = [line for line in told.splitlines() if line.startswith("- the tests left")]
+    assert "shots/a.png" in line
+    assert "and 14 more" in line
+    assert "`'[x](http://evil.invalid)'@anna`" in line, "code, in which nothing is a link or rings"
+    assert "tests left" not in body()
+
+
 def test_it_says_what_a_reviewer_wants_to_know() -> None:
     """Summary, tests, size, cost, who approved which commit, and where the handoff keeps it."""
     told = body()

@@ -151,7 +151,7 @@ def test_an_old_lock_file_is_proposed_once_and_runs_only_on_a_persons_word(
     signers = keys.signers(anna=("admin", "author"), n1=("node",), n2=("node",))
     fleet = SIGNED.replace("/srv/shop.git", str(tmp_path / "shop"))
     town = Town({"fleet.toml": fleet, "allowed_signers": signers})
-    today = datetime.now(UTC)
+    today = datetime.fromtimestamp(int(git(tmp_path / "shop", "log", "-1", "--format=%ct")), UTC)
     town.clock.at = today + timedelta(days=173, minutes=1)
     n1, n2 = (town.peer(name, key=keys[name]) for name in ("n1", "n2"))
     assert proposals(town, n1, shop).run(n1.ledger(), STOPPED) == ""

@@ -9,13 +9,13 @@ import pytest
 
 from orchestrator.cli.project.discover import without_programs
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.repository_address import without_credentials
 from orchestrator.workflow.projects.discovery import (
     DiscoveredRepository,
     discover,
     repository_from_folder,
     repository_from_url,
     tools_here,
-    without_secrets,
 )
 from tests.orchestrator.repositories import Server, git
 
@@ -105,7 +105,7 @@ def test_the_servers_default_branch_counts(tmp_path: Path, server: Server) -> No
 )
 def test_no_password_is_taken_over(tmp_path: Path, url: str, clean: str) -> None:
     """A clone's address is taken without it; one that a person types with it is refused, and not repeated."""
-    assert without_secrets(url) == clean
+    assert without_credentials(url) == clean
     assert repository_from_folder(repository(tmp_path / "one", origin=url)).url == clean
     if url != clean:
         with pytest.raises(WrongSetting) as raised:

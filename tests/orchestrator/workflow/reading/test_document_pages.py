@@ -26,6 +26,7 @@ from orchestrator.workflow.spending.page_table import render_table
 from tests import journals
 from tests.ledgers import Files, Peer, Town
 
+TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
 FLEET_LOG = journals.log(*(journals.entry(f"f{n}", f"{day}T08:00:00Z") for n, day in enumerate(DAYS)))
 SHOP_LOG = journals.log(*(journals.entry(f"s{n}", f"{day}T09:00:00Z") for n, day in enumerate(DAYS)))
@@ -204,11 +205,12 @@ def test_what_goes_on_now(tmp_path: Path) -> None:
     fleet.nodes()
     town.clock.forward(3600)
     look = LedgerLook(ledger=found, views=tuple(fleet.missions()), offline="cut off")
-    question = question_item("q1", "shell", {"command": "make " * 200})
+    question = question_item("q1", "shell", {"command": f"{'x' * 170} {TOKEN} {'make ' * 200}"})
     page = now_page(fleet, look, [question])
     assert [each["name"] for each in page["running"]] == ["run-me"]
     assert [(each["kind"], each["name"]) for each in page["waiting"]] == [("question", "q1"), ("review", "judge")]
     assert len(page["waiting"][0]["says"]) <= 200
+    assert TOKEN[:8] not in page["waiting"][0]["says"]
     troubles = [(each["kind"], each["name"]) for each in page["trouble"]]
     assert troubles == [
         ("ledger", "offline"),

@@ -9,8 +9,10 @@ import pytest
 from missions.archive_path import archived_files
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow import mission_view
+from orchestrator.workflow.mission_view import find_view
 from orchestrator.workflow.reading import mission_list
 from orchestrator.workflow.reading.mission_list import MissionFilter, ended_since, mission_page
+from orchestrator.workflow.reading.mission_page import timeline
 from orchestrator.workflow.reading.paging import write_cursor
 from orchestrator.workflow.reading.shared_ledger import LedgerLook
 from orchestrator.workflow.reading.status_order import STATUS_ORDER, list_order
@@ -183,3 +185,16 @@ def test_every_status_has_its_place(look: LedgerLook) -> None:
 
     assert {status.value for status in Status} <= set(STATUS_ORDER)
     assert [list_order(view)[0] for view in sorted(look.views, key=list_order)] == [0, 3, 7, 7, 7]
+
+
+@pytest.mark.parametrize("path", ["missions/fix-it.md", "missions/Fix It.md", "missions/fix-it.MD"])
+def test_an_archived_missions_way_is_whole(path: str) -> None:
+    """However its file was spelled."""
+    node = Town().peer("n1")
+    node.push({path: "Do it.\n"})
+    node.attempt("fix-it")
+    node.fold()
+    ledger = node.ledger()
+    view = find_view(ledger, node.trust, "fix-it", node.bus.now())
+    assert view is not None
+    assert [step.what for step in timeline(ledger, view)] == ["filed", "done"]

@@ -16,6 +16,7 @@ from orchestrator.workflow.reading import shared_ledger
 from orchestrator.workflow.reading.shared_ledger import SharedLedger
 from sync.errors import RemoteUnreachable
 from tests.ledgers import Peer, Ticks, Town
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Watched(Fleet):
         if self.held is None:
             self.asked += 1
             self.begun.set()
-            assert self.gate.wait(60)
+            assert self.gate.wait(PATIENCE)
         return super().ledger()
 
 
@@ -106,10 +107,10 @@ def test_readers_that_come_together_ask_once(scene: Scene) -> None:
     threads = [threading.Thread(target=lambda: found.append(scene.shared.look())) for _ in range(8)]
     for each in threads:
         each.start()
-    assert scene.fleet.begun.wait(60)
+    assert scene.fleet.begun.wait(PATIENCE)
     scene.fleet.gate.set()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert (len(found), scene.fleet.asked) == (8, 1)
 
 
@@ -129,23 +130,24 @@ def test_a_server_that_hangs_holds_nobody(scene: Scene, monkeypatch: pytest.Monk
     scene.fleet.gate.set()
 
 
-def test_whoever_changed_something_sees_it(scene: Scene) -> None:
+def test_whoever_changed_something_sees_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a look had begun before the change, and ends after it."""
+    monkeypatch.setattr(shared_ledger, "PATIENCE_SECONDS", PATIENCE)
     scene.shared.look()
     scene.fleet.gate.clear()
     scene.fleet.begun.clear()
     scene.rang[0] += 1
     early = threading.Thread(target=scene.shared.look)
     early.start()
-    assert scene.fleet.begun.wait(60)
+    assert scene.fleet.begun.wait(PATIENCE)
     scene.ada.push({"missions/b.md": "And this.\n"})
     scene.shared.expire()
     found: list[list[str]] = []
     late = threading.Thread(target=lambda: found.append([view.name for view in scene.shared.look().views]))
     late.start()
     scene.fleet.gate.set()
-    early.join(60)
-    late.join(60)
+    early.join(PATIENCE)
+    late.join(PATIENCE)
     assert found == [["a", "b"]]
 
 

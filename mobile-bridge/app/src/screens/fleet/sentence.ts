@@ -6,7 +6,7 @@ import { t } from '../../texts/screens.ts';
 export const roleOf = (node: Pick<FleetNode, 'role'>): string => t.fleet.roles[node.role] ?? node.role;
 
 /** For how long nothing was heard of it; what it says instead where that is not known. */
-export const beatOf = (node: Pick<FleetNode, 'silent_seconds' | 'state'>): string => (node.silent_seconds === null ? '–' : duration(node.silent_seconds));
+export const beatOf = (node: Pick<FleetNode, 'silent_seconds' | 'state'>): string => (node.silent_seconds === null ? '–' : node.silent_seconds < 1 ? t.fleet.beatNow : duration(node.silent_seconds));
 
 export function nodeSays(node: FleetNode): string {
   const takers = [...new Set(Object.values(node.handed_over))].join(t.common.and);

@@ -9,6 +9,8 @@ const STOPS = new Set([...GOES_ON, 'parked', 'review', 'dead']);
 
 export const canPause = (status: string): boolean => status === 'running' || status === 'queued' || status === 'failed';
 export const canResume = (status: string): boolean => status === 'parked';
+/** Whether somebody hears what is said to it: who works on it, or who goes on with it. */
+export const canSteer = (status: string): boolean => status === 'running' || status === 'parked';
 export const canCancel = (status: string): boolean => STOPS.has(status);
 
 /** Orders it and tells the person what came of it; whether it is done or kept. */

@@ -19,6 +19,7 @@ from orchestrator.adapters.database.plain.sqlite_file import KEPT_CONNECTIONS, S
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
 from tests.databases import brought_up
+from tests.waiting import PATIENCE
 
 SET = "INSERT INTO store_facts (name, value) VALUES (:name, :value)"
 COUNT = "SELECT count(*) FROM store_facts WHERE name = 'a'"
@@ -140,8 +141,8 @@ def test_it_shares_the_file_with_sqlalchemy(file: SqliteFile, path: Path) -> Non
         session.execute(text("INSERT INTO store_facts (name, value) VALUES ('a', 'theirs')"))  # only now it has begun
         writer = threading.Thread(target=write)
         writer.start()
-        assert begun.wait(10)
-    writer.join(timeout=30)
+        assert begun.wait(PATIENCE)
+    writer.join(timeout=PATIENCE)
     assert done == ["theirs"]
     database.close()
 
@@ -187,7 +188,7 @@ def test_no_more_connections_stay_open_than_are_used(file: SqliteFile, path: Pat
     def use() -> None:
         with file.reading() as sql:
             held.append(sql(COUNT)[0][0])
-            together.wait(timeout=30)
+            together.wait(timeout=PATIENCE)
 
     users = [threading.Thread(target=use) for _ in range(8)]
     for user in users:

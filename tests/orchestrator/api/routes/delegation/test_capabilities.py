@@ -21,7 +21,7 @@ def refused(report: Any) -> dict[str, str]:
 
 
 def test_headquarters_says_what_it_announced(serve: Callable[..., ServedFleet]) -> None:
-    """Agents and kinds of work from its page, personas from fleet.toml; its role forbids it nothing."""
+    """Agents and kinds of work from its page, personas from fleet.toml; its role forbids nothing, its switches do."""
     offer = NodeCapabilities(
         node="desk", role="HEADQUARTERS", capabilities=frozenset({"gpu"}), agents=frozenset({"builtin", "claude"})
     )
@@ -30,7 +30,10 @@ def test_headquarters_says_what_it_announced(serve: Callable[..., ServedFleet]) 
     report = fleet.get(PATH)
     assert (report["node"], report["role"], report["announced"]) == ("desk", "HEADQUARTERS", True)
     assert (report["capabilities"], report["agents"]) == (["gpu"], ["builtin", "claude"])
-    assert refused(report) == {"do work of its own when idle": "ENABLE_PROACTIVE_AUTONOMY is off"}
+    assert refused(report) == {
+        "do work of its own when idle": "ENABLE_PROACTIVE_AUTONOMY is off",
+        "be a bot of Telegram": "ENABLE_TELEGRAM_POLL is off",
+    }
     coder = next(each for each in report["divisions"] if each["division"] == "coder")
     assert coder == {"division": "coder", "name": "Mara", "voice": "short", "tasks": ["coding_task"]}
 

@@ -16,6 +16,7 @@ from orchestrator.cli import cli
 from tests.ledgers import FLEET
 from tests.orchestrator.api.conftest import ServedFleet
 from tests.orchestrator.api.routes.delegation.test_signals import BUNDLE, RULES, SECRETS
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -45,7 +46,7 @@ def hq(serve: Callable[..., ServedFleet], monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("SHIFTBOOK_HQ_URL", f"http://127.0.0.1:{server.server_port}")
     yield Headquarters(fleet=fleet, url=f"http://127.0.0.1:{server.server_port}")
     server.shutdown()
-    thread.join(timeout=20)
+    thread.join(timeout=PATIENCE)
     server.server_close()
 
 

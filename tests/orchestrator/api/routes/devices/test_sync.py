@@ -11,12 +11,21 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from mobile_bridge.intents import Intent, read_intent
+from mobile_bridge.operations import encode, read_operations
 
 from missions.mission import Status
 from orchestrator.api.app import create_app
+from orchestrator.api.auth.order_scopes import scopes_in_force
+from orchestrator.api.auth.tokens import CallerKind
+from orchestrator.api.factory import _catch_up
+from orchestrator.api.web.context import SERVICES_KEY
 from orchestrator.core.roles import Role
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.intents import order_mark
+from orchestrator.workflow.intents.ledger_orders import LedgerOrders
+from orchestrator.workflow.intents.order_inbox import OrderBringer
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.routes.devices.test_pairing import LAN, Desk
@@ -135,6 +144,18 @@ def test_a_packed_body_is_held_to_its_limit(client: FlaskClient, data: bytes, st
     """A bomb is given up at the limit; what is broken off or goes on is not taken."""
     headers = {"Content-Encoding": "gzip"}
     assert client.post("/sync/push", data=data, headers=headers, content_type="application/json").status_code == status
+
+
+def test_what_a_push_may_have_is_told_and_taken(site: Site, client: FlaskClient) -> None:
+    """As many orders and bytes as the handshake says; one more is refused, so the limits are no smaller than needed."""
+    told = client.get("/sync/handshake?device=phone~1").get_json()
+    assert (told["page"], told["orders"]) == (1000, 20)
+    assert BODY_BYTES // 2 <= told["bytes"] < BODY_BYTES
+    orders = [op(site, n, entity=f"intent/i{n}", field="intent", value={}) for n in range(1, told["orders"] + 1)]
+    room = told["bytes"] - sum(len(encode(read_operations([json.dumps(each)])[0])) + 1 for each in orders)
+    (draft,) = read_operations([json.dumps(op(site, len(orders) + 1, value=""))])
+    full = op(site, len(orders) + 1, value="x" * (room - len(encode(draft)) - 1))
+    assert push(client, *orders, full).get_json()["accepted"] == len(orders) + 1
 
 
 def test_nobody_speaks_for_another(site: Site, client: FlaskClient) -> None:
@@ -337,6 +358,204 @@ def test_an_order_that_was_passed_on_is_not_carried_out(ordering: Ordering) -> N
     assert push(ordering.client, given, token=token, node="vps").status_code == 200
     assert ordering.outcomes("intent/x") == []
     assert ordering.reader.ledger().open["m"].mission.status is Status.QUEUED
+
+
+class Killed(BaseException):
+    """The end of a process, at this very place."""
+
+
+def break_off(ordering: Ordering, token: str, *, broken: BaseException, action: str = "cancel") -> None:
+    """Gives an order to a node that ends, or breaks, while it carries it out."""
+
+    def fleet() -> Fleet:
+        raise broken
+
+    site = ordering.site
+    services = replace(site.house, stores=site.stores, fleet=fleet)
+    value = {"action": action, "mission": "m", "expires": int(site.clock().timestamp() * 1000) + 60_000}
+    given = op(site, 1, entity="intent/x", field="intent", value=value)
+    headers = bearer(token)
+    create_app(services).test_client().post("/sync/push", json={"ops": [given]}, headers=headers)
+
+
+def catch_up(ordering: Ordering) -> None:
+    """What a serving process does at its start."""
+    _catch_up(ordering.client.application.extensions[SERVICES_KEY])
+
+
+def test_an_order_outlives_a_restart(ordering: Ordering) -> None:
+    """It is held and nothing is told of it: the device never sends it again, so the node carries it out, once."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    with pytest.raises(Killed):
+        break_off(ordering, token, broken=Killed())
+    assert ordering.outcomes("intent/x") == []
+    catch_up(ordering)
+    (told,) = ordering.outcomes("intent/x")
+    assert (told["state"], told["says"]) == ("done", "it is cancelled now")
+    catch_up(ordering)
+    assert len(ordering.outcomes("intent/x")) == 1
+    assert ordering.site.stores.marks.starting("order-") == {}
+
+
+def test_what_a_lost_phone_ordered_counts_no_more_after_a_restart(ordering: Ordering) -> None:
+    """Whoever was revoked meanwhile orders nothing; the mission stays as it is."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    with pytest.raises(Killed):
+        break_off(ordering, token, broken=Killed())
+    ordering.site.stores.tokens.revoke("phone")
+    catch_up(ordering)
+    (told,) = ordering.outcomes("intent/x")
+    assert told["state"] == "refused"
+    assert "takes the scope" in told["says"]
+    assert ordering.reader.ledger().open["m"].mission.status is Status.QUEUED
+
+
+def test_an_order_that_breaks_the_program_is_told_and_those_behind_it_go_on(ordering: Ordering) -> None:
+    """One odd order must not stand in the way of all others, at each start anew."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    break_off(ordering, token, broken=ValueError("odd"))
+    (told,) = ordering.outcomes("intent/x")
+    assert told["state"] == "failed"
+    assert ordering.site.stores.marks.starting("order-") == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest", "device", "scopes"),
+    [
+        (CallerKind.TOKEN, "t", "", {"missions"}),
+        (CallerKind.TOKEN, "gone", "", set()),
+        (CallerKind.OPS, "t", "", {"missions"}),
+        (CallerKind.OPS, "gone", "", set()),
+        (CallerKind.DEVICE, "device d", "d", set()),
+        (CallerKind.LOCAL, "", "", {"missions", "ops"}),
+    ],
+)
+def test_what_was_ordered_counts_by_what_its_bringer_may_do_now(
+    site: Site, kind: CallerKind, digest: str, device: str, scopes: set[str]
+) -> None:
+    """A token, an ops token of one, a device that is not paired any more, this machine's own program."""
+    site.stores.tokens.add("t", "t", ["missions", "chat"] if kind is CallerKind.OPS else ["missions"])
+    bringer = OrderBringer(
+        name="x", kind=kind.value, scopes=frozenset({"missions", "ops"}), digest=digest, device=device
+    )
+    assert scopes_in_force(site.stores, bringer) == scopes
+
+
+# -- once, whichever way it comes -------------------------------------------------------------------------------------
+
+KEY = "7d0cc1f0-0c7b-4b9a-9d0e-000000000001"
+
+
+def over_http(ordering: Ordering, method: str, path: str, token: str, key: str = KEY, body: Any = None) -> Any:
+    """An order over HTTP whose answer the device never heard."""
+    headers = bearer(token) | {"Idempotency-Key": key}
+    answer = ordering.client.open(f"/api/v1/missions{path}", method=method, json=body, headers=headers)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.get_json()
+
+
+def at_another_node(ordering: Ordering, build: Build) -> Ordering:
+    """The same ledger at a node with a database of its own."""
+    made, fleet = build(), ordering.client.application.extensions[SERVICES_KEY].fleet
+    made.app = create_app(replace(made.house, stores=made.stores, fleet=fleet))
+    return Ordering(made, ordering.reader, made.app.test_client())
+
+
+TEXT = {"text": "Add a test for the port."}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_mission_whose_answer_was_lost_is_one_mission(ordering: Ordering, build: Build, elsewhere: bool) -> None:
+    """It was filed over HTTP, and comes again by sync under the same key, to this node or another one."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    filed = over_http(ordering, "POST", "", token, body=TEXT)["name"]
+    names = set(ordering.reader.ledger().open)
+    where = at_another_node(ordering, build) if elsewhere else ordering
+    here = where.site.token("sync", "missions", name="mine", device="phone") if elsewhere else token
+    told = where.order("file", ident=KEY, body=TEXT, token=here)
+    assert (told["state"], told["mission"]) == ("done", filed)
+    assert set(ordering.reader.ledger().open) == names
+
+
+def test_a_mission_that_came_by_sync_is_one_mission_over_http_and_elsewhere(ordering: Ordering, build: Build) -> None:
+    """The other way round, and at a second node that has not synced with the first."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    told = ordering.order("file", ident=KEY, body=TEXT, token=token)
+    assert over_http(ordering, "POST", "", token, body=TEXT)["name"] == told["mission"]
+    other = at_another_node(ordering, build)
+    there = other.order("file", ident=KEY, body=TEXT, token=other.site.token("sync", "missions", device="phone"))
+    assert (there["state"], there["mission"]) == ("done", told["mission"])
+    assert len(ordering.reader.ledger().open) == 2
+
+
+def test_a_name_that_only_this_order_gives_is_this_order(ordering: Ordering, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the commit is too far back to be found, the name tells."""
+    monkeypatch.setattr(order_mark, "MAX_COMMITS", 0)
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    told = ordering.order("file", ident=KEY, body=TEXT, token=token)
+    for mark in ordering.site.stores.marks.starting("filed-"):
+        ordering.site.stores.marks.drop([mark])
+    stores = ordering.site.stores
+    bringer = OrderBringer(name="x", kind="local", scopes=frozenset({"missions"}))
+    fleet = ordering.client.application.extensions[SERVICES_KEY].fleet()
+    intent = Intent(action="file", mission="", digest="", expires=0, body=TEXT)
+    assert LedgerOrders(fleet=fleet, marks=stores.marks).do(intent, KEY, bringer)[0] == told["mission"]
+
+
+def test_an_order_that_was_done_over_http_is_not_done_again(ordering: Ordering) -> None:
+    """A pause that a person took back since stays taken back; a cancelled mission is no refusal."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    over_http(ordering, "PUT", "/m/pause", token)
+    over_http(ordering, "DELETE", "/m/pause", token, key=KEY[:-1] + "2")
+    told = ordering.order("pause", mission="m", ident=KEY, token=token)
+    assert (told["state"], told["says"]) == ("done", "this pause was done before")
+    assert ordering.reader.ledger().open["m"].mission.status is Status.QUEUED
+    over_http(ordering, "PUT", "/m/cancellation", token, key=KEY[:-1] + "3")
+    assert ordering.order("cancel", mission="m", ident=KEY[:-1] + "3", token=token)["state"] == "done"
+
+
+def test_a_short_key_is_not_taken_for_another_callers(ordering: Ordering) -> None:
+    """Two programs may both say `1`."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    over_http(ordering, "POST", "", ordering.site.token("missions", name="other"), key="1", body=TEXT)
+    assert ordering.order("file", ident="1", body=TEXT, token=token)["state"] == "done"
+    assert len(ordering.reader.ledger().open) == 3
+
+
+def test_an_order_whose_outcome_could_not_be_kept_is_not_done_twice(ordering: Ordering) -> None:
+    """The node died between doing it and telling so, and a person took it back before it served again."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    ordering.order("pause", mission="m", ident=KEY, token=token)
+    stores = ordering.site.stores
+    (order,) = (each for each in stores.sync_ops.of(f"intent/{KEY}") if each.field == "intent")
+    over_http(ordering, "DELETE", "/m/pause", token, key=KEY[:-1] + "2")
+    fleet = ordering.client.application.extensions[SERVICES_KEY].fleet()
+    found = LedgerOrders(fleet=fleet, marks=stores.marks)
+    intent = read_intent(order, now=int(ordering.site.clock().timestamp() * 1000))
+    bringer = OrderBringer(name="x", kind="local", scopes=frozenset({"missions"}))
+    assert found.do(intent, KEY, bringer) == ("m", "this pause was done before")
+    assert ordering.reader.ledger().open["m"].mission.status is Status.QUEUED
+
+
+def test_an_order_that_a_renamed_store_says_again_has_the_same_outcome(ordering: Ordering) -> None:
+    """It is the same order: not refused because its name was used, by itself."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    expires = int(ordering.site.clock().timestamp() * 1000) + 60_000
+    value = {"action": "pause", "mission": "m", "expires": expires}
+    for device in ("phone~1", "phone~2"):
+        given = op(ordering.site, 1, device, entity="intent/x", field="intent", value=value)
+        assert push(ordering.client, given, token=token).status_code == 200
+    first, again = ordering.outcomes("intent/x")
+    assert first | {"intent": "phone~2/1"} == again
+    assert again["state"] == "done"
+
+
+def test_an_order_from_offline_brings_no_files(ordering: Ordering) -> None:
+    """They would be lost: it says so."""
+    token = ordering.site.token("sync", "missions", name="phone", device="phone")
+    told = ordering.order("file", body=TEXT | {"attachments": [{"name": "a.txt", "content": "eA=="}]}, token=token)
+    assert told["state"] == "refused"
+    assert "no files" in told["says"]
 
 
 def test_a_push_has_few_orders(site: Site, client: FlaskClient) -> None:

@@ -146,3 +146,14 @@ def test_no_cursor_of_somebody_elses_making_is_an_error_of_ours(fleet: ServedFle
     for shape in shapes:
         cursor = base64.urlsafe_b64encode(shape.encode()).decode().rstrip("=")
         fleet.get(path, 422, after=cursor)
+
+
+def test_what_real_missions_say_is_asked_by_month(fleet: ServedFleet) -> None:
+    """The month that runs where none is named; what is no month is refused."""
+    done = "---\nstatus: done\nproject: shop\nfinished: 2026-10-09T08:00:00Z\n---\nMend it\n"
+    fleet.push({"missions/archive/2026-10/door.md": done}, "Work")
+    told = fleet.get("/api/v1/continuity", month="2026-10")
+    assert (told["month"], told["missions"], told["measures"][0]["count"]) == ("2026-10", 1, 1)
+    assert [row["month"] for row in told["series"]] == ["2026-10"]
+    assert fleet.get("/api/v1/continuity")["missions"] == 0
+    fleet.get("/api/v1/continuity", 422, month="2026-13")

@@ -23,7 +23,7 @@ from orchestrator.ledger import conflicts
 from orchestrator.workflow.inbox import question_item
 from tests.orchestrator.api.conftest import ServedFleet
 from tests.redis_server import redis_server
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 PAGE = "---\nnode: vps\nrole: LOCAL_WORKER\nversion: 1\nagents: builtin, command\n---\n\n# vps\n"
 ENDED = '---\nstatus: done\nnode: {node}\nattempt: 1\nepoch: 1\nfinished: "{when}"\n---\nOld\n'
@@ -193,7 +193,7 @@ def test_one_look_at_the_bus_serves_all_who_ask_meanwhile() -> None:
         def condition(self) -> BusCondition:
             looks[0] += 1
             if looks[0] > 1:
-                assert go_on.wait(30)
+                assert go_on.wait(PATIENCE)
             return BusCondition(place="p", waiting=looks[0])
 
     glance = BusGlance(watch=SlowWatch(), clock=lambda: now[0])
@@ -204,5 +204,5 @@ def test_one_look_at_the_bus_serves_all_who_ask_meanwhile() -> None:
     until(lambda: looks[0] == 2)
     assert glance.condition().waiting == 1, "what was seen before, and no waiting"
     go_on.set()
-    asking.join(30)
+    asking.join(PATIENCE)
     assert (glance.condition().waiting, looks[0]) == (2, 2)

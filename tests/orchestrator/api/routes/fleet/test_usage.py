@@ -55,6 +55,7 @@ def test_what_the_fleet_spent(build: Build, tmp_path: Path) -> None:
     town = Town({"heartbeats/vps.md": page, "fleet.toml": toml}, folder=tmp_path / "town")
     try:
         site = build(ledger=str(town.bare))
+        site.clock.time = now  # midnight may be any moment
         told = site.client.get("/api/v1/usage/fleet").get_json()
         assert told["total"]["cost_usd"] == 3.0
         assert told["by_node"]["vps"]["runs"] == 1

@@ -19,6 +19,7 @@ from orchestrator.workflow import mission_filing
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest
 from tests.missions.attachments.pictures import png
 from tests.orchestrator.api.conftest import ServedFleet
+from tests.waiting import PATIENCE
 
 FILE = "---\npriority: 7\nproject: shop\n---\nFix the limit\n"
 
@@ -60,14 +61,14 @@ def test_the_same_request_is_one_mission(fleet: ServedFleet) -> None:
     fleet.key("missions")
 
     def ask() -> None:
-        start.wait(30)
+        start.wait(PATIENCE)
         names.append(post(fleet, {"text": "Do this."}, key="k-1")["name"])
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for each in threads:
         each.start()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert names == ["do-this"] * 4
     assert post(fleet, {"text": "Do this."}, key="k-2")["name"] == "do-this-2"
     assert post(fleet, {"text": "Do this."})["name"] == "do-this-3"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
+from missions.one_line import printable
+from tests.handoff.secrets.specimens import make
+from tests.kept_evidence import kept_bundle, ledger_files
 from tests.missions.attachments.pictures import png
 from tests.orchestrator.api.conftest import ServedFleet, bearer
 from tests.orchestrator.workflow.approval.test_diff_pictures import literal
@@ -146,7 +151,7 @@ def test_one_mission_with_all_of_it(fleet: ServedFleet) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "..", "%2e%2e%2fsecrets", "a" * 300, "fix.md%00", "%0d%0aX-Evil:1", "*"])
-@pytest.mark.parametrize("below", ["", "/diff", "/approval", "/pictures"])
+@pytest.mark.parametrize("below", ["", "/diff", "/approval", "/pictures", "/evidence", "/evidence/1"])
 def test_what_is_no_mission_is_not_found(fleet: ServedFleet, name: str, below: str) -> None:
     """404 or 422, never a file of another kind, never a header of the caller's."""
     answer = fleet.site.client.get(f"/api/v1/missions/{name}{below}", headers=fleet.key("look"))
@@ -188,6 +193,39 @@ def test_pictures_are_shown_as_such_and_of_the_diff_that_was_looked_at(fleet: Se
     for number, of, status in ((1, digest, 404), (0, "0" * 64, 404), (0, "x", 422), (99, digest, 422)):
         assert fleet.get(f"{place}/{number}", digest=of, status=status)
     assert fleet.site.client.get(f"{place}/0", query_string={"digest": digest}).status_code == 401
+
+
+def test_evidence_is_listed_and_given_as_what_its_bytes_are(fleet: ServedFleet) -> None:
+    """A picture, a text, and a download; whatever the list says it is, no browser runs it."""
+    secret = make("gh~p_{W36}", Random(5))
+    svg, page = b"<svg onload='alert(1)'/>", f"<script>{secret}</script>".encode()
+    names = ("shots/a.png", "evil.png", 'x"\r\ny.html', "\u202etxt.exe")
+    files = zip(names, (png(), svg, page, png() + b"<html>"), strict=True)
+    fleet.push(ledger_files("fix", kept_bundle(*files), attempt=2, epoch=2, day="2026/11/20"))
+    told = fleet.get("/api/v1/missions/fix/evidence")
+    assert [(one["number"], one["path"]) for one in told["files"]] == list(enumerate(map(printable, names), 1))
+    assert fleet.get("/api/v1/missions/fix")["evidence"] == told
+    kinds = ["image/png", "text/plain", "text/plain", "application/octet-stream"]
+    for one, kind in zip(told["files"], kinds, strict=True):
+        place = f"/api/v1/missions/fix/evidence/{one['number']}"
+        answer = fleet.site.client.get(place, query_string={"sha256": one["sha256"]}, headers=fleet.key("look"))
+        assert (answer.status_code, answer.mimetype) == (200, kind)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert re.fullmatch(r'attachment; filename="[\w.-]+"', answer.headers["Content-Disposition"])
+        assert secret.encode() not in answer.data
+        assert fleet.site.client.get(place).status_code == 401
+    assert fleet.get("/api/v1/missions/fix/evidence/1", sha256="0" * 64, status=404)
+    assert fleet.get("/api/v1/missions/fix/evidence/5", status=404)
+    assert fleet.get("/api/v1/missions/fix/evidence/1", sha256="x", status=422)
+    assert fleet.get("/api/v1/missions/fix/evidence/0", status=422)
+
+
+def test_a_mission_without_evidence_says_so(fleet: ServedFleet) -> None:
+    """An empty list is no error."""
+    assert fleet.get("/api/v1/missions/fix/evidence") == {
+        "files": [], "left_out": [], "more_left_out": 0, "reports": [],
+    }  # fmt: skip
 
 
 def test_a_word_is_bound_to_what_was_looked_at(fleet: ServedFleet) -> None:

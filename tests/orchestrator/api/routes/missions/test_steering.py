@@ -18,10 +18,12 @@ from orchestrator.execution.live_output import PROGRESS_FILE
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.ledger.steering.messages import answer_commit, read_filed_message
 from orchestrator.ledger.transport import SAY
+from orchestrator.workflow import steering
 from orchestrator.workflow.fleet import Fleet
 from sync.remote import RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.api.conftest import Build, Site, bearer, door_of
+from tests.waiting import PATIENCE, until
 
 OUTPUT, SAID, BUDGET = (f"/api/v1/missions/m/{noun}" for noun in ("output", "messages", "budget"))
 
@@ -101,15 +103,18 @@ def test_a_stream_tells_and_ends_with_the_token(site: Site, town: Town) -> None:
     assert not [piece for piece in stream if b"event: output" in bytes(piece)]  # type: ignore[arg-type]
 
 
-def test_a_message_is_said_once_and_its_answer_is_the_nodes(site: Site, town: Town) -> None:
+def test_a_message_is_said_once_and_its_answer_is_the_nodes(
+    site: Site, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With an Idempotency-Key twice is once; the answer says what the node that works said."""
+    monkeypatch.setattr(steering, "ANSWER_SECONDS", PATIENCE)
     desk = town.peer("desk")
     desk.hold("m")
     node = threading.Thread(target=answered, args=(desk,), daemon=True)
     node.start()
     headers = bearer(site.token("missions")) | {"Idempotency-Key": "one"}
     said = [site.client.post(SAID, json={"text": "Use tabs."}, headers=headers).get_json() for _ in range(2)]
-    node.join(timeout=20)
+    node.join(timeout=PATIENCE)
     assert said[0] == said[1]
     assert (said[0]["state"], said[0]["node"], said[0]["answered"]) == ("injected", "desk", True)
     assert len([ref for ref in desk.bus.remote.fetch() if ref.startswith(SAY)]) == 1
@@ -117,16 +122,11 @@ def test_a_message_is_said_once_and_its_answer_is_the_nodes(site: Site, town: To
 
 def answered(desk: Peer) -> None:
     """What a node does when it sees the message."""
-    over = time.monotonic() + 15
-    while time.monotonic() < over:
-        found = [(ref, oid) for ref, oid in desk.bus.remote.fetch().items() if ref.startswith(SAY)]
-        if found:
-            filed = read_filed_message(desk.bus.store, *found[0])
-            answer = MessageAnswer(state=MessageState.INJECTED, epoch=1, node="desk")
-            new = answer_commit(desk.bus, filed, answer)
-            desk.line.push([RefUpdate(ref=filed.ref, expect=filed.oid, new=new)])
-            return
-        time.sleep(0.05)
+    until(lambda: spoken(desk), "it is said")
+    filed = read_filed_message(desk.bus.store, *spoken(desk).popitem())
+    answer = MessageAnswer(state=MessageState.INJECTED, epoch=1, node="desk")
+    new = answer_commit(desk.bus, filed, answer)
+    desk.line.push([RefUpdate(ref=filed.ref, expect=filed.oid, new=new)])
 
 
 def test_a_word_that_is_not_said_is_told_so(site: Site, town: Town) -> None:
@@ -159,12 +159,12 @@ def test_a_slow_look_keeps_no_other_reader_waiting(site: Site, town: Town, monke
 
     def slow(_folder: Path) -> None:
         begun.set()
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
 
     monkeypatch.setattr("orchestrator.workflow.watching.diff_so_far", slow)
     watcher = threading.Thread(target=lambda: site.app.test_client().get(OUTPUT, headers=look), daemon=True)
     watcher.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     statuses: list[int] = []
 
     def others() -> None:
@@ -172,11 +172,11 @@ def test_a_slow_look_keeps_no_other_reader_waiting(site: Site, town: Town, monke
 
     reader = threading.Thread(target=others, daemon=True)
     reader.start()
-    reader.join(timeout=10)
+    reader.join(timeout=PATIENCE)
     meanwhile = list(statuses)
     go.set()
     for thread in (watcher, reader):
-        thread.join(timeout=20)
+        thread.join(timeout=PATIENCE)
     assert meanwhile == [200]
 
 

@@ -183,6 +183,23 @@ def test_a_format_that_is_none_is_refused(wanted: Json) -> None:
         schema_of(asked(response_format=wanted), [], must=False)
 
 
+@pytest.mark.parametrize("levels", [90, 101, 400, 20_000])
+def test_a_schema_without_end_is_refused(levels: int) -> None:
+    """References to references, and parts within parts: as many as anybody writes, and no more than the stack holds."""
+    chain: Json = {f"a{at}": {"$ref": f"#/$defs/a{at + 1}"} for at in range(levels)}
+    linked: Json = {"$ref": "#/$defs/a0", "$defs": chain | {f"a{levels}": {"type": "string"}}}
+    nested: Json = {"type": "string"}
+    for _ in range(levels):
+        nested = {"type": "array", "items": nested}
+    for schema in (linked, nested) if levels < 500 else (linked,):
+        body = asked(response_format={"type": "json_schema", "json_schema": {"schema": schema}})
+        if levels < 100:
+            assert schema_of(body, [], must=False)
+        else:
+            with pytest.raises(WrongPrompt, match="response_format: its schema is more than 100 levels deep"):
+                schema_of(body, [], must=False)
+
+
 def test_functions_are_told_in_the_first_message() -> None:
     """After the system's words where it has some, else before all; where they stay the same, a cache keeps them."""
     body = asked(messages=[{"role": "developer", "content": "Be short."}, {"role": "user", "content": "x"}])

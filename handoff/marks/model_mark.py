@@ -1,0 +1,112 @@
+"""The mark of a model: how does a line say that a model proposed it, and who confirmed that or took it back?
+
+It stands at the end of the line, where a person sees it in the source and on a rendered page:
+
+    - Port: 9090 *(proposed by a model)*
+    - Port: 9090 *(proposed by a model; confirmed by ana)*
+    - Port: 9090 *(proposed by a model; confirmed by entries fix-the-login-1, add-a-page-1)*
+    - Port: 9090 *(proposed by a model; withdrawn by ana)*
+
+A line without it is what it always was: the word of whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from handoff.errors import BadMark
+
+LABEL = "proposed by a model"
+"""In every mark, and so in every text that has one."""
+MAX_NAME_CHARS = 80
+MIN_OUTCOMES = 2
+"""Missions whose results must say the same to confirm it: a model that is wrong is wrong again in the same mission."""
+
+_ENTRY = r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}"
+_NAME = rf"[\w.@+-]{{1,{MAX_NAME_CHARS}}}"
+_ENTRIES = rf"confirmed by entries (?P<entries>{_ENTRY}(?:, {_ENTRY})*)"
+_TEXT = rf"\*\({LABEL}(?:; (?:{_ENTRIES}|(?P<how>confirmed|withdrawn) by (?P<who>{_NAME})))?\)\*"
+_ALONE = re.compile(_TEXT)
+_AT_END = re.compile(rf"(?<=[^ \t])[ \t]+{_TEXT}(?=[ \t\r]*\Z)")
+_ALIKE = re.compile(r"\(\s*" + LABEL.replace(" ", r"\s+"), re.IGNORECASE)
+_NO_NAME = re.compile(r"[^\w.@+-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMark:
+    """That a model proposed a line: confirmed by a person or by entries of the journal, withdrawn by a person, or none
+    of these. Raises BadMark for what would not be read back."""
+
+    confirmed_by: str = ""
+    confirmed_in: tuple[str, ...] = ()
+    withdrawn_by: str = ""
+
+    def __post_init__(self) -> None:
+        found = _ALONE.fullmatch(str(self))
+        if found is None or _fields(found) != (self.confirmed_by, self.confirmed_in, self.withdrawn_by):
+            raise BadMark(given=str(self))
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the line may be told as it stands."""
+        return bool(self.confirmed_by or self.confirmed_in)
+
+    def __str__(self) -> str:
+        said = [LABEL]
+        said += [f"confirmed by {self.confirmed_by}"] if self.confirmed_by else []
+        said += [f"confirmed by entries {', '.join(self.confirmed_in)}"] if self.confirmed_in else []
+        said += [f"withdrawn by {self.withdrawn_by}"] if self.withdrawn_by else []
+        return f"*({'; '.join(said)})*"
+
+
+def split_mark(line: str) -> tuple[str, ModelMark | None]:
+    """A line's words without its mark, and the mark; a line that has none is given back as it is. Of several the last
+    one counts, and none of them is words."""
+    mark = None
+    while LABEL in line and (found := _AT_END.search(line)):
+        line, mark = line[: found.start()], mark or _read(found)
+    return line, mark
+
+
+def with_mark(line: str, mark: ModelMark | None) -> str:
+    """The line's words with this mark in the place of the one that it has."""
+    words = split_mark(line)[0].rstrip()
+    return f"{words} {mark}" if mark and words else words
+
+
+def read_mark(text: str) -> ModelMark | None:
+    """The mark that a text is, and nothing else; None for any other text."""
+    found = _ALONE.fullmatch(text)
+    return _read(found) if found else None
+
+
+def is_unreadable(line: str) -> bool:
+    """Whether the line has something that a person would take for a mark, and that is none."""
+    return _ALIKE.search(split_mark(line)[0]) is not None
+
+
+def awaits_confirmation(line: str) -> bool:
+    """Whether a model proposed the line, and nobody has confirmed it."""
+    mark = split_mark(line)[1]
+    return mark is not None and not mark.confirmed
+
+
+def person_name(name: str) -> str:
+    """A person's name as a mark has it: one word of letters, digits and . @ + - _; never empty."""
+    return _NO_NAME.sub("_", name.strip())[:MAX_NAME_CHARS] or "somebody"
+
+
+def _read(found: re.Match[str]) -> ModelMark:
+    by, entries, withdrawn = _fields(found)
+    return ModelMark(confirmed_by=by, confirmed_in=entries, withdrawn_by=withdrawn)
+
+
+def _fields(found: re.Match[str]) -> tuple[str, tuple[str, ...], str]:
+    who, how = found["who"] or "", found["how"]
+    entries = tuple(found["entries"].split(", ")) if found["entries"] else ()
+    return who if how == "confirmed" else "", entries, who if how == "withdrawn" else ""
+
+
+PROPOSED = ModelMark()
+"""Of what nobody has confirmed yet."""

@@ -1,0 +1,1 @@
+"""Which agents can a mission name?"""

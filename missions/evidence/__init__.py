@@ -1,0 +1,1 @@
+"""Which files of a project's tests stand beside a result, and what do they say?"""

@@ -1,0 +1,1 @@
+"""Which open tasks stand on the board of another program?"""

@@ -1,0 +1,56 @@
+"""shiftbook project queue: which approved results wait to be merged, in which order, and what is tested now?"""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.cli import terminal
+from orchestrator.cli.clone.here import load_settings
+
+
+@click.command("queue")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the queue as JSON.")
+def queue(name: str, as_json: bool) -> None:
+    """Shows a project's merge queue: the approved results in their order, what is tested now, why it stands still."""
+    from orchestrator.workflow.merge_queue.queue_places import queue_state
+    from orchestrator.workflow.projects.enrol import require_project
+
+    fleet = wiring.fleet(load_settings())
+    ledger = fleet.ledger()
+    part = require_project(ledger, name)
+    terminal.warn(fleet)
+    state = queue_state(ledger, fleet.trust, name)
+    if as_json:
+        terminal.print_json(
+            {"name": name, "merge_queue": part.merge_queue, "batch": part.merge_queue_batch} | state.json()
+        )
+        return
+    if not part.merge_queue:
+        click.echo(f"{name} has no merge queue: each result is merged at once when it is approved")
+        click.echo(f"`shiftbook project edit {name} --merge-queue` gives it one")
+        return
+    if not state.missions:
+        click.echo(f"nothing waits in the merge queue of {name}")
+        return
+    testing = state.record.testing
+    rows = [
+        (
+            str(place),
+            mission.name,
+            (mission.commit or "")[:10],
+            f"by {mission.decided_by or 'hand'}",
+            "tested now" if mission.name in testing else "",
+        )
+        for place, mission in enumerate(state.missions, 1)
+    ]
+    terminal.print_columns(rows)
+    if state.record.node:
+        at = f" at {state.record.base[:10]}" if state.record.base else ""
+        what = f"{len(testing)} of them on {part.branch}{at}" if testing else f"{part.branch}{at} without any of them"
+        click.echo(f"{state.record.node} tests {what if at else 'them'} since {state.record.since}")
+    elif not state.record.trouble:
+        terminal.say(state.waits or "no node tests them yet: one does at its next turn")
+    if state.record.trouble:
+        terminal.say(f"it stands still: {state.record.trouble}")

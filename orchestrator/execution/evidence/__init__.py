@@ -1,0 +1,1 @@
+"""What of what a project's tests wrote is kept with the result?"""

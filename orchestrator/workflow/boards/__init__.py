@@ -1,0 +1,1 @@
+"""How do the open tasks of other programs' boards become missions, each once?"""

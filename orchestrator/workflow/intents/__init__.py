@@ -1,0 +1,1 @@
+"""What becomes of the orders, called intents, that a device gave while it was offline?"""

@@ -1,0 +1,1 @@
+"""What does an agent ask while it works, and what does a person answer?"""

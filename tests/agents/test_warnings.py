@@ -1,0 +1,105 @@
+"""The journal's warnings reach the models of the real programs through their hooks, once, and are no denial.
+
+No program shows its model a line before an action that it has decided on: it comes with the result, or instead of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from handoff.warnings.heard_warnings import WarningVerdict
+from orchestrator.core.ports.action_warner import REFUSED_ONCE, WARNING_FRAME
+from orchestrator.execution.journal_warner import JournalWarner, WarningForm
+from tests.agents.hands import HANDS
+from tests.agents.standin import Asked, ModelApi, Turn
+from tests.agents.test_programs import Desk
+from tests.journal_warnings import journal_of, look_up_in
+from tests.orchestrator.conftest import bubblewrap, server
+from tests.orchestrator.repositories import Server
+
+__all__ = ["bubblewrap", "server"]
+
+FAILS, WORKS = "./build.sh --mode parallel", "./build.sh --mode serial"
+LESSON = "Build with `build.sh --mode serial`, because `./build.sh --mode parallel` fails"
+SCRIPT = '#!/bin/sh\necho "built in $2"\n[ "$2" != parallel ]\n'
+
+
+@pytest.fixture
+def desk(api: ModelApi, server: Server, bubblewrap: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A node whose project has a way of building that fails."""
+    server.push({"build.sh": SCRIPT})
+    return Desk(api=api, server=server, sandbox=bubblewrap, tmp=tmp_path, setenv=monkeypatch.setenv)  # type: ignore[arg-type]
+
+
+def warner(form: WarningForm, *lines: str) -> JournalWarner:
+    """One of a journal with these lessons."""
+    return JournalWarner(look_up=look_up_in(journal_of(*(lines or (LESSON,)))), form=form)
+
+
+def given(asked: Sequence[Asked], place: int) -> str:
+    """All that a call of the model was given."""
+    return json.dumps(asked[place].body, ensure_ascii=False)
+
+
+PROGRAMS = ["claude", pytest.param("codex", marks=pytest.mark.nightly)]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_with_the_result(desk: Desk, name: str) -> None:
+    """What fails is run, its warning stands in the next request and in none before, each line once; it is in nobody's
+    way: the same command is run again without a word, and what works is told as help."""
+    hands = HANDS[name]
+    assert hands.shell
+    said = warner(WarningForm.WITH_RESULT)
+    turns = [hands.shell(f"sh {FAILS}"), hands.shell(f"sh {WORKS} >built.txt"), Turn(text="Done.")]
+    outcome = desk.run(hands, *turns, warner=said)
+    assert (outcome.error, outcome.parked, outcome.denials) == ("", "", ()), desk.output()
+    asked = [given(desk.api.asked, place) for place in range(3)]
+    assert [WARNING_FRAME in one for one in asked] == [False, True, True], desk.output()
+    assert [one.count(WARNING_FRAME) for one in asked] == [0, 1, 1]  # what was said stays said, nothing is said again
+    assert "built in parallel" in asked[1]
+    assert 'claude at desktop wrote: \\"' in asked[1]
+    assert [one.verdict for one in said.heard] == [WarningVerdict.HELPED]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["claude", "codex"])
+def test_refused_once(desk: Desk, name: str) -> None:
+    """The command is not run the first time, with the reason; the second time it is. That is no denial."""
+    hands = HANDS[name]
+    assert hands.shell
+    said = warner(WarningForm.REFUSE_ONCE)
+    leaves = f"echo ran >>ran.txt; sh {FAILS}"
+    turns = [hands.shell(leaves), hands.shell(leaves), Turn(text="Done.")]
+    outcome = desk.run(hands, *turns, warner=said)
+    assert (outcome.error, outcome.parked, outcome.denials) == ("", "", ()), desk.output()
+    assert desk.server.show("shiftbook/fix/1:ran.txt") == "ran"
+    assert REFUSED_ONCE in given(desk.api.asked, 1)
+    assert "built in parallel" not in given(desk.api.asked, 1)
+    assert "built in parallel" in given(desk.api.asked, 2)
+    verdict = WarningVerdict.UNCLEAR if name == "codex" else WarningVerdict.HURT  # it failed again all the same
+    assert [one.verdict for one in said.heard] == [verdict]  # codex tells of no call that was held back
+
+
+def test_a_real_denial_stays_one(desk: Desk) -> None:
+    """What the program's own rules forbid counts, also beside a call that was held back once."""
+    hands = HANDS["claude"]
+    assert hands.shell
+    turns = [hands.shell(f"sh {FAILS}"), hands.write(hands.forbidden, "{}"), Turn(text="Done.")]
+    outcome = desk.run(hands, *turns, warner=warner(WarningForm.REFUSE_ONCE))
+    assert not outcome.ok
+    assert [hands.forbidden in each for each in outcome.denials] == [True], outcome.denials
+
+
+@pytest.mark.nightly
+def test_a_file_that_is_changed(desk: Desk) -> None:
+    """A lesson about a path is said when that file is written."""
+    hands = HANDS["claude"]
+    said = warner(WarningForm.WITH_RESULT, "docs/api.md is generated: change its template")
+    outcome = desk.run(hands, hands.write("docs/api.md", "x\n"), Turn(text="Done."), warner=said)
+    assert outcome.ok, desk.output()
+    assert "is generated: change its template" in given(desk.api.asked, 1)
