@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
-from playwright.sync_api import Locator, Request, expect
+from playwright.sync_api import Locator, Request, Route, expect
 
 from tests.orchestrator.repositories import git
 from tests.page.desk import Desk
@@ -63,6 +63,27 @@ def test_a_paired_phone_approves_what_it_read_and_a_second_word_counts_no_more(
     kept = desk.fleet.show(MISSION)
     assert kept["decision"] == "approved"
     git(desk.project.folder, "merge-base", "--is-ancestor", kept["commit"], "main")
+
+
+def test_nothing_is_said_of_a_result_before_it_is_there(wide: Tab, desk: Desk) -> None:
+    """What is written is kept beside the result that it is about: words typed before it was loaded would give way to
+    those that were kept. So the buttons, and their keys, wait for it.
+    """
+    waits = next(name for name, each in desk.fleet.missions().items() if each["status"] == "review")
+    held: list[Route] = []
+    wide.page.route(f"**/api/v1/missions/{waits}/diff", lambda route: held.append(route))
+    wide.go(f"/review/{waits}")
+    reject = wide.page.get_by_role("button", name="Reject…")
+    for button in (reject, wide.page.get_by_role("button", name="Approve")):
+        expect(button).to_be_disabled()
+    wide.page.keyboard.press("r")
+    expect(wide.page.get_by_role("textbox")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    wide.page.unroute(f"**/api/v1/missions/{waits}/diff")
+    expect(reject).to_be_enabled()
+    wide.page.keyboard.press("r")
+    expect(wide.page.get_by_role("textbox")).to_be_focused()
 
 
 def test_what_was_said_of_a_result_outlives_its_screen_and_its_page(visitor: Tab, desk: Desk) -> None:
