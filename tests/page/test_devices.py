@@ -42,7 +42,9 @@ def test_a_phone_is_paired_and_shut_out_from_the_desk(visitor: Tab, wide: Tab) -
     wide.go("/devices")
     wide.page.get_by_role("button", name="Pair another").click()
     wide.page.get_by_label("talk").check()
-    wide.page.get_by_role("button", name="Show the code").click()
+    asked: list[str] = []
+    wide.page.on("request", lambda one: asked.append(f"{one.method} {one.url.rpartition('/')[2]}"))
+    wide.page.get_by_role("button", name="Show the code").dblclick()
     wide.page.get_by_role("img", name="QR code for the device to scan").wait_for()
     link = wide.page.get_by_label("Or open this link there").input_value()
     assert wide.axe() == []
@@ -55,8 +57,9 @@ def test_a_phone_is_paired_and_shut_out_from_the_desk(visitor: Tab, wide: Tab) -
     assert code_on(wide) == code
     assert visitor.axe() == []
     assert visitor.overflow() <= 0
-    wide.page.get_by_role("button", name="They are the same").click()
+    wide.page.get_by_role("button", name="They are the same").dblclick()
     visitor.page.get_by_text("This device is paired.").wait_for()
+    assert (asked.count("POST pairings"), asked.count("PUT confirmation")) == (1, 1)
     visitor.go("/devices")
     expect(visitor.page.get_by_text("this device", exact=True)).to_be_visible()
     expect(visitor.page.locator("main li")).to_have_count(1)

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.desk import Desk
+from tests.page.held import held
 from tests.page.ledger_content import HOSTILE_WORDS
 from tests.page.tab import NARROW, Tab
 from tests.waiting import PATIENCE
@@ -102,7 +103,12 @@ def test_a_conflict_of_the_ledger_is_decided_by_one_button(wide: Tab, desk: Desk
     assert boxes[0]
     assert boxes[1]
     assert boxes[0]["y"] == boxes[1]["y"]
-    first.get_by_role("button", name="Take this").click()
+    take = first.get_by_role("button", name="Take this")
+    with held(wide.page, "**/api/v1/conflicts") as lists:
+        take.click()
+        expect(wide.page.get_by_text("Decided.").first).to_be_visible()
+        lists.wait()
+        expect(take).to_be_disabled()  # what is decided is, though it still stands there
     expect(wide.page.get_by_text("priority of nightly-check")).to_have_count(0)
     assert "priority: 4" in desk.fleet.git("show", "HEAD:missions/nightly-check.md", folder=desk.fleet.bare)
     hostile = wide.page.locator("main article", has_text="title of nightly-check")

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { memoryStore } from './answers.ts';
-import { get, pathOf, send, setAnswerStore } from './client.ts';
+import { get, onRequest, pathOf, send, setAnswerStore } from './client.ts';
 import { expiry, perform, setOutbox, type Intent } from './intents.ts';
 import { Problem, Unreachable } from './problem.ts';
 import { setTransport, type Outgoing } from './transport.ts';
@@ -53,6 +53,23 @@ test('without a node the last answer is given, and said to be old', async () => 
   off();
   assert.equal((await get('/x')).from, 'store');
   await assert.rejects(get('/never'), Unreachable);
+});
+
+test('a question that fails after a newer one was answered does not say that nobody answers', async () => {
+  const told: boolean[] = [];
+  const end = onRequest((reached) => told.push(reached));
+  let fail: (why: Error) => void = () => undefined;
+  setTransport(() => new Promise((_, no) => (fail = no)));
+  const old = get('/old');
+  await new Promise((done) => setTimeout(done, 2));
+  answer(200, {});
+  await get('/new');
+  fail(new TypeError('Failed to fetch'));
+  await assert.rejects(old, Unreachable);
+  off();
+  await assert.rejects(get('/newer'), Unreachable);
+  assert.deepEqual(told, [true, false]);
+  end();
 });
 
 test('a refusal is a Problem with its detail, and never the kept answer', async () => {

@@ -17,6 +17,8 @@ export type Listener = (reached: boolean, milliseconds: number) => void;
 
 let answers: AnswerStore = memoryStore();
 const listeners = new Set<Listener>();
+/** When the newest question began that was answered: an older one that fails after that says nothing of now. */
+let newest = -1;
 
 /** Where answers are kept for times without a node; the offline store sets its own here. `heir`: it keeps what was answered before it was there, too. */
 export function setAnswerStore(store: AnswerStore, { heir = false } = {}): void {
@@ -43,11 +45,12 @@ async function request(method: string, path: string, headers: Record<string, str
   const began = performance.now();
   try {
     const answer = await carry({ method, path, headers: { Accept: 'application/json', ...headers }, body, signal });
+    newest = Math.max(newest, began);
     for (const each of listeners) each(true, performance.now() - began);
     return answer;
   } catch (error) {
     if (signal?.aborted) throw error;
-    for (const each of listeners) each(false, performance.now() - began);
+    if (began > newest) for (const each of listeners) each(false, performance.now() - began);
     throw new Unreachable(error instanceof Error ? error.message : String(error));
   }
 }

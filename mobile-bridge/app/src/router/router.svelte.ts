@@ -34,8 +34,17 @@ export function go(path: string, { replace = false }: { replace?: boolean } = {}
   void show(false);
 }
 
-/** Changes the query only: filters. The screen stays as it is; the address can be shared. */
+/** From here to another screen, once what takes time is done: a person who has gone elsewhere meanwhile stays there. */
+export function goOn(): typeof go {
+  const { href: here } = location;
+  return (path, how) => {
+    if (location.href === here) go(path, how);
+  };
+}
+
+/** Changes the query only: filters. The screen stays as it is; the address can be shared. One that is being left changes no more. */
 export function setQuery(change: Record<string, string | null>): void {
+  if (location.pathname !== key) return;
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(change)) {
     if (value) query.set(name, value);

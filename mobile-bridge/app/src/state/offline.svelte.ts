@@ -2,6 +2,7 @@
 import { setAnswerStore } from '../api/client.ts';
 import { memoryStore, type AnswerStore } from '../api/answers.ts';
 import { setOutbox } from '../api/intents.ts';
+import { Unreachable } from '../api/problem.ts';
 import { send } from '../api/transport.ts';
 import { on } from '../live/live.ts';
 import type { MemoryReason, Mode } from '../store/messages.ts';
@@ -56,15 +57,19 @@ async function controlled(): Promise<void> {
 
 /** Opens the store when the page is at rest, and syncs from then on. Call once. */
 export async function startOffline(): Promise<void> {
+  setOutbox(async (intent, key) => {
+    const store = await opened; // an order that is given before it is open waits for it
+    if (!store) throw new Unreachable(t.errors.unreachable);
+    const { outboxOf } = await import('../sync/outbox.ts');
+    await outboxOf(store, () => wake())(intent, key);
+  });
   await controlled();
   try {
     const { openStore } = await import('../store/store.ts');
     const store = await openStore(deviceName());
     Object.assign(offline, { store, mode: store.place.mode, why: store.place.why });
     if (store.place.mode === 'kept') offline.lost = lostWith((await store.standing()).born);
-    const { outboxOf } = await import('../sync/outbox.ts');
     setAnswerStore(answersIn(store), { heir: true }); // the first screen was read before the store was open
-    setOutbox(outboxOf(store, () => wake()));
     store.onMoved(() => void refresh(store));
     on('sync', () => wake());
     addEventListener('online', () => wake());
@@ -73,6 +78,7 @@ export async function startOffline(): Promise<void> {
     if (localStorage.getItem('shiftbook.device-model')) await (await import('../device-model/device-model.svelte.ts')).keepDeviceEngine().catch(() => undefined); // without a network it is here, or comes later
   } catch (error) {
     settle(null);
+    setOutbox(null);
     Object.assign(offline, { mode: 'none', why: 'broken' });
     console.warn('this page keeps nothing for times without a node:', error);
   }

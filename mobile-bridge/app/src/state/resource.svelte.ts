@@ -20,28 +20,39 @@ export class Resource<T> {
 
 /**
  * For a component's script. What `load` reads of runes before its first await makes it load again; so do the named events.
- * What was shown stays until the new is there. It ends with its component.
+ * What was shown stays until the new is there; where something else is asked for than what is shown, and cannot be had,
+ * it goes: it would stand under another's name. News that come while it is being loaded have it loaded once more after
+ * that, or none would ever be shown where they come faster than answers. It ends with its component.
  */
 export function resource<T>(load: (signal: AbortSignal) => Promise<Answer<T>>, events: string[] = ['ledger']): Resource<T> {
   const held = new Resource<T>();
+  let [turn, busy, missed, other] = [-1, false, false, false];
   $effect(() => {
-    void held.turn;
+    other ||= turn === held.turn;
+    turn = held.turn;
+    [busy, missed] = [true, false];
     const stop = new AbortController();
     let timer = 0;
+    const over = (): void => {
+      busy = held.loading = false;
+      if (missed) held.reload();
+    };
     load(stop.signal).then(
       (answer) => {
         if (stop.signal.aborted) return;
         held.data = answer.data;
         held.error = null;
-        held.loading = false;
         held.keptFrom = answer.from === 'store' ? answer.when : null;
+        other = false;
         if (answer.from === 'store') timer = window.setTimeout(held.reload, AGAIN_MS);
+        over();
       },
       (error: Error) => {
         if (stop.signal.aborted) return;
         held.error = error;
-        held.loading = false;
+        if (other) held.data = null;
         if (error instanceof Unreachable) timer = window.setTimeout(held.reload, AGAIN_MS);
+        over();
       },
     );
     return () => {
@@ -49,8 +60,9 @@ export function resource<T>(load: (signal: AbortSignal) => Promise<Answer<T>>, e
       clearTimeout(timer);
     };
   });
+  const news = (): void => (busy ? void (missed = true) : held.reload());
   $effect(() => {
-    const ends = events.map((kind) => on(kind, held.reload));
+    const ends = events.map((kind) => on(kind, news));
     return () => ends.forEach((end) => end());
   });
   return held;

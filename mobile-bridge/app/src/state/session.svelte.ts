@@ -17,15 +17,19 @@ class Session {
 
 export const session = new Session();
 
+let turn = 0;
+
 export async function refreshSession(): Promise<void> {
+  const mine = ++turn; // another node may have been chosen since: only the last question's answer counts
   try {
     const { data } = await getMe();
+    if (mine !== turn) return;
     session.me = data;
     session.unknown = false;
     session.stale = data.api !== API;
     node.name = data.node;
   } catch (error) {
-    if (error instanceof Problem && error.status === 401) session.unknown = true;
+    if (mine === turn && error instanceof Problem && error.status === 401) session.unknown = true;
   }
 }
 

@@ -70,6 +70,12 @@ export class Talk {
   error = $state.raw<Error | null>(null);
   #draft = $state('');
   #pieces = '';
+  /** Counts what was asked of the node, and what was said: an answer that is older than either is not shown. */
+  #loads = 0;
+  #said = 0;
+  /** Something came to the conversation while an answer was on its way. */
+  #late = false;
+  #trying = false;
 
   constructor(id: string) {
     this.id = id;
@@ -95,19 +101,23 @@ export class Talk {
 
   /** Reads what the node has; what is shown stays until it is there. */
   async load(signal: AbortSignal = new AbortController().signal): Promise<void> {
-    if (!this.id || this.live) return;
+    if (!this.id) return;
+    if (this.live) return void (this.#late = true);
+    const [mine, said] = [++this.#loads, this.#said];
     try {
       let { data } = await getThread(this.id, 0, PAGE, signal);
       if (data.turns > PAGE) data = (await getThread(this.id, data.turns - PAGE, PAGE, signal)).data;
-      if (this.live || signal.aborted) return;
+      if (signal.aborted || mine !== this.#loads) return;
+      if (said !== this.#said) return await this.load(signal);
       const turns = data.messages.map(turnOf);
       Object.assign(this, { title: data.title, project: data.project, turns: this.#isBehind(turns) ? this.turns : turns, error: null });
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || mine !== this.#loads) return;
       this.error = error as Error;
-      if (error instanceof Unreachable && !this.turns.length) this.turns = await keptTurns(this.id, PAGE);
+      const kept = error instanceof Unreachable && !this.turns.length ? await keptTurns(this.id, PAGE) : [];
+      if (!this.turns.length) this.turns = kept;
     } finally {
-      if (!signal.aborted) this.loading = false;
+      if (!signal.aborted && mine === this.#loads) this.loading = false;
     }
   }
 
@@ -122,7 +132,8 @@ export class Talk {
     const first = this.turns[0]?.seq ?? 1;
     const after = Math.max(0, first - 1 - PAGE);
     const { data } = await getThread(this.id, after, Math.min(PAGE, first - 1), new AbortController().signal);
-    this.turns = [...data.messages.map(turnOf).filter((one) => one.seq < first), ...this.turns];
+    const shown = this.turns[0]?.seq ?? 1; // it may have come already: the button was pressed twice
+    this.turns = [...data.messages.map(turnOf).filter((one) => one.seq < shown), ...this.turns];
   }
 
   /** Says something and hears the answer. What was typed is on this device until the node has it; where none answers this device does, if it can and may. */
@@ -150,9 +161,14 @@ export class Talk {
     return live.start ? null : error;
   }
 
+  #begin(live: Live): void {
+    this.#said += 1;
+    Object.assign(this, { live, broken: null });
+  }
+
   /** Promises why the answer did not come to its end, or null. */
   async #ask(live: Live, how: Omit<How, 'route'>): Promise<Error | null> {
-    Object.assign(this, { live, broken: null });
+    this.#begin(live);
     this.#pieces = '';
     const text = live.asked;
     const asked = { message: text, device_id: deviceName(), tools: how.tools, ...(this.id ? { conversation_id: this.id } : how.project ? { project: how.project } : {}) };
@@ -167,7 +183,7 @@ export class Talk {
   /** The same of this device's own model. */
   async #askHere(live: Live, { project }: Pick<How, 'project'>): Promise<Error | null> {
     live.here = true;
-    Object.assign(this, { live, broken: null });
+    this.#begin(live);
     try {
       const made = await answerHere(this.turns, live.asked, (text) => (live.text = text), live.stop.signal);
       const fresh = !this.id;
@@ -192,9 +208,10 @@ export class Talk {
   /** Tries again after a break: first whether the node has the answer by now, and only then by asking again. */
   async again(how: How): Promise<void> {
     const { broken } = this;
-    if (!broken) return;
+    if (!broken || this.#trying) return;
     if (!broken.heard) return this.say(this.draft || broken.asked, how, this.draft && this.draft !== broken.asked ? newKey() : broken.key);
-    await this.load();
+    this.#trying = true;
+    await this.load().finally(() => (this.#trying = false));
     const last = this.turns.at(-1);
     if (this.error instanceof Unreachable) return;
     this.broken = null;
@@ -241,6 +258,8 @@ export class Talk {
     this.turns = [...this.turns, { seq: next - 1, role: 'user', text: live.asked, when, answer: {} }, { seq: next, role: 'assistant', text, when, answer }];
     this.live = null;
     talks.moved += 1;
+    if (seq && this.#late) void this.load(); // what the node has written down by now
+    this.#late = false;
   }
 }
 

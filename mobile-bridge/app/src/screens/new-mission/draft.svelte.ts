@@ -8,6 +8,8 @@ const KEY = 'shiftbook.draft';
 class Draft {
   #text = $state(localStorage.getItem(KEY) ?? '');
   name = $state('');
+  /** It is on its way to a node, on whichever screen the person is meanwhile. */
+  filing = $state(false);
   /** Files beside it; they live as long as the page does. */
   files = $state.raw<GivenFile[]>([]);
 
@@ -41,10 +43,16 @@ class Draft {
     this.files = this.files.filter((one) => one.name !== name);
   };
 
-  clear(): void {
-    this.text = '';
-    this.name = '';
-    this.files = [];
+  /** What stands there now, for `clear`. */
+  get given(): Pick<Draft, 'text' | 'name' | 'files'> {
+    return { text: this.text, name: this.name, files: this.files };
+  }
+
+  /** Takes out what was filed; what was written meanwhile stays. */
+  clear(filed: Draft['given']): void {
+    if (this.text === filed.text) this.text = '';
+    if (this.name === filed.name) this.name = '';
+    this.files = this.files.filter((one) => !filed.files.includes(one));
   }
 }
 

@@ -3,7 +3,7 @@ import { expiry, newKey, perform } from '../../api/intents.ts';
 import { Problem } from '../../api/problem.ts';
 import type { DiffLine } from '../../api/types.ts';
 import { toldShort } from '../../components/told.ts';
-import { go } from '../../router/router.svelte.ts';
+import { go, goOn } from '../../router/router.svelte.ts';
 import { forget, give, remember, type Undoable } from '../../state/undoable.ts';
 import { afterUndo, toast, toastError } from '../../state/toasts.svelte.ts';
 import { t } from '../../texts/index.ts';
@@ -21,6 +21,8 @@ export class Decision {
   /** The line that is being commented on. */
   draft = $state.raw<LineComment | null>(null);
   rejecting = $state(false);
+  /** A word was given, and is neither taken back nor refused. */
+  given = $state(false);
   onApproval = $state('');
 
   constructor(mission: string) {
@@ -74,20 +76,25 @@ export class Decision {
 
   /** Approves this very result, after a moment in which it can be taken back. */
   approve(digest: string): void {
+    if (this.given) return;
+    this.given = true;
     const body = { state: 'approved', digest, on_approval: this.onApproval };
     const order: Undoable = { intent: { action: 'approve', mission: this.mission, digest, expires: expiry(), body }, key: newKey(), due: Date.now() + UNDO_SECONDS * 1000 };
     remember(order);
-    afterUndo(t.review.approvedUndo, () => void this.#told(give(order), t.review.approved).then((done) => done && this.#write([], '')), () => forget(order.key), UNDO_SECONDS);
+    afterUndo(t.review.approvedUndo, () => void this.#told(give(order), t.review.approved).then((done) => done && this.#write([], '')), () => ((this.given = false), forget(order.key)), UNDO_SECONDS);
     go('/review');
   }
 
   async reject(digest: string): Promise<void> {
+    if (this.given) return;
+    this.given = true;
+    const on = goOn();
     const body = { state: 'rejected', digest, comment: rejection(this.whole, this.comments) };
     const sent = perform({ action: 'reject', mission: this.mission, digest, expires: expiry(), body }).then(({ state }) => state);
     if (await this.#told(sent, t.review.rejected)) {
       this.#write([], '');
       this.rejecting = false;
-      go('/review');
+      on('/review');
     }
   }
 
@@ -97,6 +104,7 @@ export class Decision {
       return true;
     } catch (error) {
       const moved = error instanceof Problem && error.status === 409;
+      this.given = false;
       toastError(moved ? `${error.detail || t.review.moved} ${t.review.movedStep}` : toldShort(error));
       return false;
     }
