@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,8 @@ from orchestrator.bench.history import import_finished
 from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.agent import Outcome, Project
 from orchestrator.core.roles import Role
+from orchestrator.execution.workspace.clone import Workspaces
+from orchestrator.execution.workspace.spare import SPARE_DAYS
 from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import claim_missions, complete
 from orchestrator.ledger.node_pages import PAGES_FOLDER, render_page
@@ -282,6 +284,16 @@ def _publish(ground: BenchSetup, tip: str) -> None:
 
 def open_workspace(home: Path, url: str, folder: Path) -> None:
     """A workspace of the repository at `url` in a folder, as a node with that home makes it. Raises WorkspaceFailed."""
-    made = wiring.workspaces(load_settings(home=home))
     project = Project(name="bench", url=url)
-    made.open(project, mission="bench", attempt=1, folder=folder, stop=threading.Event())
+    _workspaces(home).open(project, mission="bench", attempt=1, folder=folder, stop=threading.Event())
+
+
+def make_spare(home: Path) -> None:
+    """Makes what a node with that home makes ahead for its next attempt."""
+    spares = _workspaces(home).spares
+    (kept,) = spares.missing(SPARE_DAYS)
+    spares.make(kept, stopped=lambda: False, room=lambda _size: True)
+
+
+def _workspaces(home: Path) -> Workspaces:
+    return replace(wiring.workspaces(load_settings(home=home)), min_wait=0.0)

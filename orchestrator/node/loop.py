@@ -21,6 +21,7 @@ from orchestrator.node.background.forge_polls import ForgePolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.background.merge_queue_turns import MergeQueueTurns
+from orchestrator.node.background.spare_turns import SpareTurns
 from orchestrator.node.executor import StopReason
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
@@ -77,6 +78,8 @@ class Node:
     """Looks at the projects' forges; None: this node does not."""
     queues: MergeQueueTurns | None = None
     """Tests and merges what waits in projects' merge queues; None: nobody does here."""
+    spares: SpareTurns | None = None
+    """Makes workspaces ahead for the projects that it works on; None: each is made when it is asked for."""
     idle: IdleWork | None = None
     """Does useful work of its own while there is no other; None: it rests then."""
     resources: ExitStack = field(default_factory=ExitStack)
@@ -302,7 +305,7 @@ class Node:
             return False
         if self.page is not None:
             self.page.step(ledger)
-        for beside in (self.turns, self.feeds, self.forges, self.queues):
+        for beside in (self.turns, self.feeds, self.forges, self.queues, self.spares):
             if beside is not None:
                 beside.step(ledger)
         return self.maintenance is not None and self.maintenance.step(ledger)

@@ -18,6 +18,7 @@ FIXED = "a name of ours below the home, or beside it"
 OWN_TEMPORARY = "a folder that mkdtemp, or a random name, has just made"
 LISTED = "what a listing of our own folder gave, no link followed"
 OPEN_FOLDER = "below an open folder, by dir_fd; links are not followed"
+SLUG_OF_PROJECT = "a slug and a digest"
 SLUG = "a mission's slug and an epoch, through below"
 PLACES = {
     "orchestrator/adapters/models/download.py": "FILE_NAME_PATTERN: a plain name that ends in .gguf",
@@ -49,7 +50,7 @@ PLACES = {
     "orchestrator/execution/hooks/hook_socket.py": "a fixed name in an attempt's folder",
     "orchestrator/execution/process/run_group.py": "a folder of the kernel's; rmdir takes none with processes in it",
     "orchestrator/execution/programs/home_files.py": OPEN_FOLDER,
-    "orchestrator/execution/project_setup.py": "a slug and a digest",
+    "orchestrator/execution/project_setup.py": SLUG_OF_PROJECT,
     "orchestrator/execution/verification.py": "a path of fleet.toml that does not climb; no part of it is a link",
     "orchestrator/execution/workspace/agents_md.py": "AGENTS.md and CLAUDE.md at a tree's top, plain files only",
     "orchestrator/execution/workspace/attempt_dir.py": "fixed names in an attempt's folder",
@@ -60,6 +61,7 @@ PLACES = {
     "orchestrator/execution/workspace/handoff_leak.py": "a path that git has just staged: none behind a link",
     "orchestrator/execution/workspace/inputs.py": "a fixed name in an attempt's folder",
     "orchestrator/execution/workspace/isolated_git.py": "fixed names in a git folder of ours",
+    "orchestrator/execution/workspace/spare.py": f"{SLUG_OF_PROJECT}; fixed names in an attempt's folder; {LISTED}",
     "orchestrator/execution/workspace/staging.py": OWN_TEMPORARY,
     "orchestrator/execution/workspace/start_point.py": OWN_TEMPORARY,
     "orchestrator/execution/workspace/tree_walk.py": OPEN_FOLDER,

@@ -36,6 +36,7 @@ from orchestrator.node.background.forge_polls import ForgePolls
 from orchestrator.node.background.heartbeat_turns import HeartbeatTurns
 from orchestrator.node.background.idle_work import IdleWork
 from orchestrator.node.background.merge_queue_turns import MergeQueueTurns
+from orchestrator.node.background.spare_turns import SpareTurns
 from orchestrator.node.gates import DiskGate
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
@@ -95,6 +96,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             feeds=None if once else build_feed_polls(parts, opened),
             forges=None if once else build_forge_polls(parts, opened),
             queues=build_merge_queues(parts, opened),
+            spares=None if once else build_spares(parts, opened),
             idle=None if once else build_idle_work(parts, work.attempts.jobs, opened),
             resources=opened.pop_all(),
         )
@@ -162,6 +164,17 @@ def build_merge_queues(parts: NodeParts, opened: ExitStack) -> MergeQueueTurns |
         clock=wiring.clock,
         nudge=parts.wake.set,
     )
+    opened.callback(turns.close)
+    return turns
+
+
+def build_spares(parts: NodeParts, opened: ExitStack) -> SpareTurns | None:
+    """What makes workspaces ahead; None where nothing keeps what runs here from writing in them. `opened` ends it."""
+    settings = parts.settings
+    if not settings.policy.takes_missions or wiring.sandbox(required=True, rootfs=settings.rootfs).missing():
+        return None
+    spares = wiring.workspaces(settings).spares
+    turns = SpareTurns(home=settings.home, spares=spares, tell=parts.tell, clock=wiring.clock)
     opened.callback(turns.close)
     return turns
 

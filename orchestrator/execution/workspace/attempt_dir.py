@@ -132,7 +132,7 @@ def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: St
     if old := _earlier_session(job, agent):
         workspace = _reopened_workspace(job, old, workspaces)
         return AttemptDir(job=job, workspace=workspace, kept=old, started=time.monotonic(), resumed=True, inputs=inputs)
-    for name in ("tree", "git", "home", "proposals", "filed", "embedded"):
+    for name in ("tree", "git", "spare", "home", "proposals", "filed", "embedded"):
         remove_tree(job.folder / name)
     workspace = _new_workspace(job, workspaces, stop)
     for name in ("home", "proposals", *(() if workspace else ("tree",))):

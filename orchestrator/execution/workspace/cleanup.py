@@ -23,6 +23,7 @@ from orchestrator.execution.workspace.attempt_dirs import SESSION_FILE, AttemptD
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
 from orchestrator.execution.workspace.disk_usage import folder_bytes, write_disk_usage
 from orchestrator.execution.workspace.run_tools import SETUP_FILE, SETUPS_FOLDER
+from orchestrator.execution.workspace.spare import SPARE_DAYS, Spares
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from orchestrator.ledger.config.fleet_toml import WorkspacesPart
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -88,6 +89,8 @@ class StaleDir:
     since: datetime
     keep: timedelta
     remove: Callable[[], bool]
+    spare: bool = False
+    """Nobody has used it yet, and it costs nothing but time."""
 
 
 @dataclass(kw_only=True)
@@ -201,9 +204,9 @@ class Cleanup:
                 yield one
 
     def _too_much(self, ledger: LedgerSnapshot, rules: WorkspacesPart) -> Iterable[Path]:
-        """The oldest, until the rest is within the limit."""
+        """Spares and then the oldest, until the rest is within the limit."""
         total = sum(folder_bytes(self.home / name) for name in ("work", "chats", "cache"))
-        for one in sorted(self._leftovers(ledger, rules), key=lambda one: one.since):
+        for one in sorted(self._leftovers(ledger, rules), key=lambda one: (not one.spare, one.since)):
             if total <= rules.disk_gib * GIB:
                 return
             size = folder_bytes(one.path)
@@ -228,6 +231,10 @@ class Cleanup:
         for path in sorted((self.home / "cache").glob("*.git")):
             lasts = timedelta(days=max(rules.keep_days, CLONE_KEEP_DAYS))
             yield StaleDir(path=path, since=_modified_at(path), keep=lasts, remove=_remover(_remove_clone, path))
+        spares, lasts = Spares(cache=self.home / "cache"), timedelta(days=min(rules.keep_days, SPARE_DAYS))
+        for path in spares.every():
+            since = datetime.fromtimestamp(spares.used(path), UTC)
+            yield StaleDir(path=path, since=since, keep=lasts, remove=_remover(spares.forget, path), spare=True)
         for path in sorted((self.home / "cache" / SETUPS_FOLDER).glob("*/")):
             used = max(map(_modified_at, path.glob(f"*/{SETUP_FILE}")), default=_modified_at(path))
             if self.now() - used >= MIN_SETUP_AGE:

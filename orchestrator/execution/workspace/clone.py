@@ -8,7 +8,9 @@ clone kept per project, as hard links, which outlive whatever is later done to t
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +23,11 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.workspace.git_tree import AttemptRepository, CommittedWork, TreeSnapshot
-from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV, reset_git_folder
-from orchestrator.execution.workspace.project_server import FETCH_TIMEOUT_SECONDS, ProjectServer, without_password
+from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
+from orchestrator.execution.workspace.kept_clone import copy_kept, fill_tree
+from orchestrator.execution.workspace.project_server import ProjectServer, without_password
 from orchestrator.execution.workspace.project_trouble import lasting_trouble
+from orchestrator.execution.workspace.spare import MIN_WAIT_SECONDS, Spares, bring_along, drop_taken
 from orchestrator.execution.workspace.staging import format_paths
 from sync.errors import GitError, GitTimeout
 from sync.git import Git
@@ -116,6 +120,8 @@ class Workspaces:
 
     cache: Path
     sandbox: Sandbox | None = None
+    min_wait: float = MIN_WAIT_SECONDS
+    """From how many seconds for its tree on a project's next workspace is made ahead."""
 
     def server(self, project: Project) -> ProjectServer:
         """Where a project's branches are."""
@@ -128,11 +134,15 @@ class Workspaces:
             kept.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
                 base = _fetch(kept, self.server(project), stop)
-                _clone(kept, folder / "git", project.branch, stop)
+                began = time.monotonic()
+                spare = self._take_spare(kept, folder, project.branch, base, stop)
+                if not spare:
+                    copy_kept(kept, folder / "git", project.branch, stopped=stop.is_set)
             workspace = Workspace(
                 folder=folder, server=self.server(project), branch=f"shiftbook/{mission}/{attempt}", base=base
             )
-            _check_out_tree(workspace, stop)
+            fill_tree(workspace.repository, stopped=stop.is_set)
+            self.spares.note(kept, folder, project.branch, waited=None if spare else time.monotonic() - began)
             workspace = replace(workspace, notes=_missing_parts(workspace.repository))
         except (GitError, OSError, Timeout) as error:
             lasting = "" if stop.is_set() else lasting_trouble(project, error)
@@ -178,6 +188,20 @@ class Workspaces:
             return {}
         return found
 
+    @property
+    def spares(self) -> Spares:
+        """The workspaces that stand ready."""
+        return Spares(cache=self.cache, min_wait=self.min_wait)
+
+    def _take_spare(self, kept: Path, folder: Path, branch: str, base: str, stop: Stop) -> bool:
+        """Whether the project's spare is in the folder now, with all that a commit takes."""
+        was = self.spares.take(kept, folder, branch)
+        with suppress(GitError):  # it is made anew, and git says what is wrong with the clone, if that is it
+            if was and bring_along(kept, folder, branch, was=was, base=base, stopped=stop.is_set):
+                return True
+        drop_taken(folder)
+        return False
+
     def _kept(self, project: Project) -> Path:
         return self.cache / f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.git"
 
@@ -189,21 +213,6 @@ def _fetch(kept: Path, server: ProjectServer, stop: Stop) -> str:
     ref = f"refs/heads/{server.project.branch}"
     server.fetch(kept, f"+{ref}:{ref}", stopped=stop.is_set)
     return Git(kept).text("rev-parse", "--verify", f"{ref}^{{commit}}")
-
-
-def _clone(kept: Path, folder: Path, branch: str, stop: Stop) -> None:
-    words = ("clone", "--quiet", "--bare", "--local", "--template=", "--single-branch", "--branch", branch, "--")
-    Git(kept.parent).run(
-        *words, str(kept), str(folder), timeout=FETCH_TIMEOUT_SECONDS, env=ISOLATED_GIT_ENV, stopped=stop.is_set
-    )
-
-
-def _check_out_tree(workspace: Workspace, stop: Stop) -> None:
-    """Fills the tree. No submodule is initialised, no filter runs."""
-    reset_git_folder(workspace.folder / "git", workspace.branch)
-    workspace.tree.mkdir()
-    workspace.repository.check_out(stopped=stop.is_set)
-    (workspace.tree / ".git").write_text("gitdir: ../git\n")
 
 
 def _missing_parts(repository: AttemptRepository) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from orchestrator.cli.bench import start
 )
 def test_both_bars(ours: float, plain: float, met: list[bool]) -> None:
     """Three seconds, and a twentieth of the plain way; each is missed alone."""
-    assert [row.met for row in _results(1024, ours, plain, "a clone")] == met
+    soon, times = _results(1024, ours, 5.0, plain, "a clone")
+    assert [soon.met, times.met] == met
+    assert (soon.baseline, times.baseline) == (5.0, plain / 5.0)  # where none stood ready
 
 
 def test_a_small_one_is_measured_by_the_command() -> None:
@@ -24,6 +26,9 @@ def test_a_small_one_is_measured_by_the_command() -> None:
     told = CliRunner().invoke(start, ["--repository", "1", "--json"])
     assert told.exit_code in {0, 1}, told.output
     soon, times = json.loads(told.stdout)["results"]
-    assert (soon["name"], soon["unit"]) == ("workspace of a fetched repository of 1 MiB", "s")
+    assert (soon["name"], soon["unit"]) == (
+        "workspace of a fetched repository of 1 MiB (baseline: none stood ready)",
+        "s",
+    )
     assert soon["value"] > 0
     assert times["value"] > 0

@@ -26,6 +26,7 @@ from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.execution.workspace.disk_usage import DiskUsage, last_disk_usage, measure_disk_usage
 from orchestrator.execution.workspace.run_tools import SETUP_FILE, SETUPS_FOLDER
+from orchestrator.execution.workspace.spare import SPARE_DAYS, SPARES_FOLDER
 from orchestrator.ledger.claims import keep_late
 from tests.ledgers import FLEET, NOON, Peer, Ticks, Town, record, working
 from tests.orchestrator.repositories import git
@@ -248,6 +249,38 @@ def test_a_kept_clone_goes_when_it_was_not_used_for_long_and_nobody_holds_it(tmp
     with FileLock(clone.with_suffix(".lock")):
         assert here.clear() == []
     assert here.clear() == ["shop-1.git"]
+
+
+def _spare(here: Home, name: str, *, size: int = 1) -> Path:
+    """A workspace that stands ready; its project was worked on now."""
+    place = here.folder / "cache" / SPARES_FOLDER / name
+    (place / "tree").mkdir(parents=True)
+    (place / "tree" / "data").write_bytes(b"x" * size)
+    place.with_name(f"{name}.json").write_text('{"branch": "main"}')
+    here.town.clock.at = cleanup._modified_at(place.with_name(f"{name}.json"))
+    return place
+
+
+def test_a_spare_goes_first_where_all_takes_too_much(tmp_path: Path) -> None:
+    """It is the youngest, and still nobody has used it; none is made anew before the next attempt at the project."""
+    here = home(tmp_path, days=100, gib=3 / 1024)
+    here.left("a", 1, size=2 * MIB)
+    place = _spare(here, "shop-1", size=2 * MIB)
+    assert here.clear() == ["shop-1"]
+    assert list(place.parent.iterdir()) == []
+
+
+def test_a_spare_goes_with_a_full_disk_and_after_some_days(tmp_path: Path) -> None:
+    """It stays while its project is worked on, and is the first that a full disk costs."""
+    here = home(tmp_path, days=100)
+    _spare(here, "shop-1")
+    here.town.clock.forward((SPARE_DAYS - 1) * 86_400)
+    assert here.clear() == []
+    here.town.clock.forward(86_400)
+    assert here.clear() == ["shop-1"]
+    place = _spare(here, "shop-2")
+    here.cleanup.clear(here.peer.ledger(), all_of_it=True)
+    assert not place.exists()
 
 
 def test_a_projects_set_up_goes_when_it_was_not_used_for_a_day(tmp_path: Path) -> None:
