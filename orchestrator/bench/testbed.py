@@ -29,8 +29,6 @@ from orchestrator.bench.history import import_finished
 from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.agent import Outcome, Project
 from orchestrator.core.roles import Role
-from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.execution.workspace.spare import SPARE_DAYS
 from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import claim_missions, complete
 from orchestrator.ledger.node_pages import PAGES_FOLDER, render_page
@@ -284,16 +282,13 @@ def _publish(ground: BenchSetup, tip: str) -> None:
 
 def open_workspace(home: Path, url: str, folder: Path) -> None:
     """A workspace of the repository at `url` in a folder, as a node with that home makes it. Raises WorkspaceFailed."""
+    made = replace(wiring.workspaces(load_settings(home=home)), min_wait=0.0)
     project = Project(name="bench", url=url)
-    _workspaces(home).open(project, mission="bench", attempt=1, folder=folder, stop=threading.Event())
+    made.open(project, mission="bench", attempt=1, folder=folder, stop=threading.Event())
 
 
 def make_spare(home: Path) -> None:
     """Makes what a node with that home makes ahead for its next attempt."""
-    spares = _workspaces(home).spares
-    (kept,) = spares.missing(SPARE_DAYS)
+    spares = wiring.workspaces(load_settings(home=home)).spares
+    (kept,) = spares.missing(keep_days=1.0)
     spares.make(kept, stopped=lambda: False, room=lambda _size: True)
-
-
-def _workspaces(home: Path) -> Workspaces:
-    return replace(wiring.workspaces(load_settings(home=home)), min_wait=0.0)

@@ -133,6 +133,7 @@ RENAMES = {
     "orchestrator/execution/workspace/attempt_dirs.py": "a folder is moved out of sight before it is removed",
     "orchestrator/execution/workspace/chat_dirs.py": "a folder is moved aside, looked at and removed or put back",
     "orchestrator/execution/workspace/git_tree.py": "a .git folder is moved out of the tree",
+    "orchestrator/execution/workspace/spare.py": "a folder is renamed when it is whole, and not used after a restart",
     "orchestrator/execution/workspace/tree_walk.py": "a folder is moved up so that deep trees can be removed",
 }
 """Modules that rename, and what: everything but the first moves folders only."""
