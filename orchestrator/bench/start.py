@@ -1,4 +1,7 @@
-"""How much processor time do commands take from their start to their end, beside loading click and rich?"""
+"""How much processor time do commands take from their start to their end, beside loading click and rich?
+
+And how soon after a push does an agent print its first byte?
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from orchestrator.bench.first_byte import measure_first_byte
 from orchestrator.bench.large_repository import measure_large_repository
 from orchestrator.bench.result import Measurement, median
 from orchestrator.bench.testbed import make_testbed
@@ -33,9 +37,15 @@ BARS = {
 baseline takes 35 to 53 ms on a quiet one, so 5.6 of it are 200 to 300 ms. No help is heavier than `mission chat`'s."""
 
 
-def measure(repository_mib: int = 0) -> list[Measurement]:
-    """Each command beside a Python that loads click and rich and ends; with a size, workspaces of such a repository."""
-    return measure_large_repository(repository_mib) if repository_mib else _commands()
+def measure(repository_mib: int = 0) -> Iterator[Measurement]:
+    """Each command beside a Python that loads click and rich and ends, and an agent's first byte after a push; with a
+    size, workspaces of such a repository alone."""
+    if repository_mib:
+        yield from measure_large_repository(repository_mib)
+        return
+    yield from _commands()
+    with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
+        yield from measure_first_byte(Path(folder))
 
 
 def _commands() -> list[Measurement]:

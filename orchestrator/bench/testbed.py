@@ -107,11 +107,11 @@ class BenchSetup:
         self.push_beginning(name)
         return time.monotonic()
 
-    def push_beginning(self, name: str) -> float:
+    def push_beginning(self, name: str, text: bytes = MISSION_TEXT) -> float:
         """Pushes a mission with plain git. Returns the monotonic time at which the push began."""
         git = self.clone()
         git.run("pull", "--quiet", "--rebase")
-        self._commit(git, name)
+        self._commit(git, name, text)
         began = time.monotonic()
         git.run("push", "--quiet")
         return began
@@ -126,8 +126,8 @@ class BenchSetup:
         other.remote.fetch()
         return time.monotonic() - began
 
-    def _commit(self, git: Git, name: str) -> None:
-        (git.folder / "missions" / f"{name}.md").write_bytes(MISSION_TEXT)
+    def _commit(self, git: Git, name: str, text: bytes = MISSION_TEXT) -> None:
+        (git.folder / "missions" / f"{name}.md").write_bytes(text)
         git.run("add", "--all")
         git.run("commit", "--quiet", "-m", name)
 
@@ -226,11 +226,12 @@ def _reader(root: Path, node: str) -> SnapshotReader:
 
 
 def make_testbed(
-    root: Path, *, missions: int, finished: int = 0, beat: float = 1.0, slots: int = 0, nodes: int = 8
+    root: Path, *, missions: int, finished: int = 0, beat: float = 1.0, slots: int = 0, nodes: int = 8, fleet: str = ""
 ) -> BenchSetup:
     """Makes a ledger with so many open and so many finished missions (over the last twelve months).
 
-    `nodes` may work on it. With `slots`, eight have pages, and work on so many missions at a time.
+    `nodes` may work on it. With `slots`, eight have pages, and work on so many missions at a time. `fleet` is added to
+    its fleet.toml.
     """
     ground = BenchSetup(root)
     root.mkdir(parents=True)
@@ -242,7 +243,7 @@ def make_testbed(
         lines.append(Principal(name=node, roles=frozenset({"node"}), key=key.public).line)
     charter = ledger_templates.FLEET.format(name="bench").replace('sandbox = "required"', 'sandbox = "optional"')
     files: dict[str, bytes | None] = {
-        "fleet.toml": charter.replace("beat_seconds = 60", f"beat_seconds = {beat}").encode(),
+        "fleet.toml": charter.replace("beat_seconds = 60", f"beat_seconds = {beat}").encode() + fleet.encode(),
         SIGNERS_PATH: "".join(line + "\n" for line in lines).encode(),
         "SESSION_LOG.md": PREAMBLE.encode(),
         "missions/README.md": ledger_templates.MISSIONS.encode(),

@@ -8,6 +8,7 @@ clone kept per project, as hard links, which outlive whatever is later done to t
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -208,8 +209,10 @@ class Workspaces:
 
 def _fetch(kept: Path, server: ProjectServer, stop: Stop) -> str:
     """Brings the project's kept clone up to date; returns the tip of the default branch."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=ISOLATED_GIT_ENV)
+    if (kept / "HEAD").exists():
+        os.utime(kept)  # it is in use, which a clean-up asks
+    else:
+        Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=ISOLATED_GIT_ENV)
     ref = f"refs/heads/{server.project.branch}"
     server.fetch(kept, f"+{ref}:{ref}", stopped=stop.is_set)
     return Git(kept).text("rev-parse", "--verify", f"{ref}^{{commit}}")
@@ -217,8 +220,9 @@ def _fetch(kept: Path, server: ProjectServer, stop: Stop) -> str:
 
 def _missing_parts(repository: AttemptRepository) -> tuple[str, ...]:
     """What the project names and the workspace has not."""
+    submodules, pointers = repository.missing_parts()
     found = (
-        (repository.submodules(), "submodules are not fetched: their folders are empty"),
-        (repository.pointers(), "files are in Git LFS and not fetched: they are pointers here"),
+        (submodules, "submodules are not fetched: their folders are empty"),
+        (pointers, "files are in Git LFS and not fetched: they are pointers here"),
     )
     return tuple(f"{words} ({format_paths(paths)})" for paths, words in found if paths)

@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestrator.core.ports.agent import DiffStat
 from orchestrator.execution.workspace.isolated_git import IsolatedGit, reset_git_folder
@@ -85,6 +85,8 @@ CHECKOUT_WORKERS = min(4, os.cpu_count() or 1)
 PARALLEL_CHECKOUT = ("-c", f"checkout.workers={CHECKOUT_WORKERS}", "-c", "checkout.thresholdForParallelism=2")
 """From two files on, as two may be large: unpacking 1 GB takes 2.4 s of a processor, writing it one more. git writes
 what needs a filter by itself, and none has a program here (git-config(1), `checkout.workers`)."""
+ONE_WORKER_BYTES = 16 * 1024 * 1024
+"""Bytes of packs up to which a tree is filled by one process: starting others takes longer than they save."""
 LFS_FILTER, LFS_POINTER = "filter=lfs", "version https://git-lfs.github.com/spec/v1"
 MAX_FULL_DIFF_BYTES = 64 * 1024 * 1024
 """Bytes of changed files beyond which the diff no longer holds those over 1 MiB."""
@@ -131,7 +133,10 @@ class AttemptRepository:
     def check_out(self, *, stopped: Callable[[], bool]) -> None:
         """Starts the branch at the base and fills the tree. Raises GitError."""
         self.git.run("update-ref", f"refs/heads/{self.branch}", self.base)
-        self.git.run(*PARALLEL_CHECKOUT, "reset", "--quiet", "--hard", stopped=stopped)
+        large = (
+            sum(pack.stat().st_size for pack in (self.folder / "objects" / "pack").glob("*.pack")) > ONE_WORKER_BYTES
+        )
+        self.git.run(*(PARALLEL_CHECKOUT if large else ()), "reset", "--quiet", "--hard", stopped=stopped)
         note_checkout(self.git)
 
     def snapshot(self, *, aside: Path, leaves: Sequence[str] = ()) -> TreeSnapshot:
@@ -180,10 +185,15 @@ class AttemptRepository:
             submodules=seen.submodules,
         )
 
-    def submodules(self) -> tuple[str, ...]:
-        """Where the base has other repositories, which are not fetched. Raises GitError."""
+    def missing_parts(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is not fetched: where the base has other repositories, and its files that only point to their content in
+        Git LFS. Raises GitError.
+        """
         rows = self.git.run("ls-tree", "-r", "-z", self.base).split(b"\0")
-        return tuple(row.partition(b"\t")[2].decode("utf-8", "replace") for row in rows if row.startswith(b"160000 "))
+        paths = [(row[:7], row.partition(b"\t")[2].decode("utf-8", "replace")) for row in rows]
+        attributed = any(PurePosixPath(path).name == ".gitattributes" for _, path in paths)
+        submodules = tuple(path for mode, path in paths if mode == b"160000 ")
+        return submodules, self._pointers() if attributed else ()
 
     def blobs(self) -> list[tuple[str, str]]:
         """The base's files, as paths and Git's names of their contents. Raises GitError."""
@@ -194,8 +204,7 @@ class AttemptRepository:
         """What lies in the tree and is in no commit, ignored or not; of a folder with nothing else only its name."""
         return [path for path in self.git.text("ls-files", "--others", "--directory", "-z").split("\0") if path]
 
-    def pointers(self) -> tuple[str, ...]:
-        """The base's files that only point to their content in Git LFS, which is not fetched. Raises GitError."""
+    def _pointers(self) -> tuple[str, ...]:
         found = self._found(LFS_FILTER, "*.gitattributes")
         return self._found(LFS_POINTER, ".") if found else ()
 

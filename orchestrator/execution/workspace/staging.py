@@ -54,7 +54,10 @@ class _Changed:
 def note_checkout(git: IsolatedGit) -> None:
     """Remembers of a fresh check-out which files git has converted on the way. Raises GitError, OSError."""
     attributed = git.run("ls-files", "-z", "--", ".gitattributes", "**/.gitattributes")
-    files = git.run("ls-files", "-z") if attributed else b""
+    if not attributed:
+        (git.folder / CONVERTED_FILE).write_text("{}")
+        return
+    files = git.run("ls-files", "-z")
     words = git.paths("check-attr", "--cached", "-z", "--stdin", "eol", "working-tree-encoding", "ident", stdin=files)
     told = zip(words[::3], words[1::3], words[2::3], strict=True)
     paths = {path for path, name, value in told if value not in NO_VALUES and (name, value) != ("eol", "lf")}
