@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.adapters.models.manager import ModelManager
     from orchestrator.adapters.models.model_check import CheckBook
     from orchestrator.adapters.models.router import Router
+    from orchestrator.adapters.sandbox.image_root import RootFolder
     from orchestrator.core.events import Tell
     from orchestrator.core.ports.agent import Agent, Project
     from orchestrator.core.ports.model import Model
@@ -305,7 +306,7 @@ def model_manager(settings: Settings) -> ModelManager:
     return ModelManager(settings=settings, router=router(settings), checks=check_book(settings))
 
 
-def sandbox(*, required: bool, rootfs: Path | None = None) -> Sandbox:
+def sandbox(*, required: bool, root: RootFolder | None = None) -> Sandbox:
     """What confines commands: bubblewrap; nothing only where the fleet allows that and bubblewrap does not work.
 
     With a root file system it is never nothing: one that cannot be used is to be mended.
@@ -313,8 +314,8 @@ def sandbox(*, required: bool, rootfs: Path | None = None) -> Sandbox:
     from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
     from orchestrator.adapters.sandbox.none import NoSandbox
 
-    bubblewrap = Bubblewrap(rootfs=rootfs)
-    return bubblewrap if required or rootfs or bubblewrap.missing() is None else NoSandbox()
+    bubblewrap = Bubblewrap(rootfs=root.path, trouble=root.trouble) if root else Bubblewrap()
+    return bubblewrap if required or root or bubblewrap.missing() is None else NoSandbox()
 
 
 def workspaces(settings: Settings) -> Workspaces:
@@ -328,6 +329,7 @@ def project_setups(settings: Settings, confined: Sandbox, spaces: Workspaces) ->
     """What sets projects up on this machine, with its user's way to package registries."""
     from pathlib import Path
 
+    from orchestrator.app.root_file_system import root_folder
     from orchestrator.execution.project_setup import ProjectSetups
 
     return ProjectSetups(
@@ -336,7 +338,7 @@ def project_setups(settings: Settings, confined: Sandbox, spaces: Workspaces) ->
         private=settings.home,
         home=Path.home(),
         environ=os.environ,
-        root=str(settings.rootfs or ""),
+        root=str(root.path) if (root := root_folder(settings)) else "",
     )
 
 

@@ -128,6 +128,7 @@ def test_plain_data_is_read_in_one_module() -> None:
 
 RENAMES = {
     "sync/files.py": "the one place where a file gets its name",
+    "orchestrator/adapters/sandbox/image_root.py": "a folder is renamed when it is whole and on the disk",
     "orchestrator/app/backups/backup.py": "a home folder is swapped for the restored one",
     "orchestrator/execution/programs/home_files.py": "a folder in the way, below a folder handle",
     "orchestrator/execution/workspace/attempt_dirs.py": "a folder is moved out of sight before it is removed",

@@ -26,6 +26,8 @@ PLACES = {
     "orchestrator/adapters/models/kv_cache_files.py": "a digest of the key, in a folder of the process's own",
     "orchestrator/adapters/models/manager.py": "what download_file has just written",
     "orchestrator/adapters/notifiers/push_key.py": FIXED,
+    "orchestrator/adapters/sandbox/image_root.py": "a digest, in the node's cache",
+    "orchestrator/adapters/sandbox/layer_tree.py": f"{OPEN_FOLDER}; a name without a separator, walked from the root",
     "orchestrator/api/gunicorn_server.py": FIXED,
     "orchestrator/app/backups/archive.py": "a name of ours beside the target that a person named",
     "orchestrator/app/backups/backup.py": "the node's home, which its owner sets, and names of ours beside it",

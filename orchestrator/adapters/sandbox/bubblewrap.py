@@ -46,8 +46,16 @@ class Bubblewrap:
 
     name = "bubblewrap"
 
-    def __init__(self, *, readable: Sequence[Path] = (), program: str = "bwrap", rootfs: Path | None = None) -> None:
-        self._readable = tuple(readable)
+    def __init__(
+        self,
+        *,
+        readable: Sequence[Path] = (),
+        program: str = "bwrap",
+        rootfs: Path | None = None,
+        trouble: str = "",
+    ) -> None:
+        """`trouble` is why what is named as a root file system gave none."""
+        self._readable, self._trouble = tuple(readable), trouble
         self._program = program
         self._rootfs = rootfs
 
@@ -89,7 +97,7 @@ class Bubblewrap:
     def _unavailable_reason(self) -> str | None:
         if not self._rootfs:
             return self._machines_reason
-        why = root_problem(self._rootfs) or self._machines_reason
+        why = self._trouble or root_problem(self._rootfs) or self._machines_reason
         return f"the root file system {self._rootfs} cannot be used: {why}" if why else None
 
     @functools.cached_property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestrator.app import wiring
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.app.root_file_system import root_folder
 from orchestrator.core import disk_space
 from orchestrator.core.model_competence import BETTER_MODEL
 from orchestrator.core.ports.model_backend import competence_of
@@ -50,7 +51,7 @@ def check_program(name: str, package: str, why: str) -> CheckResult:
 
 def check_sandbox(settings: Settings) -> CheckResult:
     """Whether commands can be confined."""
-    why = wiring.sandbox(required=True, rootfs=settings.rootfs).missing()
+    why = wiring.sandbox(required=True, root=root_folder(settings)).missing()
     if why is None:
         root = f", in {settings.rootfs}" if settings.rootfs else ""
         return CheckResult(

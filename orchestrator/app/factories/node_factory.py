@@ -22,6 +22,7 @@ from orchestrator.app.factories.node_parts import NodeParts, open_parts
 from orchestrator.app.factories.project_factory import project_trial
 from orchestrator.app.factories.telegram_factory import require_bot
 from orchestrator.app.factories.work_factory import build_work
+from orchestrator.app.root_file_system import root_folder
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.usage import Spend
 from orchestrator.core.roles import Role
@@ -149,7 +150,7 @@ def build_approvals(parts: NodeParts) -> DeliveryWorker:
 def build_merge_queues(parts: NodeParts, opened: ExitStack) -> MergeQueueTurns | None:
     """What works at projects' merge queues; None on a machine that runs no projects' tests. `opened` ends it."""
     settings = parts.settings
-    if not settings.policy.takes_missions or wiring.sandbox(required=True, rootfs=settings.rootfs).missing():
+    if not settings.policy.takes_missions or wiring.sandbox(required=True, root=root_folder(settings)).missing():
         return None
 
     def trial(folder: Path) -> ProjectTrial:
@@ -171,7 +172,7 @@ def build_merge_queues(parts: NodeParts, opened: ExitStack) -> MergeQueueTurns |
 def build_spares(parts: NodeParts, opened: ExitStack) -> SpareTurns | None:
     """What makes workspaces ahead; None where nothing keeps what runs here from writing in them. `opened` ends it."""
     settings = parts.settings
-    if not settings.policy.takes_missions or wiring.sandbox(required=True, rootfs=settings.rootfs).missing():
+    if not settings.policy.takes_missions or wiring.sandbox(required=True, root=root_folder(settings)).missing():
         return None
     spares = wiring.workspaces(settings).spares
     turns = SpareTurns(home=settings.home, spares=spares, tell=parts.tell, clock=wiring.clock)

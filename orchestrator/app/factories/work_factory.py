@@ -10,6 +10,7 @@ from missions.mission import CODING_TASK, TASKS, UPDATE_AGENT, UPDATE_TASK
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
 from orchestrator.app.factories.node_parts import NodeParts
+from orchestrator.app.root_file_system import root_folder
 from orchestrator.app.updates.update_agent import build_update_agent
 from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.agent import Agent
@@ -59,7 +60,7 @@ def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _
     `is_brought` says whether a bus has brought a mission to this node.
     """
     settings, link = parts.settings, parts.link
-    sandbox = wiring.sandbox(required=parts.charter.trust.sandbox == "required", rootfs=settings.rootfs)
+    sandbox = wiring.sandbox(required=parts.charter.trust.sandbox == "required", root=root_folder(settings))
     agents = build_agents(parts, sandbox)
     divisions = parts.charter.divisions(settings.node)
     offer = build_capabilities(settings, agents, sandbox, competence_of(parts.model), divisions)

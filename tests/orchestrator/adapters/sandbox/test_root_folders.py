@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from orchestrator.adapters.sandbox.image_root import RootFolder
 from orchestrator.adapters.sandbox.root_folders import is_systems
 from orchestrator.app import wiring
 from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.app.doctor.machine_checks import check_sandbox
+from orchestrator.app.root_file_system import root_folder
 from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.core.settings import Settings
 from orchestrator.execution.node_python import node_python
 from orchestrator.execution.process.runner import run
 from tests.conftest import require_program
+from tests.orchestrator.adapters.sandbox.image_writer import Image, folder_layer
 from tests.waiting import PATIENCE
 
 PROGRAMS = ("sh", "prlimit", "cat", "ls", "id")
@@ -109,9 +112,24 @@ def test_one_that_cannot_be_used_is_told(rootfs: Path, bubblewrap: Bubblewrap, t
     """With what is wrong, before a mission is taken; nothing else is run in its place."""
     why = f"the root file system {tmp_path / 'absent'} cannot be used: there is no such folder: unpack an image there"
     assert Bubblewrap(rootfs=tmp_path / "absent").missing() == why
-    assert wiring.sandbox(required=False, rootfs=tmp_path / "absent").missing() == why
+    assert wiring.sandbox(required=False, root=RootFolder(path=tmp_path / "absent")).missing() == why
     checked = check_sandbox(Settings(rootfs=tmp_path / "absent"))
     assert (checked.health, "SHIFTBOOK_ROOTFS" in checked.remedy) == (CheckStatus.POOR, True)
     assert "it has no usr" in str(Bubblewrap(rootfs=tmp_path).missing())
     (rootfs / "usr/bin/prlimit").unlink()
     assert "prlimit" in str(Bubblewrap(rootfs=rootfs).missing())
+
+
+def test_an_archive_of_an_image_is_unpacked_and_shown(rootfs: Path, bubblewrap: Bubblewrap, tmp_path: Path) -> None:
+    """What SHIFTBOOK_ROOTFS names may be an OCI archive; one that is refused is told by the doctor, in its words."""
+    archive = Image(layers=[folder_layer(rootfs)]).write(tmp_path / "image.tar")
+    settings = Settings(rootfs=archive, home=tmp_path / "home")
+    root = root_folder(settings)
+    assert root is not None
+    assert root.path.parent == tmp_path / "home/cache/roots"
+    assert inside(root.path, "cat /usr/marker; echo x > /usr/new").startswith("of the root file system\n")
+    assert check_sandbox(settings).health is CheckStatus.GOOD
+    archive.write_bytes(b"no tar" * 500)
+    checked = check_sandbox(settings)
+    assert checked.health is CheckStatus.POOR
+    assert f"the root file system {archive} cannot be used: the image cannot be taken: " in checked.says
