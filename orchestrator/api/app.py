@@ -32,7 +32,7 @@ from orchestrator.api.routes.delegation import (
 )
 from orchestrator.api.routes.devices import device_model, paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import continuity, handoff, journal, memos
-from orchestrator.api.routes.fleet import conflicts, heartbeat, me, nodes, usage
+from orchestrator.api.routes.fleet import conflicts, heartbeat, me, merge_queues, nodes, usage
 from orchestrator.api.routes.missions import decisions, evidence, filing, handover, listing, orders, steering
 from orchestrator.api.routes.openai import endpoints
 from orchestrator.api.web import (
@@ -68,6 +68,7 @@ BLUEPRINTS: tuple[Callable[[], APIBlueprint], ...] = (
     publish.blueprint,
     operations.blueprint,
     nodes.blueprint,
+    merge_queues.blueprint,
     heartbeat.blueprint,
     conflicts.blueprint,
     sync_conflicts.blueprint,

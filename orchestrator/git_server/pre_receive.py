@@ -28,6 +28,7 @@ from orchestrator.ledger.trust.history import TrustState
 from orchestrator.ledger.trust.pins import TrustPins
 from orchestrator.ledger.trust.root import EffectiveRules, TrustRoot
 from orchestrator.policy.journal_rules import altered_entries, check_journal_kept
+from orchestrator.policy.queue_record import QUEUE_FILE
 from orchestrator.policy.write_audit import tree_changes
 from orchestrator.policy.write_rules import (
     UNKNOWN_ACTOR,
@@ -38,7 +39,6 @@ from orchestrator.policy.write_rules import (
     check_ref_update,
     mission_name,
 )
-from orchestrator.workflow.merge_queue.queue_record import QUEUE_FILE
 from sync import files
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment
@@ -156,12 +156,14 @@ class PreReceiveCheck:
     def _payload(self, one: PreReceiveLine) -> int | None:
         """Bytes of the files of a message, a request or a view; None where its commit is no such thing.
 
-        Their trees are flat and short, and only an answer has a parent: what it answers. So no ref brings a history.
+        Their trees are flat and short, and only an answer, and a word upon a queue's record, has a parent: what stood
+        there. So no ref brings a history.
         """
         try:
             commit = load_commit(self.store, one.new or "")
             tree = commit.tree
-            if commit.parents != ((one.old,) if one.old and one.ref.startswith(SAY) else ()):
+            upon = (one.old,) if one.old and one.ref.startswith((SAY, QUEUE)) else ()
+            if commit.parents != upon and (commit.parents or not one.ref.startswith(QUEUE)):
                 return None
             if self.store.size(tree) > MAX_SPOKEN_TREE_BYTES:
                 return None

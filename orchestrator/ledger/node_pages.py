@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,6 +90,15 @@ class Presence:
     def silent(self) -> bool:
         """Whether it may be dead."""
         return self.state in ("stale", "offline")
+
+
+SeenNodes = Callable[[LedgerSnapshot], Sequence[Presence]]
+"""How the nodes of a ledger look from this machine."""
+
+
+def no_nodes(ledger: LedgerSnapshot) -> Sequence[Presence]:
+    """For who has seen none."""
+    return ()
 
 
 def render_page(

@@ -29,10 +29,12 @@ MAX_COMMITS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerChange:
-    """Files to write (or, with None, to delete) and the words that say why."""
+    """Files to write (or, with None, to delete) and the words that say why. `refs` move in the same push, or nothing
+    does."""
 
     files: Mapping[str, bytes | None]
     message: str
+    refs: tuple[RefUpdate, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def commit_change(
         if made is None or not changes:
             return []
         commit = bus.commit(changes, made.message, onto=ledger.tip, tree=ledger.tree)
-        return [RefUpdate(ref=bus.main, expect=ledger.tip, new=commit)]
+        return [RefUpdate(ref=bus.main, expect=ledger.tip, new=commit), *made.refs]
 
     moved = bus.publish(plan)
     return moved[0].new if moved else None

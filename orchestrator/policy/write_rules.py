@@ -108,9 +108,8 @@ class PathChange:
 def check_ref_update(who: Actor, move: PushedRef, branch: str) -> str:
     """Why `who` may not move this ref, in words; empty if they may. `branch` is the ledger's, in full."""
     if move.ref == branch:
-        if move.new is None or not move.forward:
-            return "the ledger's branch only goes forward: fetch, rebase, push again"
-        return ""
+        ahead = move.new is not None and move.forward
+        return "" if ahead else "the ledger's branch only goes forward: fetch, rebase, push again"
     for prefix, rule in _REF_CHECKS.items():
         if move.ref.startswith(prefix):
             return rule(who, move, move.ref.removeprefix(prefix))
@@ -192,11 +191,8 @@ def _check_claim_deletion(who: Actor, move: PushedRef) -> str:
         return f"{who.name} may not delete claims"
     if claim is None or claim.closed:
         return "a claim is deleted once the branch tells how it ended"
-    return (
-        ""
-        if not who.node or claim.node == who.name
-        else f"{_describe_actor(who)} may not delete a claim of {claim.node}"
-    )
+    mine = not who.node or claim.node == who.name
+    return "" if mine else f"{_describe_actor(who)} may not delete a claim of {claim.node}"
 
 
 def _check_late_work(who: Actor, move: PushedRef, name: str) -> str:
@@ -209,9 +205,8 @@ def _check_late_work(who: Actor, move: PushedRef, name: str) -> str:
 
 
 def _check_payload(move: PushedRef) -> str:
-    if move.payload is None:
-        return "it holds something else than such a ref does"
-    return "" if move.payload <= MAX_SPOKEN_BYTES else f"it has more than {MAX_SPOKEN_BYTES:,} bytes"
+    large = "" if (move.payload or 0) <= MAX_SPOKEN_BYTES else f"it has more than {MAX_SPOKEN_BYTES:,} bytes"
+    return large if move.payload is not None else "it holds something else than such a ref does"
 
 
 def _check_message(who: Actor, move: PushedRef, name: str) -> str:
@@ -252,13 +247,19 @@ def _check_live(who: Actor, move: PushedRef, mission: str) -> str:
 
 
 def _check_turn(who: Actor, move: PushedRef, name: str) -> str:
-    """The fleet's record of what was looked at, or of a merge queue, is any node's to move, a node's own its alone."""
+    """The fleet's record of what was looked at is any node's to move, a node's own its alone."""
     kind, _, owner = name.partition("/")
     if who.stranger or (name != "fleet" and not (kind == "node" and owner)):
         return f"{_describe_actor(who)} may not write here"
     if "node" not in move.signer.roles or (who.node and who.name != move.signer.name):
         return "" if move.new is None and "admin" in who.roles else "it is not signed by the node that looked"
     return (_check_signature(move, owner) if owner else "") or _check_payload(move)
+
+
+def _check_queue(who: Actor, move: PushedRef, project: str) -> str:
+    """A merge queue's record is any node's to move; a person who takes a result out puts their word upon it."""
+    upon = move.new is not None and move.forward and move.signer.person and not who.stranger
+    return _check_payload(move) if upon else _check_turn(who, move, "fleet")
 
 
 def _check_result_branch(who: Actor, move: PushedRef, name: str) -> str:
@@ -280,7 +281,7 @@ _REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
     WATCH: _check_watch,
     LIVE: _check_live,
     TURN: _check_turn,
-    QUEUE: lambda who, move, _: _check_turn(who, move, "fleet"),
+    QUEUE: _check_queue,
     RESULT_BRANCHES: _check_result_branch,
     RESULTS: _check_beat,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,25 +104,22 @@ class Fleet:
 
         `statuses` and `limit` are for the finished ones: only these states, only so many of the newest (0: all).
         """
-        return list(
-            mission_view.mission_views(
-                self.ledger(), self.trust, self.now(), archived=archived, statuses=statuses, limit=limit
-            )
-        )
+        views = partial(mission_view.mission_views, archived=archived, statuses=statuses, limit=limit, nodes=self.nodes)
+        return list(views(self.ledger(), self.trust, self.now()))
 
     def inbox(self, questions: Iterable[InboxItem] = ()) -> Inbox:
         """What waits for a person. `questions` are those of running chats, which the ledger does not know."""
         from orchestrator.workflow.inbox import queue_items, read_inbox
 
         ledger = self.ledger()
-        views = mission_view.mission_views(ledger, self.trust, self.now(), archived=False)
+        views = mission_view.mission_views(ledger, self.trust, self.now(), archived=False, nodes=self.nodes)
         return read_inbox(ledger, views, (*questions, *queue_items(ledger, self.trust)))
 
     def mission(self, name: str) -> MissionDetail:
         """One mission. Raises NotFound."""
         ledger = self.ledger()
         wanted = self._slug(name)
-        view = mission_view.find_view(ledger, self.trust, wanted, self.now())
+        view = mission_view.find_view(ledger, self.trust, wanted, self.now(), self.nodes)
         if view is not None:
             from orchestrator.workflow.mission_detail import read_detail
 
@@ -307,9 +305,9 @@ class Fleet:
 
         return fleet_load(self.ledger())
 
-    def nodes(self) -> list[Presence]:
-        """Every node that has ever announced itself."""
-        ledger = self.ledger()
+    def nodes(self, ledger: LedgerSnapshot | None = None) -> list[Presence]:
+        """Every node that has ever announced itself, in the `ledger` as it was read before, or as it is now."""
+        ledger = ledger or self.ledger()
         now = self.now()
         return list_presences(ledger, self.sightings.update(ledger.beats, now), now)
 

@@ -16,7 +16,7 @@ from missions.lease import QUESTION_REASON
 from missions.lifecycle import event_of, next_status
 from missions.mission import AGENT_SEPARATOR, CODING_TASK, Mission, Quarantined, Status, slug
 from missions.selection import blocked_reason
-from orchestrator.ledger.node_pages import no_room_reason
+from orchestrator.ledger.node_pages import SeenNodes, no_nodes, no_room_reason
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.assignment.unserved import UnservedMissions
@@ -63,9 +63,15 @@ def mission_views(
     archived: bool,
     statuses: Collection[str] = (),
     limit: int = 0,
+    nodes: SeenNodes = no_nodes,
 ) -> Iterator[MissionView]:
-    """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
-    no_room, unserved, places = no_room_reason(ledger), UnservedMissions(ledger), _queue_words(ledger, trust)
+    """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too. `nodes` is
+    asked, where something waits in a merge queue, how the nodes look from here."""
+    no_room, unserved, places = (
+        no_room_reason(ledger),
+        UnservedMissions(ledger),
+        _queue_words(ledger, trust, now, nodes),
+    )
     for filed in ledger.open.values():
         yield open_mission_view(ledger, trust, filed, now, no_room, unserved, places)
     for bad in ledger.quarantined:
@@ -77,11 +83,14 @@ def mission_views(
         yield file_view(found.mission, found.path) if isinstance(found, MissionFile) else broken_view(found, None)
 
 
-def find_view(ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime) -> MissionView | None:
+def find_view(
+    ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime, nodes: SeenNodes = no_nodes
+) -> MissionView | None:
     """One mission by its name, wherever it is."""
     filed = ledger.open.get(name)
     if filed is not None:
-        no_room, unserved, places = no_room_reason(ledger), UnservedMissions(ledger), _queue_words(ledger, trust)
+        no_room, unserved = no_room_reason(ledger), UnservedMissions(ledger)
+        places = _queue_words(ledger, trust, now, nodes)
         return open_mission_view(ledger, trust, filed, now, no_room, unserved, places)
     bad = next((b for b in ledger.quarantined if name in {b.name, _stem_slug(b.path)}), None)
     if bad is not None:
@@ -139,14 +148,14 @@ def _project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
     return missing_project_reason(ledger, mission)
 
 
-def _queue_words(ledger: LedgerSnapshot, trust: Trust) -> Callable[[Mission], str]:
+def _queue_words(ledger: LedgerSnapshot, trust: Trust, now: datetime, nodes: SeenNodes) -> Callable[[Mission], str]:
     """What tells where a mission stands in a merge queue; most lists have none that does."""
 
     @cache
     def places() -> QueuePlaces:
         from orchestrator.workflow.merge_queue.queue_places import QueuePlaces
 
-        return QueuePlaces(ledger, trust)
+        return QueuePlaces(ledger=ledger, trust=trust, now=now, nodes=nodes)
 
     return lambda mission: places().says(mission)
 

@@ -19,6 +19,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotRe
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
+from orchestrator.policy.queue_record import withdrawal
 from sync.signatures import Principal
 
 MAX_BUDGET_USD = 1_000_000.0
@@ -86,7 +87,9 @@ class Orders:
             if not vouches:
                 self._must_be_trusted(ledger, filed, before, text)
             asked = f"\n\nAsked-By: {' '.join(self.by.split())}" if self.by else ""
-            return LedgerChange(files={filed.path: text.encode()}, message=f"{verb} {name}{asked}")
+            kept = frontmatter.split(text).fields.get("status") == filed.mission.status.value
+            refs = () if kept else withdrawal(self.bus, ledger, self.trust, filed.mission)
+            return LedgerChange(files={filed.path: text.encode()}, message=f"{verb} {name}{asked}", refs=refs)
 
         commit_change(self.bus, self.reader, draft)
 

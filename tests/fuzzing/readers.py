@@ -72,13 +72,13 @@ from orchestrator.ledger.templates import followed_template, local_time
 from orchestrator.ledger.trust import files as trust_files
 from orchestrator.node.commit_rules import unready_reason
 from orchestrator.node.outbox import Outbox, PendingResult
+from orchestrator.policy.queue_record import MAX_RECORD_BYTES as MAX_QUEUE_BYTES
+from orchestrator.policy.queue_record import QueueRecord, read_queue_record
 from orchestrator.policy.verdict import read_verdict
 from orchestrator.workflow.approval.diff_view import parse_diff
 from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text
 from orchestrator.workflow.delegation.node_status import NodeStatus, print_status, read_status
 from orchestrator.workflow.journal.log import parse_sections
-from orchestrator.workflow.merge_queue.queue_record import MAX_RECORD_BYTES as MAX_QUEUE_BYTES
-from orchestrator.workflow.merge_queue.queue_record import QueueRecord, read_queue_record
 from orchestrator.workflow.past.session_digest import digest
 from orchestrator.workflow.past.session_entry import session_entry
 from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files

@@ -42,8 +42,10 @@ def show(name: str, why: bool, raw: bool, as_json: bool) -> None:
         terminal.print_json(explanation.json()) if as_json else _print_explanation(explanation)
     elif as_json:
         from orchestrator.workflow.reading.mission_page import mission_json
+        from orchestrator.workflow.reading.queue_page import queue_place
 
-        terminal.print_json(mission_json(fleet.ledger(), detail))
+        ledger = fleet.ledger()
+        terminal.print_json(mission_json(ledger, detail, queue_place(fleet, ledger, detail.view)))
     elif raw:
         click.echo(detail.text, nl=False)
     else:

@@ -21,7 +21,7 @@ def queue(name: str, as_json: bool) -> None:
     ledger = fleet.ledger()
     part = require_project(ledger, name)
     terminal.warn(fleet)
-    state = queue_state(ledger, fleet.trust, name)
+    state = queue_state(ledger, fleet.trust, name, now=fleet.now(), nodes=fleet.nodes)
     if as_json:
         terminal.print_json(
             {"name": name, "merge_queue": part.merge_queue, "batch": part.merge_queue_batch} | state.json()
@@ -34,23 +34,16 @@ def queue(name: str, as_json: bool) -> None:
     if not state.missions:
         click.echo(f"nothing waits in the merge queue of {name}")
         return
-    testing = state.record.testing
+    now = {"testing": "tested now", "landing": "merged now"}
     rows = [
         (
             str(place),
             mission.name,
             (mission.commit or "")[:10],
             f"by {mission.decided_by or 'hand'}",
-            "tested now" if mission.name in testing else "",
+            now.get(state.state(mission.name), ""),
         )
         for place, mission in enumerate(state.missions, 1)
     ]
     terminal.print_columns(rows)
-    if state.record.node:
-        at = f" at {state.record.base[:10]}" if state.record.base else ""
-        what = f"{len(testing)} of them on {part.branch}{at}" if testing else f"{part.branch}{at} without any of them"
-        click.echo(f"{state.record.node} tests {what if at else 'them'} since {state.record.since}")
-    elif not state.record.trouble:
-        terminal.say(state.waits or "no node tests them yet: one does at its next turn")
-    if state.record.trouble:
-        terminal.say(f"it stands still: {state.record.trouble}")
+    terminal.say(state.holder_says)

@@ -17,8 +17,8 @@ from orchestrator.ledger.node_pages import own_lease
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.queue_record import QueueRecord, queue_record
 from orchestrator.workflow.merge_queue.queue_order import queues
-from orchestrator.workflow.merge_queue.queue_record import QueueRecord, queue_record
 from orchestrator.workflow.merge_queue.queue_work import QueueReport
 from sync.backoff import Backoff
 from sync.remote import Oid

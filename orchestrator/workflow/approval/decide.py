@@ -30,6 +30,7 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from orchestrator.policy.one_of_group import others_called_off
+from orchestrator.policy.queue_record import withdrawal
 from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery, waits_in_queue
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_later
@@ -125,9 +126,10 @@ class Approval:
     def reject(
         self, name: str, comment: str, *, commit: str = "", digest: str = "", blob: str = "", by: str = ""
     ) -> DecisionResult:
-        """Sends a result back to be done again. The next attempt reads `comment`, which must say something.
+        """Sends a result back to be done again. The next attempt reads `comment`, which must say something. What was
+        approved and still waits in its project's merge queue is taken out of it.
 
-        Raises as `approve` does.
+        Raises as `approve` does, AlreadyDone also where a node pushes it at this moment.
         """
         said = _clean_comment(comment)
         if not said:
@@ -146,7 +148,7 @@ class Approval:
             fields: dict[str, Scalar] = {"status": "queued", "decision": "rejected", "rejections": count}
             return {**fields, "comment": said, "retry_at": None}, f"### Rejected by {me}"
 
-        me = self._decide(name, "Reject", change, said, by)
+        me = self._decide(name, "Reject", change, said, by, find=_in_review_or_queued)
         return DecisionResult(mission=name, decision="rejected", by=me, note=note)
 
     def _must_be_trusted(self, ledger: LedgerSnapshot, filed: MissionFile) -> None:
@@ -220,7 +222,8 @@ class Approval:
             files: dict[str, bytes | None] = {filed.path: None, path: data}
             if fields.get("decision") == "approved":
                 files |= others_called_off(ledger, filed.mission)
-            return LedgerChange(files=files, message=f"{verb} {name}{asked}")
+            refs = withdrawal(self.bus, ledger, self.trust, filed.mission)
+            return LedgerChange(files=files, message=f"{verb} {name}{asked}", refs=refs)
 
         commit_change(self.bus, self.reader, draft)
         return who
@@ -295,6 +298,13 @@ def _mission_in_review(ledger: LedgerSnapshot, name: str) -> MissionFile:
     if mission.decision:
         raise AlreadyDone(_describe_decision(ledger, filed))
     raise Refused("{} is {}; only a mission that waits in review can be approved or rejected", name, mission.status)
+
+
+def _in_review_or_queued(ledger: LedgerSnapshot, name: str) -> MissionFile:
+    """The same, or one that waits in a merge queue: a person may take their word back. Raises as that does."""
+    filed = ledger.open.get(name)
+    queued = filed is not None and name not in ledger.claims and waits_in_queue(ledger.charter, filed.mission)
+    return filed if filed is not None and queued else _mission_in_review(ledger, name)
 
 
 def _left_undelivered(ledger: LedgerSnapshot, name: str) -> MissionFile | None:

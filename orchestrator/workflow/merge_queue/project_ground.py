@@ -41,7 +41,8 @@ class QueuedResult:
 @dataclass(kw_only=True)
 class ProjectGround:
     """One project's ground for one round. `trial` makes what tests in a folder; `scratch` is that folder, which is ours
-    alone, emptied before each test and taken away after it; `note` hears what is tested before it is.
+    alone, emptied before each test and taken away after it; `note` hears what is tested before it is; `hold` says that
+    results are pushed now, once what it is given has returned, which raises where one of them is not approved any more.
     """
 
     delivery: BranchDelivery
@@ -50,6 +51,7 @@ class ProjectGround:
     scratch: Path
     stop: Stop
     note: Callable[[StackedBatch, int], None]
+    hold: Callable[[tuple[str, ...], Callable[[], None]], None]
     settled: list[DeliveryResult] = field(default_factory=list)
     """What became of results, in this order."""
     _results: dict[str, QueuedResult] = field(default_factory=dict)
@@ -117,7 +119,8 @@ class ProjectGround:
         """As QueueGround promises."""
         with self.delivery.repository(self.project) as repository:
             last = self._results[batch.missions[size - 1]].order
-            self._require_queued(batch.missions[:size])
+            lands = batch.missions[:size]
+            self.hold(lands, lambda: self._require_queued(lands))
             if repository.tip != batch.base or not repository.advance(batch.commit(size), batch.base, last):
                 raise BranchMoved(self.project.branch)
         for name, commit in zip(batch.missions[:size], batch.commits, strict=False):
@@ -152,8 +155,8 @@ class ProjectGround:
 
     def _settle(self, filed: MissionFile, said: Mapping[str, Scalar], done: DeliveryResult) -> None:
         settled = self.delivery.settle(filed, said, done)
-        if settled is not None:
-            self.settled.append(settled)
+        if settled is not None or done.oid:  # what is on the branch is told, whatever somebody wrote meanwhile
+            self.settled.append(settled or done)
 
 
 def _last_words(found: TrialResult) -> str:

@@ -1,23 +1,25 @@
 """How does a node work at a merge queue: take it, do one round, say how that ended, let go of it?
 
-Whoever takes it writes the queue's record, and moves it on before each test; a node that finds it moved by another
-stops. Which node begins, and when, is for its loop to say (`node/background/merge_queue_turns`).
+Whoever takes it writes the queue's record, and moves it on before each test and before the push; a node that finds it
+moved by another stops, and goes on where a person only took a result out. Which node begins, and when, is for its loop
+to say (`node/background/merge_queue_turns`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from handoff.secrets.excerpts import redacted_line
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
 from orchestrator.core.ports.model import Stop
+from orchestrator.core.time_text import format_utc
 from orchestrator.execution.project_trial import ProjectTrial
 from orchestrator.ledger.transport import QUEUE
+from orchestrator.policy.queue_record import MAX_TROUBLE_CHARS, QUEUE_FILE, QueueRecord, begun
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from orchestrator.workflow.merge_queue.project_ground import ProjectGround
-from orchestrator.workflow.merge_queue.queue_record import MAX_TROUBLE_CHARS, QUEUE_FILE, QueueRecord, begun
 from orchestrator.workflow.merge_queue.queue_round import (
     BranchMoved,
     QueueChanged,
@@ -59,9 +61,9 @@ class QueueWork:
         """Takes the queue if its record still is `before`, which was `seen` there, and does one round; None where
         another node was faster, or has taken it over. Raises what the ledger's and the project's servers raise.
         """
-        held = _Hold(self.delivery, project, seen, before.trouble)
+        held = _Hold(self.delivery, project, seen, before)
         try:
-            held.begin("", ())
+            held.begin("", (), landing=before.landing)  # until this round knows whether they did
             report = self._round(project, held, stop)
             held.move(QueueRecord(trouble=redacted_line(report.trouble, MAX_TROUBLE_CHARS)))
         except QueueTaken:
@@ -87,6 +89,7 @@ class QueueWork:
             scratch=self.scratch,
             stop=stop,
             note=note,
+            hold=held.land,
         )
         limit = 1 if project in self._alone else part.merge_queue_batch
         try:
@@ -110,22 +113,35 @@ class QueueWork:
 class _Hold:
     """A node's hold on a queue's record."""
 
-    def __init__(self, delivery: BranchDelivery, project: str, seen: Oid | None, trouble: str) -> None:
-        self._bus, self._ref, self._there, self._trouble = delivery.bus, QUEUE + project, seen, trouble
+    def __init__(self, delivery: BranchDelivery, project: str, seen: Oid | None, before: QueueRecord) -> None:
+        self._bus, self._ref, self._there, self._trouble = delivery.bus, QUEUE + project, seen, before.trouble
+        self._said = before
 
-    def begin(self, base: str, testing: tuple[str, ...]) -> None:
+    def begin(self, base: str, testing: tuple[str, ...], *, landing: tuple[str, ...] = ()) -> None:
         """Says what is tested now. What stood in the way before stands there until it is known to be over."""
-        self.move(begun(self._bus.name, base, testing, self._bus.now(), trouble=self._trouble))
+        record = begun(self._bus.name, base, testing, self._bus.now(), trouble=self._trouble)
+        self.move(replace(record, landing=landing))
 
-    def move(self, record: QueueRecord) -> None:
-        """Writes the record. Raises QueueTaken where another node has, and what the remote raises."""
-        words = f"Merge queue: {record.node or 'nobody'}"
-        commit = self._bus.commit({QUEUE_FILE: record.print()}, words, onto=None, tree=None)
-        update = RefUpdate(ref=self._ref, expect=self._there, new=commit)
-        verdict = push_and_resolve(self._bus.remote, [update])[self._ref]
-        if verdict is PushVerdict.STALE:
-            raise QueueTaken
-        self._there = commit
+    def land(self, missions: tuple[str, ...], require: Callable[[], None]) -> None:
+        """Says that these are pushed now, from when on nobody takes them back. `require` raises where somebody did."""
+        now = format_utc(self._bus.now())
+        self.move(replace(self._said, testing=missions, landing=missions, since=now), require)
+
+    def move(self, record: QueueRecord, require: Callable[[], None] = lambda: None) -> None:
+        """Writes the record, once `require` returned that looks at the ledger: again where a person took something out
+        meanwhile. Raises QueueTaken where another node has moved it, and what `require` and the remote raise."""
+        while True:
+            require()
+            words = f"Merge queue: {record.node or 'nobody'}"
+            commit = self._bus.commit({QUEUE_FILE: record.print()}, words, onto=None, tree=None)
+            update = RefUpdate(ref=self._ref, expect=self._there, new=commit)
+            if push_and_resolve(self._bus.remote, [update])[self._ref] is not PushVerdict.STALE:
+                self._there, self._said = commit, record
+                return
+            there = self._bus.remote.fetch().get(self._ref)
+            if not there or not self._there or not self._bus.store.descends(there, self._there):
+                raise QueueTaken
+            self._there = there  # what nodes write has no parent
 
     def let_go(self) -> None:
         """Says that nobody tests, if it still may."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -44,13 +44,16 @@ class TimelineStep:
     says: str
 
 
-def mission_json(ledger: LedgerSnapshot, detail: MissionDetail) -> dict[str, Any]:
-    """Everything about one mission, as `mission show --json` prints it."""
+def mission_json(
+    ledger: LedgerSnapshot, detail: MissionDetail, queue: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Everything about one mission, as `mission show --json` prints it. `queue` is where it stands in a merge queue."""
     view = detail.view
     return detail.json() | {
         "depends_on": list(view.depends_on),
         "budget_usd": view.budget_usd,
         "children": children(ledger, view.name, detail.text),
+        "queue": queue,
         "timeline": [vars(step) for step in timeline(ledger, view)],
     }
 

@@ -130,7 +130,8 @@ class SharedLedger:
         self._door = self._door or self.fleet()
         ledger = self._door.ledger()
         with self.judging:
-            found = mission_view.mission_views(ledger, self._door.trust, self._door.now(), archived=False)
+            now, nodes = self._door.now(), self._door.nodes
+            found = mission_view.mission_views(ledger, self._door.trust, now, archived=False, nodes=nodes)
             views = tuple(found)
         new = LedgerLook(ledger=ledger, views=views, offline=self._door.offline)
         old = self._look

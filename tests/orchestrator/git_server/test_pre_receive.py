@@ -19,6 +19,7 @@ from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, RECORD_FILE, T
 from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.ledger.steering.live_refs import live_commit, watch_commit
 from orchestrator.ledger.steering.messages import answer_commit, message_commit, message_ref, read_filed_message
+from orchestrator.policy.queue_record import QUEUE_FILE, QueueRecord
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
@@ -325,6 +326,23 @@ def test_a_message_and_a_view_pass_the_gate_and_nothing_beside_them(peer: Callab
     refused(vps, RefUpdate(ref=say, expect=first, new=None))
     vps.line.push([RefUpdate(ref=say, expect=first, new=answered)])
     vps.line.push([RefUpdate(ref=ref, expect=vps.line.fetch()[ref], new=None) for ref in (say, watch, live)])
+
+
+def test_a_word_upon_a_queue_passes_the_gate_and_no_history(peer: Callable[..., Peer]) -> None:
+    """A node's record has no past; an author's word stands upon it, and brings nothing else along."""
+    vps, eve = peer("vps", by="vps"), peer("eve", by="eve")
+    queue, record = "refs/shiftbook/queue/shop", {QUEUE_FILE: QueueRecord(node="vps").print()}
+    peer("vps", by="vps")
+    said = vps.bus.commit(record, "queue", onto=None, tree=None)
+    vps.line.push([RefUpdate(ref=queue, expect=None, new=said)])
+    peer("eve", by="eve")
+    eve.line.fetch()
+    for onto in (eve.ledger().tip, None):
+        alone = eve.bus.commit(record, "queue", onto=onto, tree=None)
+        refused(eve, RefUpdate(ref=queue, expect=said, new=alone))
+    word = eve.bus.commit(record, "without m", onto=said, tree=None)
+    eve.line.push([RefUpdate(ref=queue, expect=said, new=word)])
+    assert eve.line.fetch()[queue] == word
 
 
 def test_a_record_of_turns_passes_the_gate_and_nothing_beside_it(peer: Callable[..., Peer]) -> None:

@@ -21,6 +21,7 @@ from orchestrator.workflow.approval.diff_hunks import diff_digest, diff_json
 from orchestrator.workflow.approval.diff_pictures import MAX_PICTURES, diff_pictures, pictures_json
 from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
 from orchestrator.workflow.reading.mission_page import mission_json
+from orchestrator.workflow.reading.queue_page import queue_place
 from orchestrator.workflow.reading.status_order import STATUS_ORDER
 
 
@@ -76,7 +77,8 @@ def blueprint() -> APIBlueprint:
         def made() -> dict[str, Any]:
             with shared.reading() as (fleet, look):
                 detail = fleet.mission(name)
-            return mission_json(look.ledger, detail)
+                queue = queue_place(fleet, look.ledger, detail.view)
+            return mission_json(look.ledger, detail, queue)
 
         return ledger_answer(shared.look().version, made)
 

@@ -13,13 +13,12 @@ from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.roles import Role
 from orchestrator.ledger.liveness import Liveness
-from orchestrator.ledger.transport import BEAT
 from orchestrator.node.background.merge_queue_turns import HOLD_SECONDS, RETRY, MergeQueueTurns
 from orchestrator.node.precedence import Precedence
+from orchestrator.policy.queue_record import QueueRecord
 from orchestrator.workflow.approval.delivery import DeliveryResult
-from orchestrator.workflow.merge_queue.queue_record import QUEUE_FILE, QueueRecord, begun
 from orchestrator.workflow.merge_queue.queue_work import QueueReport
-from sync.remote import Oid, RefUpdate
+from sync.remote import Oid
 from tests.ledgers import Keys
 from tests.orchestrator.workflow.approval.scene import Scene
 from tests.orchestrator.workflow.merge_queue.queues import Queue, queue_toml
@@ -85,19 +84,12 @@ class Turns:
 
     def hold(self, node: str) -> None:
         """Another node says that it tests, and lives."""
-        other = self.queue.scene.peer(node)
-        there = self.queue.record()[1]
-        files = {QUEUE_FILE: begun(node, "", ("a",), other.bus.now()).print()}
-        commit = other.bus.commit(files, other.bus.nonce(), onto=None, tree=None)
-        other.bus.remote.push([RefUpdate(ref="refs/shiftbook/queue/shop", expect=there, new=commit)])
+        self.queue.hold(node, "a")
         self.beat(node)
 
     def beat(self, node: str) -> None:
         """Another node's beat moves."""
-        bus = self.queue.scene.peer(node).bus
-        there = self.who.ledger().beats.get(node)
-        commit = bus.commit({"beat": bus.nonce().encode()}, "beat", onto=None, tree=None)
-        bus.remote.push([RefUpdate(ref=BEAT + node, expect=there, new=commit)])
+        self.queue.beat(node)
 
 
 @pytest.fixture

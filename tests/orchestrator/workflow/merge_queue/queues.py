@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from missions.mission import Mission
@@ -11,9 +11,12 @@ from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.execution.project_setup import ProjectSetups
 from orchestrator.execution.project_trial import ProjectTrial
 from orchestrator.execution.workspace.clone import Workspaces
+from orchestrator.ledger.transport import BEAT
+from orchestrator.ledger.transport import QUEUE as QUEUE_REFS
+from orchestrator.policy.queue_record import QUEUE_FILE, QueueRecord, begun, queue_record
 from orchestrator.workflow.merge_queue.queue_order import queued_missions
-from orchestrator.workflow.merge_queue.queue_record import QueueRecord, queue_record
 from orchestrator.workflow.merge_queue.queue_work import QueueReport, QueueWork
+from sync.remote import RefUpdate
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import SANDBOX, Scene
 
@@ -73,6 +76,21 @@ class Queue:
         """What the queue's record says, and where it stands."""
         anna = self.scene.peer("anna")
         return queue_record(anna.ledger(), anna.trust, "shop")
+
+    def hold(self, node: str, *testing: str, landing: tuple[str, ...] = (), base: str = "", trouble: str = "") -> None:
+        """A node says that it tests these, or nobody that the queue stands still."""
+        bus = self.scene.peer(node).bus
+        said = replace(begun(node, base, testing, bus.now(), trouble=trouble), landing=landing)
+        record = said if testing or landing or base else QueueRecord(trouble=trouble)
+        commit = bus.commit({QUEUE_FILE: record.print()}, bus.nonce(), onto=None, tree=None)
+        bus.remote.push([RefUpdate(ref=f"{QUEUE_REFS}shop", expect=self.record()[1], new=commit)])
+
+    def beat(self, node: str) -> None:
+        """A node's beat moves."""
+        bus = self.scene.peer(node).bus
+        there = self.scene.peer("anna").ledger().beats.get(node)
+        commit = bus.commit({"beat": bus.nonce().encode()}, "beat", onto=None, tree=None)
+        bus.remote.push([RefUpdate(ref=BEAT + node, expect=there, new=commit)])
 
     def waiting(self) -> list[str]:
         """What waits, in order."""

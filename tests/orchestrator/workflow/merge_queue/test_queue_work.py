@@ -15,8 +15,8 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.project_trial import ProjectTrial, TrialResult
 from orchestrator.execution.workspace.attempt_dir import AttemptDir
+from orchestrator.policy.queue_record import QUEUE_FILE, begun
 from orchestrator.workflow.inbox import queue_items
-from orchestrator.workflow.merge_queue.queue_record import QUEUE_FILE, begun
 from orchestrator.workflow.merge_queue.queue_work import QueueWork
 from orchestrator.workflow.mission_view import find_view
 from orchestrator.workflow.orders import Orders
@@ -404,6 +404,8 @@ def test_where_a_result_stands_is_told_in_its_row(scenes: Scenes) -> None:
 
     alone = "no node is up: `shiftbook node run` on a machine of the fleet starts one"
     assert row("c") == f"approved by ben; place 2 of 2 in the merge queue of shop; {alone}"
+    queue.beat("n1")
+    assert row("c") == "approved by ben; place 2 of 2 in the merge queue of shop; it waits for a node"
     queue.round(work=interrupted(queue.work("n1"), look))
     assert rows == ["approved by ben; place 1 of 2 in the merge queue of shop; n1 tests it now, with c"]
     assert row("a") == ""

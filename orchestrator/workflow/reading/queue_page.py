@@ -1,0 +1,39 @@
+"""The merge queues as programs read them: which approved results wait in which project, and where does one stand?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from missions.mission import Mission
+from orchestrator.core.errors import NotFound
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.policy.verdict import waits_in_queue
+from orchestrator.workflow.fleet import Fleet
+
+
+def queue_rows(fleet: Fleet, ledger: LedgerSnapshot, project: str = "") -> list[dict[str, Any]]:
+    """The projects that have a merge queue, each as `project queue --json` prints it; or one project, with a queue or
+    without. Raises NotFound for one that fleet.toml does not have.
+    """
+    from orchestrator.workflow.merge_queue.queue_places import queue_state
+
+    parts = ledger.charter.projects
+    if project and project not in parts:
+        raise NotFound("unknown project {!r}: fleet.toml has {}", project, ", ".join(sorted(parts)) or "none yet")
+    wanted = [project] if project else sorted(name for name, part in parts.items() if part.merge_queue)
+    return [
+        {"name": name, "merge_queue": parts[name].merge_queue, "batch": parts[name].merge_queue_batch}
+        | queue_state(ledger, fleet.trust, name, now=fleet.now(), nodes=fleet.nodes).json()
+        for name in wanted
+    ]
+
+
+def queue_place(fleet: Fleet, ledger: LedgerSnapshot, mission: Mission) -> dict[str, Any] | None:
+    """Where a mission stands in its project's merge queue; None for one that waits in none."""
+    filed = ledger.open.get(mission.name)
+    if filed is None or not waits_in_queue(ledger.charter, filed.mission):
+        return None
+    from orchestrator.workflow.merge_queue.queue_places import queue_state
+
+    project = str(filed.mission.about)
+    return queue_state(ledger, fleet.trust, project, now=fleet.now(), nodes=fleet.nodes).place(mission.name)
