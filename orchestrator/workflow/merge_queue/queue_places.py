@@ -67,7 +67,7 @@ class QueueState:
         if self.silence:
             return f"{record.node} was {'putting' if record.landing else 'testing'} {what}, and {self.silence.says}"
         before = f"; before that it stood still: {record.trouble}" if record.trouble else ""
-        return f"{record.node} {'puts' if record.landing else 'tests'} {what} since {record.since}{before}"
+        return f"{record.node} {'puts' if record.landing else 'tests'} {what} since {_since(record.since)}{before}"
 
     def state(self, name: str) -> str:
         """What is done with a mission: `landing`, `testing`, `waiting`, or `stopped` where the queue stands still."""
@@ -177,6 +177,14 @@ def _silence(ledger: LedgerSnapshot, node: str, nodes: SeenNodes, now: datetime)
     if then == NEXT_TURN and now < until:
         then = f"another node takes it at {_clock(until)}"
     return HolderSilence(since=since, until=until, then=then)
+
+
+def _since(said: str) -> str:
+    """A record's time for people; as it stands there if it is none."""
+    try:
+        return _clock(datetime.fromisoformat(said))
+    except ValueError:
+        return said
 
 
 def _clock(moment: datetime | None) -> str:

@@ -1,6 +1,7 @@
 // What do the node's answers hold? The same JSON as the commands' `--json`.
 
 import type { Evidence } from './evidence.ts';
+import type { QueuePlace } from './merge-queues.ts';
 
 export type Status = 'queued' | 'running' | 'review' | 'approved' | 'rejected' | 'done' | 'failed' | 'dead' | 'parked' | 'cancelled' | 'quarantined' | 'untrusted';
 
@@ -95,6 +96,7 @@ export interface MissionDetail extends Mission {
   memo: string;
   output: string;
   evidence?: Evidence; // none of nodes before it
+  queue?: QueuePlace | null; // nor this
   timeline: TimelineEntry[];
   children: string[];
   depends_on: string[];

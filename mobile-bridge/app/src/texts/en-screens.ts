@@ -30,6 +30,12 @@ export const screens = {
     pull: 'Pull request', pullStates: { open: 'open', changing: 'being changed', merged: 'merged', closed: 'closed' } as Record<string, string>,
     budgetTo: 'Budget in dollars', budgetSet: (amount: string) => `Budget is ${amount} now.`, steer: 'Steer',
   },
+  queue: {
+    title: (project: string) => `Merge queue of ${project}`, empty: 'Nothing waits here.', place: (n: number, of: number, by: string) => `place ${n} of ${of}${by ? ` · approved by ${by}` : ''}`,
+    stands: (n: number, of: number, project: string) => `Approved, and place ${n} of ${of} in the merge queue of ${project}`,
+    takeBack: 'Take it back…', takeBackUntil: 'Until it is merged you can take it back.', tooLate: 'It cannot be taken back any more.',
+    states: { waiting: 'waits', testing: 'tested now', landing: 'merged now', stopped: 'stands still' } as Record<string, string>,
+  },
   attempts: {
     title: 'Attempts side by side', attempt: (n: number) => `Attempt ${n}`, here: 'this one', choose: 'One is accepted; the others are called off with it, wherever they run.', tests: 'Tests', passed: 'passed', failed: 'failed', untested: 'not run', changed: 'Changes', time: 'Time', cost: 'Cost',
   },
