@@ -4,6 +4,10 @@ The project's `setup` line runs on the default branch as it is, in the sandbox b
 own. What it leaves there (`.venv`, `node_modules`) is shown to runs read-only, at its place in their tree. Such folders
 name files by the path at which they were made, so each run sees its tree there, too: an editable install leads to the
 files that the run changes, and not to those of the set-up.
+
+A workspace that shows another commit, such as a merge queue's, gets the set-up of the default branch as long as both
+depend on the same. Otherwise it gets one made of that very commit, which nothing else uses: what it holds, a result
+that may never land has made.
 """
 
 from __future__ import annotations
@@ -118,25 +122,40 @@ class ProjectSetups:
         self, project: Project, base: Workspace, found: RunTools, stop: Stop, say: Callable[[str], None]
     ) -> RunTools:
         top = self.workspaces.cache / SETUPS_FOLDER / f"{slug(project.name)}-{_digest(project.url)[:12]}"
-        place = top / setup_key(project, _lock_files(base), self.root)
+        place = top / self._key(project, base)
+        home = place / "home" if _stands_apart(base) else top / "home"
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
             if not (place / SETUP_FILE).exists():
                 say(f"[the project's setup: {project.setup}]")
-                self._make(project, place, top / "home", found, stop, say)
+                self._make(project, base, place, home, found, stop, say)
             os.utime(place / SETUP_FILE)
             _remove_old(top, place, self.clock())
         parts = read_json((place / SETUP_FILE).read_text(encoding="utf-8"))["parts"]
-        return _as_tools(found, place, top / "home", base, [str(part) for part in parts])
+        return _as_tools(found, place, home, base, [str(part) for part in parts])
+
+    def _key(self, project: Project, at: Workspace) -> str:
+        """A name for the set-up of what a workspace shows."""
+        apart = [("", at.shown)] if _stands_apart(at) else []
+        return setup_key(project, [*_lock_files(at), *apart], self.root)
 
     def _make(
-        self, project: Project, place: Path, home: Path, found: RunTools, stop: Stop, say: Callable[[str], None]
+        self,
+        project: Project,
+        base: Workspace,
+        place: Path,
+        home: Path,
+        found: RunTools,
+        stop: Stop,
+        say: Callable[[str], None],
     ) -> None:
         remove_tree(place)
         place.mkdir()
         home.mkdir(exist_ok=True)
         made = self.workspaces.open(project, mission="setup", attempt=1, folder=place, stop=stop)
-        if place.name != setup_key(project, _lock_files(made), self.root):
+        if _stands_apart(base):
+            made = made.at(base.shown, base.folder / "git", base.shown_ref, stop=stop)
+        if place.name != self._key(project, made):
             raise WorkspaceFailed(
                 f"{project.name} moved on while its set-up was made: it is made with the next attempt"
             )
@@ -235,7 +254,13 @@ def _as_tools(found: RunTools, place: Path, home: Path, base: Workspace, parts: 
 
 def _lock_files(made: Workspace) -> list[tuple[str, str]]:
     """What the project depends on, as paths and Git's names of their contents."""
-    return [(path, oid) for path, oid in made.repository.blobs() if LOCK_FILES.fullmatch(PurePosixPath(path).name)]
+    blobs = replace(made.repository, base=made.shown or made.base).blobs()
+    return [(path, oid) for path, oid in blobs if LOCK_FILES.fullmatch(PurePosixPath(path).name)]
+
+
+def _stands_apart(at: Workspace) -> bool:
+    """Whether a workspace shows what depends on something else than the default branch that it began from."""
+    return bool(at.shown) and _lock_files(at) != _lock_files(replace(at, shown=""))
 
 
 def _remove_old(top: Path, place: Path, now: float) -> None:

@@ -28,7 +28,6 @@ from orchestrator.ledger.trust.history import TrustState
 from orchestrator.ledger.trust.pins import TrustPins
 from orchestrator.ledger.trust.root import EffectiveRules, TrustRoot
 from orchestrator.policy.journal_rules import altered_entries, check_journal_kept
-from orchestrator.policy.queue_record import QUEUE_FILE
 from orchestrator.policy.write_audit import tree_changes
 from orchestrator.policy.write_rules import (
     UNKNOWN_ACTOR,
@@ -39,6 +38,7 @@ from orchestrator.policy.write_rules import (
     check_ref_update,
     mission_name,
 )
+from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE
 from sync import files
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment

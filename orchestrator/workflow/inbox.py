@@ -110,8 +110,8 @@ def queue_items(ledger: LedgerSnapshot, trust: Trust) -> Iterator[InboxItem]:
     """Merge queues that stand still until a person has mended something, each in one line."""
     if not any(part.merge_queue for part in ledger.charter.projects.values()):
         return
-    from orchestrator.policy.queue_record import queue_record
     from orchestrator.workflow.merge_queue.queue_order import queues
+    from orchestrator.workflow.queue_hold.queue_record import queue_record
 
     for project in queues(ledger):
         trouble = queue_record(ledger, trust, project)[0].trouble

@@ -19,7 +19,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotRe
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
-from orchestrator.policy.queue_record import withdrawal
+from orchestrator.workflow.queue_hold.withdrawal import withdrawal
 from sync.signatures import Principal
 
 MAX_BUDGET_USD = 1_000_000.0

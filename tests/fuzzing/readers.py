@@ -72,8 +72,6 @@ from orchestrator.ledger.templates import followed_template, local_time
 from orchestrator.ledger.trust import files as trust_files
 from orchestrator.node.commit_rules import unready_reason
 from orchestrator.node.outbox import Outbox, PendingResult
-from orchestrator.policy.queue_record import MAX_RECORD_BYTES as MAX_QUEUE_BYTES
-from orchestrator.policy.queue_record import QueueRecord, read_queue_record
 from orchestrator.policy.verdict import read_verdict
 from orchestrator.workflow.approval.diff_view import parse_diff
 from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text
@@ -82,6 +80,8 @@ from orchestrator.workflow.journal.log import parse_sections
 from orchestrator.workflow.past.session_digest import digest
 from orchestrator.workflow.past.session_entry import session_entry
 from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files
+from orchestrator.workflow.queue_hold.queue_record import MAX_RECORD_BYTES as MAX_QUEUE_BYTES
+from orchestrator.workflow.queue_hold.queue_record import QueueRecord, read_queue_record
 from orchestrator.workflow.signals.cloud_event import read_event
 from orchestrator.workflow.signals.signal_rules import drafts
 from orchestrator.workflow.spending.page_table import parse_table

@@ -39,7 +39,9 @@ MAX_DATED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """One attempt's clone in `folder`: `tree` is the agent's, `git` ours. `base` is the commit that it started from."""
+    """One attempt's clone in `folder`: `tree` is the agent's, `git` ours. `base` is the commit that it started from,
+    `shown` another one that its tree has, which is `shown_ref` there.
+    """
 
     folder: Path
     server: ProjectServer
@@ -47,6 +49,8 @@ class Workspace:
     base: str
     notes: tuple[str, ...] = ()
     """What is not in it, though the project names it."""
+    shown: str = ""
+    shown_ref: str = ""
 
     @property
     def tree(self) -> Path:
@@ -101,7 +105,7 @@ class Workspace:
         except (GitError, OSError) as error:
             why = "stopped" if stop.is_set() else str(error)
             raise WorkspaceFailed(f"{commit[:10]} cannot be checked out in {self.tree}: {why}") from error
-        return self
+        return replace(self, shown=commit, shown_ref=ref)
 
     def push(self, commit: str, *, stop: Stop) -> str | None:
         """Pushes `commit` as this attempt's branch. Returns why it could not, or None."""

@@ -17,9 +17,9 @@ from orchestrator.ledger.node_pages import own_lease
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.queue_record import QueueRecord, queue_record
 from orchestrator.workflow.merge_queue.queue_order import queues
 from orchestrator.workflow.merge_queue.queue_work import QueueReport
+from orchestrator.workflow.queue_hold.queue_record import QueueRecord, queue_record
 from sync.backoff import Backoff
 from sync.remote import Oid
 

@@ -30,13 +30,13 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from orchestrator.policy.one_of_group import others_called_off
-from orchestrator.policy.queue_record import withdrawal
 from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery, waits_in_queue
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_later
 from orchestrator.workflow.approval.diff_hunks import diff_digest
 from orchestrator.workflow.approval.explain import Explanation, explain
 from orchestrator.workflow.approval.group_choice import require_first_of_group
+from orchestrator.workflow.queue_hold.withdrawal import withdrawal
 from sync.errors import SyncError
 
 RESULT_MARK = document.RESULT_MARK

@@ -105,7 +105,7 @@ class ProjectGround:
             if site.workspace is None or site.workspace.base != batch.base:
                 raise BranchMoved(project.branch)
             with self.delivery.repository(project) as repository:
-                site.workspace.at(commit, repository.folder, candidate_ref(commit), stop=self.stop)
+                site.workspace = site.workspace.at(commit, repository.folder, candidate_ref(commit), stop=self.stop)
             found = trial.run(project, site, self.stop)
         finally:
             remove_tree(self.scratch)

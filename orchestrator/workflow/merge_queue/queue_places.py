@@ -14,9 +14,9 @@ from missions.mission import Mission
 from orchestrator.ledger.node_pages import SeenNodes, no_nodes, own_lease
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.queue_record import QueueRecord, queue_record
 from orchestrator.workflow.assignment.unserved import UnservedMissions
 from orchestrator.workflow.merge_queue.queue_order import queued_missions
+from orchestrator.workflow.queue_hold.queue_record import QueueRecord, queue_record
 
 MAX_NAMED = 5
 """Missions that a line names."""

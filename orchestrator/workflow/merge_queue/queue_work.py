@@ -17,7 +17,6 @@ from orchestrator.core.ports.model import Stop
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.project_trial import ProjectTrial
 from orchestrator.ledger.transport import QUEUE
-from orchestrator.policy.queue_record import MAX_TROUBLE_CHARS, QUEUE_FILE, QueueRecord, begun
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from orchestrator.workflow.merge_queue.project_ground import ProjectGround
 from orchestrator.workflow.merge_queue.queue_round import (
@@ -28,6 +27,7 @@ from orchestrator.workflow.merge_queue.queue_round import (
     Untestable,
     run_round,
 )
+from orchestrator.workflow.queue_hold.queue_record import MAX_TROUBLE_CHARS, QUEUE_FILE, QueueRecord, begun
 from sync.publish import push_and_resolve
 from sync.remote import Oid, PushVerdict, RefUpdate
 

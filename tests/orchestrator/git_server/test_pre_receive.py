@@ -19,7 +19,7 @@ from orchestrator.ledger.heartbeat.turn_record import FLEET_TURN, RECORD_FILE, T
 from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.ledger.steering.live_refs import live_commit, watch_commit
 from orchestrator.ledger.steering.messages import answer_commit, message_commit, message_ref, read_filed_message
-from orchestrator.policy.queue_record import QUEUE_FILE, QueueRecord
+from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE, QueueRecord
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat

@@ -15,9 +15,9 @@ from orchestrator.core.roles import Role
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.node.background.merge_queue_turns import HOLD_SECONDS, RETRY, MergeQueueTurns
 from orchestrator.node.precedence import Precedence
-from orchestrator.policy.queue_record import QueueRecord
 from orchestrator.workflow.approval.delivery import DeliveryResult
 from orchestrator.workflow.merge_queue.queue_work import QueueReport
+from orchestrator.workflow.queue_hold.queue_record import QueueRecord
 from sync.remote import Oid
 from tests.ledgers import Keys
 from tests.orchestrator.workflow.approval.scene import Scene

@@ -13,9 +13,9 @@ from orchestrator.execution.project_trial import ProjectTrial
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.transport import BEAT
 from orchestrator.ledger.transport import QUEUE as QUEUE_REFS
-from orchestrator.policy.queue_record import QUEUE_FILE, QueueRecord, begun, queue_record
 from orchestrator.workflow.merge_queue.queue_order import queued_missions
 from orchestrator.workflow.merge_queue.queue_work import QueueReport, QueueWork
+from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE, QueueRecord, begun, queue_record
 from sync.remote import RefUpdate
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import SANDBOX, Scene

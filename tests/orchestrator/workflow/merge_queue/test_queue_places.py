@@ -10,8 +10,8 @@ import pytest
 
 from missions.mission import Mission, Status
 from orchestrator.ledger.node_pages import LastSeenStore, list_presences
-from orchestrator.policy.queue_record import QueueRecord
 from orchestrator.workflow.merge_queue.queue_places import NO_OTHER, HolderSilence, QueueState, queue_state
+from orchestrator.workflow.queue_hold.queue_record import QueueRecord
 from tests.orchestrator.workflow.approval.scene import Scene
 from tests.orchestrator.workflow.merge_queue.queues import Queue, queue_toml
 

@@ -15,11 +15,11 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.project_trial import ProjectTrial, TrialResult
 from orchestrator.execution.workspace.attempt_dir import AttemptDir
-from orchestrator.policy.queue_record import QUEUE_FILE, begun
 from orchestrator.workflow.inbox import queue_items
 from orchestrator.workflow.merge_queue.queue_work import QueueWork
 from orchestrator.workflow.mission_view import find_view
 from orchestrator.workflow.orders import Orders
+from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE, begun
 from sync.remote import RefUpdate
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import Scene

@@ -10,9 +10,9 @@ import pytest
 
 from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone
-from orchestrator.policy.queue_record import QUEUE_FILE, QueueRecord, begun, read_queue_record
 from orchestrator.workflow.merge_queue.queue_work import QueueWork
 from orchestrator.workflow.orders import Orders
+from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE, QueueRecord, begun, read_queue_record
 from sync.objects import find, load_commit
 from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, RefUpdate
 from tests.orchestrator.workflow.approval.scene import Scene

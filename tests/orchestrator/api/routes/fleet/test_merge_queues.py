@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.ledger.transport import BEAT, QUEUE
-from orchestrator.policy.queue_record import QUEUE_FILE, begun
+from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE, begun
 from sync.remote import RefUpdate
 from tests.ledgers import Keys
 from tests.orchestrator.api.conftest import ServedFleet

@@ -15,18 +15,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from missions.mission import Mission
 from missions.one_line import printable
 from missions.plain_data import read_json
-from orchestrator.core.errors import AlreadyDone
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.transport import QUEUE, Transport
+from orchestrator.ledger.transport import QUEUE
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.verdict import waits_in_queue
 from sync.errors import SyncError
 from sync.objects import find, load_commit
-from sync.remote import Oid, RefUpdate
+from sync.remote import Oid
 
 QUEUE_FILE = "queue.json"
 MAX_RECORD_BYTES = 64 * 1024
@@ -64,7 +61,7 @@ def read_queue_record(data: bytes) -> QueueRecord:
     if not all(isinstance(value, str) for value in words.values()) or not all(map(_is_names, lists.values())):
         raise ValueError("a field of it is not of its kind")
     told: dict[str, Any] = {key: printable(value)[:MAX_TROUBLE_CHARS] for key, value in words.items()}
-    return QueueRecord(**told, **{key: tuple(map(printable, names)) for key, names in lists.items()})
+    return QueueRecord(**told | {key: tuple(map(printable, names)) for key, names in lists.items()})
 
 
 def _is_names(value: object) -> bool:
@@ -94,23 +91,6 @@ def _said_by_node(ledger: LedgerSnapshot, trust: Trust, oid: Oid) -> Oid | None:
             return said
         said = next(iter(load_commit(ledger.store, said).parents), None)
     return None
-
-
-def withdrawal(bus: Transport, ledger: LedgerSnapshot, trust: Trust, mission: Mission) -> tuple[RefUpdate, ...]:
-    """What moves together with the word that takes a mission out of its merge queue; nothing for one that is in none.
-    Raises AlreadyDone where a node pushes its result at this moment.
-    """
-    if not waits_in_queue(ledger.charter, mission):
-        return ()
-    project = str(mission.about)
-    record, oid = queue_record(ledger, trust, project)
-    if mission.name in record.landing:
-        name, branch = mission.name, ledger.charter.projects[project].branch
-        now = f"{record.node} puts {name} on {branch} since {record.since}"
-        raise AlreadyDone(f"too late: {now}; `shiftbook mission show {name}` says what became of it")
-    files = {QUEUE_FILE: record.print()}
-    new = bus.commit(files, f"Merge queue: without {mission.name}", onto=oid, tree=None)
-    return (RefUpdate(ref=QUEUE + project, expect=oid, new=new),)
 
 
 def begun(node: str, base: str, testing: tuple[str, ...], now: datetime, *, trouble: str = "") -> QueueRecord:
