@@ -254,8 +254,10 @@ def test_the_llm_command(desk: Desk, tmp_path: Path) -> None:
     assert done.stdout.strip()
 
 
+@pytest.mark.nightly
 def test_aider(desk: Desk, tmp_path: Path) -> None:
-    """aider sends its long prompt, gets an answer and counts tokens. (What a model of this size writes is no edit.)"""
+    """aider sends its long prompt, gets an answer and counts tokens. (What a model of this size writes is no edit.) The
+    short form is the official client's, which aider uses, in one piece and as a stream with usage."""
     program = client_program("aider")
     (tmp_path / "hello.py").write_text("print('hello')\n")
     short = f"- name: {AIDER_MODEL}\n  extra_params:\n    stop: ['.']\n"
