@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from orchestrator.core.settings import Settings
 from sync.git import GitStore
 from sync.remote import Oid
 from tests import program
@@ -29,6 +30,7 @@ from tests.acceptance.torture.edits import Edits
 from tests.acceptance.torture.history import CLAIM, History
 from tests.acceptance.torture.proxy import Proxy, Weather
 from tests.acceptance.torture.reading import Archive
+from tests.databases import brought_up
 from tests.servers import git_daemon
 
 NODES = ("north", "south", "west")
@@ -107,6 +109,7 @@ class Episode:
         if self.missions:
             self.file({f"m{n:02d}": self._text(n) for n in range(self.missions)})
         for node in NODES:
+            brought_up(Settings(home=self.folder / node))  # which each new interpreter takes a second for
             self.start(node)
         return self
 
