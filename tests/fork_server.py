@@ -36,7 +36,7 @@ from typing import IO, NoReturn
 import orchestrator
 from orchestrator.cli import cli
 from tests.authorities import believe_nobody
-from tests.program import begin_web_by
+from tests.program import NAME, SCRIPT, begin_web_by
 
 WHEN_USED = (
     *("alembic.autogenerate", "alembic.command", "alembic.runtime.migration", "apprise", "gunicorn.workers.gthread"),
@@ -69,13 +69,17 @@ class Request:
 
 
 def preload() -> None:
-    """Imports every module of the program, and no library of a model or of statistics: those start threads."""
+    """Imports every module of the program, which works out what it needs once. Of a model's or of statistics' library
+    none is imported: those start threads."""
     for module in pkgutil.walk_packages(orchestrator.__path__, "orchestrator."):
         if not module.name.startswith(LEFT_OUT):
             importlib.import_module(module.name)
     for name in WHEN_USED:
         importlib.import_module(name)
     believe_nobody()
+    from tests.warming import warm  # it imports most of the program
+
+    warm()
     assert not {"xllamacpp", "llama_cpp", "numpy"} & sys.modules.keys()
 
 
@@ -186,25 +190,32 @@ def _take(files: list[int], numbers: list[int]) -> None:
 
 
 def run(program: Callable[[], object]) -> NoReturn:
-    """A program that ends by SystemExit, and what the interpreter does at its end but one: its modules are left whole.
+    """A program, and what the interpreter does at its end but one: its modules are left whole.
 
     Taking them apart would copy the memory that is shared with the server, which takes ten times as long as the fork.
     """
+    code: object = None
     try:
         program()
     except SystemExit as ended:
         code = ended.code
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does
     atexit._run_exitfuncs()
     gc.collect()  # what was left open is told
     with contextlib.suppress(OSError):  # the interpreter's own end says it
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def command(address: Path) -> None:
-    """The program, whose nodes have their web servers forked from here as well."""
+    """The program, whose nodes have their web servers forked from here as well; or a script that was asked for."""
+    if sys.argv[1:2] == [SCRIPT]:
+        script, sys.argv[:] = sys.argv[2], ["-c", *sys.argv[3:]]
+        exec(compile(script, "<script>", "exec"), {"__name__": "__main__"})
+        return
     cli.context_settings["obj"] = begin_web_by(address)
     runpy.run_module("orchestrator", run_name="__main__", alter_sys=True)
 
@@ -243,5 +254,5 @@ def main(preload: Callable[[], object], program: Callable[[], object]) -> None:
         run(program)
 
 
-if __name__ == "__main__":
-    main(preload, partial(command, Path(sys.argv[2]).with_name("door")))
+if __name__ == "__main__":  # one without the name is for tests of how servers begin and end
+    main(preload if NAME in sys.argv else lambda: None, partial(command, Path(sys.argv[2]).with_name("door")))

@@ -1,4 +1,5 @@
-"""How do tests start the program? As real processes: forked by `tests/fork_server.py`, or by the interpreter afresh.
+"""How do tests start the program, or a script that uses it? As real processes: forked by `tests/fork_server.py`, or by
+the interpreter afresh.
 
 Forked is the default. What only a fresh start can show (`fresh=True`): that the program finds all its modules by
 itself; each family of scenarios has a test that does so. A variable that the interpreter reads at its start
@@ -33,6 +34,8 @@ AT_START = ("PYTHON", "LD_", "MALLOC_", "COVERAGE_")
 """Beginnings of variables that count only for a process that is started with them."""
 NAME = "shiftbook"
 """The last word of the server's command line, by which `ps` tells whose it is."""
+SCRIPT = "--script"
+"""The first word of a request for a script in the program's place, which follows it, before the script's own words."""
 WARNINGS = {"PYTHONWARNINGS": "default"}
 """What the fork server is started with, and so are most fleets' processes."""
 
@@ -189,8 +192,9 @@ def start(
     """
     env = WARNINGS | dict(env)
     if fresh or inside or _at_start(env) != _at_start(os.environ | WARNINGS):
+        asked = ["-c", *words[1:]] if words[:1] == (SCRIPT,) else ["-m", "orchestrator", *words]
         return subprocess.Popen(
-            [*inside, sys.executable, "-m", "orchestrator", *words],
+            [*inside, sys.executable, *asked],
             cwd=cwd,
             env=env,
             stdin=stdin,
@@ -205,6 +209,16 @@ def start(
         numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
         pid, answer = SERVER.fork(request, [*numbers, *pass_fds])
     return Forked(["shiftbook", *words], pid, answer)
+
+
+def start_script(script: str, *words: str, stderr: int | IO[bytes] = subprocess.DEVNULL) -> Process:
+    """Starts what `python -c SCRIPT WORDS` would, with the program's modules imported already."""
+    return start(SCRIPT, script, *words, env=dict(os.environ), cwd=Path.cwd(), stderr=stderr)
+
+
+def run_script(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script to its end, whatever comes of it."""
+    return run(SCRIPT, script, *words, env=dict(os.environ), cwd=Path.cwd())
 
 
 def begin_web_by(address: Path) -> BeginWeb:

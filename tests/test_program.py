@@ -45,6 +45,16 @@ def test_both_ways_say_and_return_the_same(tmp_path: Path, words: tuple[str, ...
     assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
 
 
+@pytest.mark.parametrize("end", ["", "sys.exit(3)", "sys.exit('no more')", "raise KeyError(1)"])
+def test_a_script_is_what_the_interpreter_makes_of_it(end: str) -> None:
+    """Its words, its output, its exit code and what is said of its end."""
+    script = f"import sys\nprint(__name__, sys.argv)\n{end}"
+    one = program.run_script(script, "a", "b")
+    other = subprocess.run([sys.executable, "-c", script, "a", "b"], capture_output=True, text=True, check=False)
+    assert (one.returncode, one.stdout) == (other.returncode, other.stdout)
+    assert one.stderr.splitlines()[-1:] == other.stderr.splitlines()[-1:]
+
+
 def test_a_process_is_one_of_its_own_and_can_be_killed(tmp_path: Path) -> None:
     """It has a pid, a session and a folder; SIGKILL ends it at once, and that is what it ended with."""
     process = program.start("serve", env=environment(tmp_path / "home"), cwd=tmp_path, session=True)
@@ -170,7 +180,7 @@ SHARED = """
 import os, sys
 from pathlib import Path
 from tests import program
-from tests.waiting import until
+program.SERVER = program.ForkServer("tests.fork_server")
 done = program.run("--version", env=dict(os.environ), cwd=Path.cwd())
 print(done.stdout.strip(), (program.SERVER.folder / "door").exists(), program.SERVER._process is None, flush=True)
 sys.stdin.read()

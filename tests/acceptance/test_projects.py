@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from tests import program
 from tests.acceptance.fleets import Fleet
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.projects.test_discovery import repository
@@ -87,10 +88,10 @@ def test_what_takes_long_shows_a_sign_of_life(tmp_path: Path, bubblewrap: Bubble
     gate.mkdir()
     wait = f"test:\n\twhile [ ! -e {gate}/go ]; do sleep 0.1; done\n"
     tree = repository(tmp_path / "code/parcel", files={"Makefile": wait})
-    words = (sys.executable, "-P", "-m", "orchestrator", "project", "add", str(tree), "--yes", f"--tool={gate}")
+    words = ("project", "add", str(tree), "--yes", f"--tool={gate}")
     master, slave = pty.openpty()
     env = fleet.environment("desk") | {"TERM": "xterm"}
-    process = subprocess.Popen(words, stdin=slave, stdout=subprocess.DEVNULL, stderr=slave, env=env)
+    process = program.start(*words, env=env, cwd=tmp_path, stdin=slave, stderr=slave)
     os.close(slave)
     shown = b""
 

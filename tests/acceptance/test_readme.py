@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import program
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,11 +33,20 @@ def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
-def typed(lines: str, home: Path, **more: str) -> str:
+def forked(folder: Path) -> Path:
+    """A folder with a `shiftbook` whose processes come from the fork server."""
+    folder.mkdir()
+    command = folder / "shiftbook"
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(program.launched())} "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return folder
+
+
+def typed(lines: str, home: Path, programs: Path = Path(sys.executable).parent, **more: str) -> str:
     """What is printed when somebody with an empty home folder types the lines, each of which must succeed."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "SHIFTBOOK_", "FACTORY_"))}
     env = kept | {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PWD": str(home)} | more
-    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+    env["PATH"] = f"{programs}:{env['PATH']}"
     (home / ".gitconfig").write_text("[user]\n\tname = you\n\temail = you@shiftbook.invalid\n", encoding="utf-8")
     words = ["bash", "-euo", "pipefail", "-c", lines]
     done = subprocess.run(words, cwd=home, env=env, capture_output=True, text=True, timeout=540, check=False)
@@ -59,10 +70,12 @@ def test_a_first_fleet_works_word_for_word(tmp_path: Path, embedded: object) -> 
 
 def test_a_first_project_is_merged_word_for_word(tmp_path: Path) -> None:
     """Every line of docs/start.md succeeds, and at its end the change is in the project's main branch."""
-    said = typed("".join(blocks(page("start.md"))), tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    said = typed("".join(blocks(page("start.md"))), home, forked(tmp_path / "bin"))
     assert re.search(r"^a-parcel-of-exactly-1000\b.*\breview\b", said, re.MULTILINE)
     assert "a-parcel-of-exactly-1000 is approved and merged" in said
-    assert "-le 1000" in (tmp_path / "parcel" / "price.sh").read_text(encoding="utf-8")
+    assert "-le 1000" in (home / "parcel" / "price.sh").read_text(encoding="utf-8")
 
 
 def test_the_first_line_installs_what_is_built() -> None:

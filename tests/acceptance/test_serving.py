@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 
 from tests.acceptance.fleets import Fleet
 from tests.conftest import lacking
+from tests.program import Process, start_script
 from tests.waiting import PATIENCE, until
 
 ANY = "127.0.0.1:0"
@@ -217,18 +217,16 @@ gunicorn_server.serve(gunicorn_server.bind_socket(address, plan), plan)
 """A server with routes of the test's own, and short patience. What `/slow` tells has no end until the test lets it."""
 
 
-Running = tuple[Path, subprocess.Popen[bytes]]
+Running = tuple[Path, Process]
 
 
 @contextlib.contextmanager
 def started(folder: Path, receive: int = 2) -> Iterator[Running]:
     """That server's home and process. It waits so many seconds for a request."""
-    home, script, said = folder / "home", folder / "slow.py", folder / "err"
+    home, said = folder / "home", folder / "err"
     home.mkdir()
-    script.write_text(SLOW, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with said.open("wb") as err:
-        process = subprocess.Popen([sys.executable, str(script), str(home), str(receive)], stderr=err, env=environment)
+        process = start_script(SLOW, str(home), str(receive), stderr=err)
     try:
         until(lambda: bool(record(home)) or process.poll() is not None, "it serves")
         assert process.poll() is None, said.read_text()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from sync.remote import MOVED_MESSAGE
 from sync.worktree import TRAILER, WorkTree
 from tests.ledgers import Keys
 from tests.orchestrator.clones import QUIET, Clones, git, write
+from tests.program import run_script
 from tests.waiting import until
 
 LONG = "".join(f"line {n}\n" for n in range(30))
@@ -305,7 +304,7 @@ def test_a_kill_between_commit_and_push_is_made_good(clones: Clones, moment: str
     if stale:
         clones.push(clones.bob, {"README.md": "x\n"})
     write(clones.ada, {"missions/new.md": "x\n"})
-    done = subprocess.run([sys.executable, "-c", KILLED, str(clones.folder), moment], env=os.environ, check=False)
+    done = run_script(KILLED, str(clones.folder), moment)
     assert done.returncode == -signal.SIGKILL
     with clones.watched() as one:
         until(lambda: clones.upstream("missions/new.md") == "x\n")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 
 import pytest
 
 from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.core.ports.stores import Stores
+from tests.program import run_script
 
 WRITER = """
 import importlib, os, sys, threading
@@ -50,8 +49,7 @@ sys.exit("\\n".join(failed) or 0)
 def test_many_append_to_one_conversation(stores: Stores, url: str, turns: int) -> None:
     """Three processes of four threads each: no gap, no number twice, every shared key once, nobody is turned away."""
     here = stores.conversations.create("", "", "").id
-    words = [sys.executable, "-c", WRITER, url, here, "4", str(turns), "a", "b", "c"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
+    done = run_script(WRITER, url, here, "4", str(turns), "a", "b", "c")
     assert done.returncode == 0, done.stderr
     kept = stores.conversations.turns(here)
     assert [turn.seq for turn in kept] == list(range(1, len(kept) + 1))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -25,6 +23,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.usage import UsageOwner
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
+from tests.program import run_script
 
 FIRST_TABLE = """
 CREATE TABLE usage (
@@ -223,7 +222,7 @@ def test_processes_that_start_at_once(new_url: Callable[[], str], backend: str, 
     url = new_url()
     if old:
         of_the_first_version(url, backend)
-    done = subprocess.run([sys.executable, "-c", OPEN, url], capture_output=True, text=True, timeout=120, check=False)
+    done = run_script(OPEN, url)
     assert (done.returncode, done.stdout) == (0, "[0, 0, 0, 0]\n"), done.stderr
     database = open_database(url)
     assert differences(database) == []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +17,7 @@ from orchestrator.ledger.config.notification import NotificationKind
 from orchestrator.node.notifications.dispatcher import HOLD_SECONDS, RETRY_DELAYS
 from orchestrator.node.notifications.outbox_status import outbox_status, retry_failed
 from tests.orchestrator.node.notifications.conftest import Desk, notice
+from tests.program import start_script
 from tests.receivers import Hook, Mailbox
 from tests.waiting import PATIENCE
 
@@ -188,7 +187,7 @@ def test_a_process_that_is_killed_between_sending_and_noting_repeats_the_same_me
     for name in ("a", "b"):
         desk.postman(web.url()).put(notice(name))
     words = [web.url(), f"sqlite:///{desk.path}", desk.clock().isoformat()]
-    child = subprocess.Popen([sys.executable, "-c", KILLED, *words])
+    child = start_script(KILLED, *words)
     web.before_answer = lambda: (os.kill(child.pid, signal.SIGKILL), child.wait(timeout=PATIENCE))
     web.wait(1)
     assert child.wait(timeout=PATIENCE) == -signal.SIGKILL
@@ -208,7 +207,7 @@ def test_nothing_that_was_noted_is_repeated_after_a_kill(desk: Desk, web: Hook) 
     first, second = web.url("one"), web.url("two")
     desk.postman(first).put(notice())
     words = [f"{first}, {second}", f"sqlite:///{desk.path}", desk.clock().isoformat()]
-    child = subprocess.Popen([sys.executable, "-c", KILLED, *words])
+    child = start_script(KILLED, *words)
 
     def at_the_second() -> None:
         if len(web.got) == 2:
