@@ -17,7 +17,7 @@ from tests.orchestrator.repositories import Server
 from tests.page.chat_model import ChatModel, chat_model
 from tests.page.desk import Desk, founded
 from tests.page.nodes import FAR, PLAIN
-from tests.page.profile import Profile
+from tests.page.profile import ALL, KEPT, Profile
 from tests.page.qr_film import seen_by
 from tests.page.tab import Tab
 from tests.servers import free_port
@@ -55,13 +55,17 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def chromium(driver: Playwright, camera: Path) -> Iterator[Browser]:
+def chromium(request: pytest.FixtureRequest, driver: Playwright, camera: Path) -> Iterator[Browser]:
     """The system's Chromium, headless: with a camera that plays a film, and names of other machines that are this one.
 
-    Its WebAssembly is compiled when it is called: the store and the engine of the model are large, and used little.
+    Its WebAssembly is compiled when it is called, and not once more to be faster: the store and the engine of the model
+    are large, and used little. At night, when they are timed, it is.
     """
     path = require_program("chromium")
-    words = ["--no-sandbox", "--disable-gpu", "--js-flags=--wasm-lazy-compilation", *seen_by(camera)]
+    little = "--js-flags=--wasm-lazy-compilation"
+    if not any(item.get_closest_marker("nightly") for item in request.session.items):
+        little += ",--no-wasm-tier-up,--no-wasm-dynamic-tiering"
+    words = ["--no-sandbox", "--disable-gpu", little, *seen_by(camera)]
     words.append("--host-resolver-rules=" + ",".join(f"MAP {name} 127.0.0.1" for name in ELSEWHERE))
     browser = driver.chromium.launch(executable_path=path, args=words)
     yield browser
@@ -146,8 +150,14 @@ def wide(profiles: Callable[[str], Profile]) -> Iterator[Tab]:
 
 @pytest.fixture
 def visitor(profiles: Callable[[str], Profile]) -> Iterator[Tab]:
-    """A phone that has never been here, and that nobody takes after the test."""
-    yield from _opened(profiles("phone"), fresh=True)
+    """A phone of a person who has said nothing here, and that nobody takes after the test."""
+    yield from _opened(profiles("phone"), without=KEPT)
+
+
+@pytest.fixture
+def stranger(profiles: Callable[[str], Profile]) -> Iterator[Tab]:
+    """A phone that has never been here: not even the page is kept there. It costs as much as another whole test."""
+    yield from _opened(profiles("phone"), without=ALL)
 
 
 @pytest.fixture
@@ -164,6 +174,6 @@ def open_tab(chromium: Browser) -> Iterator[Callable[[Desk, str], Tab]]:
         one.close()
 
 
-def _opened(profile: Profile, *, fresh: bool = False) -> Iterator[Tab]:
-    yield profile.open(fresh=fresh)
+def _opened(profile: Profile, *, without: str = "") -> Iterator[Tab]:
+    yield profile.open(without=without)
     profile.leave()

@@ -20,6 +20,10 @@ STILL = "/health"
 """An address of the node that is no screen: no script runs there, and no service worker answers for it."""
 CHOSEN = "cookies,local_storage,indexeddb"
 """What is cleared after each test: choices, drafts, tokens, keys. Session storage goes by the page itself."""
+KEPT = f"{CHOSEN},file_systems"
+"""That, and the page's store: what was said and ordered, and as whom. The page itself stays, as one installed does."""
+ALL = "all"
+"""Everything: no browser has been here."""
 
 
 @dataclass
@@ -31,8 +35,8 @@ class Profile:
     size: str
     kept: Tab
     busy: bool = False
-    fresh: bool = False
-    """Whether the test of now has the browser as new, and leaves nothing of it."""
+    without: str = ""
+    """What the test of now finds cleared, and leaves so; empty: as it is cleared after each."""
 
     @classmethod
     def of(cls, browser: Browser, url: str, size: str) -> Profile:
@@ -49,12 +53,12 @@ class Profile:
         if self.busy and source["page"] == self.kept.page:
             self.kept.faults.append(f"policy: {said}")
 
-    def open(self, *, fresh: bool = False) -> Tab:
-        """The tab, in which nobody has chosen or typed anything. `fresh`: no store, no worker either. One at a time."""
+    def open(self, *, without: str = "") -> Tab:
+        """The tab, in which nobody has chosen or typed anything; `KEPT` or `ALL` is not there either. One at a time."""
         assert not self.busy
-        self.busy, self.fresh = True, fresh
-        if fresh:
-            self._renew("all")
+        self.busy, self.without = True, without
+        if without:
+            self._renew(without)
         return self.kept
 
     def leave(self) -> None:
@@ -66,8 +70,8 @@ class Profile:
         finally:
             if tab.frozen:
                 tab.thaw()
-            if self.fresh or tab.spoiled:
-                self._renew("all" if self.fresh else CHOSEN)
+            if self.without or tab.spoiled:
+                self._renew(self.without or CHOSEN)
             else:
                 self._tidy()
 

@@ -88,12 +88,14 @@ class Tab:
     def go(self, path: str = "/") -> None:
         """Goes to another screen within the page, as Back and Forward do; loads it where it is not there yet.
 
-        A load takes five times as much as a step: a process, its scripts, the store, the stream of events.
+        A load takes five times as much as a step: a process, its scripts, the store, the stream of events. A step that
+        the page itself is taking is waited for: called back from it, it would never leave the screen that is there.
         """
         here = self.page.url.removeprefix(f"{self.url}/app")
         if here == self.page.url or here.partition("?")[0] == path.partition("?")[0]:
             self.load(path)
             return
+        expect(self.page.locator("main")).not_to_have_attribute("aria-busy", "true")
         self.js(STEP, f"/app{path}")
         self.page.wait_for_selector("main h1:not([data-left])")
 

@@ -37,7 +37,7 @@ def code_on(tab: Tab) -> str:
     return re.sub(r"\D", "", shown.inner_text())
 
 
-def test_a_phone_is_paired_and_shut_out_from_the_desk(visitor: Tab, wide: Tab) -> None:
+def test_a_phone_is_paired_and_shut_out_from_the_desk(stranger: Tab, wide: Tab) -> None:
     """The desk shows a code, both show the same digits, the phone comes in; shut out, it is out at once."""
     wide.go("/devices")
     wide.page.get_by_role("button", name="Pair another").click()
@@ -48,30 +48,30 @@ def test_a_phone_is_paired_and_shut_out_from_the_desk(visitor: Tab, wide: Tab) -
     wide.page.get_by_role("img", name="QR code for the device to scan").wait_for()
     link = wide.page.get_by_label("Or open this link there").input_value()
     assert wide.axe() == []
-    visitor.page.goto(link)
-    visitor.page.get_by_label("What is this device called?").fill("Søren's <b>phone</b>")
-    assert visitor.page.url == f"{visitor.url}/app/pair", "the secret stays in the address"
-    visitor.page.get_by_role("button", name="Ask to come in").click()
-    code = code_on(visitor)
+    stranger.page.goto(link)
+    stranger.page.get_by_label("What is this device called?").fill("Søren's <b>phone</b>")
+    assert stranger.page.url == f"{stranger.url}/app/pair", "the secret stays in the address"
+    stranger.page.get_by_role("button", name="Ask to come in").click()
+    code = code_on(stranger)
     assert len(code) == 6
     assert code_on(wide) == code
-    assert visitor.axe() == []
-    assert visitor.overflow() <= 0
+    assert stranger.axe() == []
+    assert stranger.overflow() <= 0
     wide.page.get_by_role("button", name="They are the same").dblclick()
-    visitor.page.get_by_text("This device is paired.").wait_for()
+    stranger.page.get_by_text("This device is paired.").wait_for()
     assert (asked.count("POST pairings"), asked.count("PUT confirmation")) == (1, 1)
-    visitor.go("/devices")
-    expect(visitor.page.get_by_text("this device", exact=True)).to_be_visible()
-    expect(visitor.page.locator("main li")).to_have_count(1)
-    expect(visitor.page.get_by_text("Søren's <b>phone</b>")).to_be_visible()
-    assert visitor.axe() == []
+    stranger.go("/devices")
+    expect(stranger.page.get_by_text("this device", exact=True)).to_be_visible()
+    expect(stranger.page.locator("main li")).to_have_count(1)
+    expect(stranger.page.get_by_text("Søren's <b>phone</b>")).to_be_visible()
+    assert stranger.axe() == []
     mine = wide.page.locator("main li", has_text="Søren's <b>phone</b>")
     mine.get_by_role("button", name="Shut out").click()
     wide.page.get_by_role("button", name="Shut it out").click()
     mine.get_by_text("shut out", exact=True).wait_for()
-    visitor.page.reload()
-    visitor.page.get_by_text("This node wants to know who you are").first.wait_for()
-    kept = visitor.js("JSON.stringify({...localStorage})")
+    stranger.page.reload()
+    stranger.page.get_by_text("This node wants to know who you are").first.wait_for()
+    kept = stranger.js("JSON.stringify({...localStorage})")
     assert "sbk_" not in kept
     assert "sbd_" not in kept
 

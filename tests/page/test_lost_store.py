@@ -51,6 +51,7 @@ def test_a_store_that_was_evicted_is_told_and_comes_back(visitor: Tab, desk: Des
     opened(visitor)
     call(visitor.page, "say", [wrote("sent")], "n1")
     until(lambda: len(at(desk)) == 1, "it is at the node")
+    until(lambda: call(visitor.page, "standing")["pending"] == 0, "the store knows that")
     visitor.context.set_offline(True)
     call(visitor.page, "say", [wrote("not sent")], "n2")
     visitor.until(f"{UNSENT} === 1")

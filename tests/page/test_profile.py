@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.page.profile import Profile
+from tests.page.profile import ALL, KEPT, Profile
 
 LEAVE = """async () => {
   localStorage.setItem('left', '1'); sessionStorage.setItem('left', '1'); document.cookie = 'left=1; path=/';
@@ -42,7 +42,8 @@ def test_a_kept_profile_has_no_choice_of_another_test(profiles: Callable[[str], 
 
 
 def test_a_fresh_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
-    """Stores, cookies, caches, files and the service worker of one tab are gone in the next."""
+    """Stores, cookies and files of one tab are gone in the next, and where nobody has been at all the caches and the
+    service worker, too."""
     profile = profiles("desktop")
     tab = profile.open()
     tab.go("/")
@@ -50,7 +51,10 @@ def test_a_fresh_profile_is_as_new(profiles: Callable[[str], Profile]) -> None:
     tab.js(LEAVE)
     assert tab.js(FIND) == ["1", "1", "left=1", True, True, True, False]
     profile.leave()
-    tab = profile.open(fresh=True)
+    tab = profile.open(without=KEPT)
+    assert tab.js(FIND) == [None, None, "", True, False, False, False]
+    profile.leave()
+    tab = profile.open(without=ALL)
     assert tab.js(FIND) == NOTHING
     profile.leave()
 
