@@ -17,6 +17,7 @@ from pathlib import Path
 from orchestrator.bench import stampede
 from orchestrator.bench.result import Measurement, at_most, median
 from orchestrator.bench.testbed import BenchSetup, make_testbed
+from orchestrator.git_server.http_backend import FLUSHED
 from orchestrator.ledger.claims import claim_missions, prepare_claims, push_claims
 from sync.git import Git
 
@@ -27,11 +28,18 @@ MAX_MILLISECONDS_EACH = 0.5
 
 
 def eight_nodes(root: Path) -> list[Measurement]:
-    """Nodes that claim missions of their own at the same moment, one by one."""
+    """Nodes that claim missions of their own at the same moment, one by one.
+
+    A claim is on the disk before it is told. So it is compared with pushes to a repository that is told to have the
+    disk keep what it takes, as ours are that are served, and beside it with pushes as git makes them by itself.
+    """
     ours = make_testbed(root / "claims", missions=NODES * CLAIMS_PER_NODE)
     theirs = make_testbed(root / "branch", missions=NODES * CLAIMS_PER_NODE)
+    loose = make_testbed(root / "loose", missions=NODES * CLAIMS_PER_NODE)
+    Git(theirs.bare).config({"core.fsync": FLUSHED})
     rate, tries, latencies = _race(_claims_one_by_one, ours)
     naive_rate, naive_tries, _ = _race(_pull_edit_commit_push, theirs)
+    loose_rate, _, _ = _race(_pull_edit_commit_push, loose)
     p95 = statistics.quantiles(latencies, n=20)[-1] * 1000
     ratio = rate / naive_rate
     return [
@@ -41,7 +49,8 @@ def eight_nodes(root: Path) -> list[Measurement]:
             unit="claims/s",
             baseline=round(naive_rate, 1),
             ratio=round(ratio, 2),
-            bar=f">= 15 x pull-edit-commit-push on one branch ({naive_tries:.1f} tries each)",
+            bar=f">= 15 x pull-edit-commit-push on one branch whose repository flushes ({naive_tries:.1f} tries each);"
+            f" {rate / loose_rate:.1f} x where it does not",
             met=ratio >= 15,
         ),
         Measurement(name="tries a claim", value=tries, unit="tries", bar="1.0", met=tries == 1.0),

@@ -6,9 +6,7 @@ A server that is restored from a backup in between has lost it, and nobody else 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
-from sync.errors import PushUncertain
 from sync.refs.ref_writer import RefWriter
 from sync.remote import Oid, RefUpdate
 
@@ -52,8 +50,7 @@ class PushedRefs:
     def _apply(self, lines: Iterable[str]) -> None:
         found = list(lines)
         if found:
-            with suppress(PushUncertain):
-                self._refs.apply(found)
+            self._refs.note(found)
 
 
 def noted_ref(note: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -43,9 +45,9 @@ class RefWriter:
         """
         places = [self.folder / ref for ref in durable]
         packed = self.folder / PACKED_ANEW
-        known = {folder: folder.is_dir() for place in places for folder in place.parents}
+        known = {folder: folder.is_dir() for folder in {folder for place in places for folder in self._above(place)}}
         with self._lock:
-            if not (self._say("start\n") and self._say("".join([*lines, "prepare\n"]))):
+            if not self._say(["start\n", *lines, "prepare\n"], "start", "prepare"):
                 self._end()
                 return False  # nothing has moved: git has ended, or said no
             try:
@@ -53,36 +55,48 @@ class RefWriter:
                 anew = [packed] if places and packed.exists() else []
                 files.flush([*locks, *after, *anew])
             except OSError:
-                self._say("abort\n")  # a git that is ended leaves its locks
+                self._say(["abort\n"], "abort")  # a git that is ended leaves its locks
                 self._end()
                 raise
-            if not self._say("commit\n"):
+            if not self._say(["commit\n"], "commit"):
                 self._end()
                 raise PushUncertain(str(self.folder), "git ended while it moved the refs")
         try:
-            folders = {folder for place in places for folder in _naming(place, known)}
+            folders = {folder for place in places for folder in self._naming(place, known)}
             files.flush(folders | {path.parent for path in anew})
         except OSError as error:
             raise PushUncertain(str(self.folder), f"the refs may not be on the disk: {error}") from error
         return True
+
+    def note(self, lines: Iterable[str]) -> None:
+        """Does the same, and leaves open whether it did: git is asked once, where `apply` asks it twice."""
+        with self._lock:
+            if not self._say(["start\n", *lines, "prepare\n", "commit\n"], "start", "prepare", "commit"):
+                self._end()
 
     def close(self) -> None:
         """Ends the process; another transaction begins a new one."""
         with self._lock:
             self._end()
 
-    def _say(self, words: str) -> bool:
-        """Whether git said that it did this."""
-        process = self._running()
+    def _say(self, words: Iterable[str], *commands: str) -> bool:
+        """Whether git said of each of the commands that it did it."""
+        process, answer = self._running(), b""
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(words.encode())
+            process.stdin.write("".join(words).encode())
             process.stdin.flush()
         except BrokenPipeError:
             return False
-        ready, _, _ = select.select([process.stdout], [], [], self._timeout)
-        return bool(ready) and process.stdout.readline().endswith(b": ok\n")
+        wanted, over = "".join(f"{command}: ok\n" for command in commands).encode(), time.monotonic() + self._timeout
+        while len(answer) < len(wanted):
+            ready, _, _ = select.select([process.stdout], [], [], max(0.0, over - time.monotonic()))
+            piece = os.read(process.stdout.fileno(), len(wanted)) if ready else b""
+            if not piece:
+                return False
+            answer += piece
+        return answer == wanted
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -97,10 +111,16 @@ class RefWriter:
             with suppress(OSError, ValueError):
                 process.communicate()
 
+    def _above(self, place: Path) -> Iterator[Path]:
+        """The folders that a ref is in, up to the repository's."""
+        for folder in place.parents:
+            yield folder
+            if folder == self.folder:
+                return
 
-def _naming(place: Path, known: Mapping[Path, bool]) -> Iterator[Path]:
-    """The folders that lead to a ref, up to the first one that git has neither made nor removed with it."""
-    for folder in place.parents:
-        yield folder
-        if known[folder] and folder.is_dir():
-            return
+    def _naming(self, place: Path, known: Mapping[Path, bool]) -> Iterator[Path]:
+        """Those that lead to a ref, up to the first one that git has neither made nor removed with it."""
+        for folder in self._above(place):
+            yield folder
+            if known[folder] and folder.is_dir():
+                return

@@ -157,3 +157,45 @@ def test_of_many_who_create_a_file_one_does(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["key"]
     assert (tmp_path / "key").read_bytes() == winner
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_threads_that_flush_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a claim's three flushes the second begins no thread: that took as much processor time as the claim itself."""
+    paths = [tmp_path / str(number) for number in range(5)]
+    for path in paths:
+        path.write_bytes(b"words")
+    files.flush(paths)
+    began: list[str] = []
+    start = threading.Thread.start
+
+    def starts(self: threading.Thread) -> None:
+        began.append(self.name)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    for _ in range(3):
+        files.flush(paths)
+    assert began == []
+
+
+@pytest.mark.parametrize("bad", range(4))
+def test_a_flush_that_fails_is_told_when_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: int
+) -> None:
+    """One of four files cannot be kept, whichever; what is gone by now needs no flush."""
+    paths = [tmp_path / str(number) for number in range(4)]
+    for path in paths:
+        path.write_bytes(b"words")
+    flushed: list[int] = []
+    fsync = os.fsync
+
+    def refuses(number: int) -> None:
+        if os.fstat(number).st_ino == paths[bad].stat().st_ino:
+            raise OSError(5, "Input/output error")
+        fsync(number)
+        flushed.append(number)
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    with pytest.raises(OSError, match="Input/output"):
+        files.flush([*paths, tmp_path / "gone"])
+    assert len(flushed) == 3

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,30 @@ def test_what_cannot_be_moved_moves_nothing_else(folder: Path, writer: RefWriter
     assert refs(folder) == {"refs/x/a": found[0], "refs/x/new": found[1]}
 
 
+def test_git_is_asked_twice_for_a_move_and_once_for_a_note(
+    folder: Path, writer: RefWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question is a turn of two processes, which wait for a processor where there are more of them."""
+    one, two, _ = blobs(folder)
+    asked: list[tuple[str, ...]] = []
+    say = RefWriter._say
+
+    def counted(self: RefWriter, words: Iterable[str], *done: str) -> bool:
+        asked.append(done)
+        return say(self, words, *done)
+
+    monkeypatch.setattr(RefWriter, "_say", counted)
+    assert writer.apply([f"create refs/x/a {one}\n"])
+    assert asked == [("start", "prepare"), ("commit",)]
+    writer.note([f"update refs/x/a {two}\n"])
+    assert asked[2:] == [("start", "prepare", "commit")]
+    assert refs(folder) == {"refs/x/a": two}
+    writer.note([f"create refs/x/a {one}\n"])
+    assert refs(folder) == {"refs/x/a": two}
+    writer.note([f"update refs/x/a {one}\n"])
+    assert refs(folder) == {"refs/x/a": one}
+
+
 def test_a_git_that_died_is_begun_again(folder: Path, writer: RefWriter) -> None:
     """Whoever kills it between two transactions costs nothing."""
     one, two, _ = blobs(folder)
@@ -106,7 +130,7 @@ def test_a_git_that_ends_in_the_commit_leaves_doubt(
     """Nobody knows then whether the refs moved: that is told, never a yes or a no."""
     one, _, _ = blobs(folder)
     say = RefWriter._say
-    monkeypatch.setattr(RefWriter, "_say", lambda self, words: words != "commit\n" and say(self, words))
+    monkeypatch.setattr(RefWriter, "_say", lambda self, words, *done: done != ("commit",) and say(self, words, *done))
     with pytest.raises(PushUncertain):
         writer.apply([f"create refs/x/a {one}\n"])
 
