@@ -55,6 +55,8 @@ MAX_LOOSE_OBJECTS = 6700
 """Loose objects from which git itself would collect (gc.auto): each is a file that every listing goes through."""
 MAX_PACKS = 50
 """Packs from which git itself would make one (gc.autoPackLimit): each is a place where every object is looked for."""
+TIDY_SECONDS = 3600.0
+"""Seconds in which packs, or a commit-graph, of many years are written, on a busy machine."""
 
 MAX_ERROR_BYTES = 64 * 1024
 """Of standard error, where output is bounded, too."""
@@ -319,13 +321,14 @@ class GitStore:
 
         Nothing that somebody may still want is dropped, and others may read and write meanwhile.
         """
-        self._git.run("commit-graph", "write", "--reachable", "--split", "--changed-paths", "--no-progress")
+        graph = ("commit-graph", "write", "--reachable", "--split", "--changed-paths", "--no-progress")
+        self._git.run(*graph, timeout=TIDY_SECONDS)
         counted = self._git.counted()
         if counted["packs"] > packs:  # all of them and the loose ones, also what nobody names (git-repack(1))
-            self._git.run("repack", "--quiet", "-d", "--geometric=2", timeout=600)
+            self._git.run("repack", "--quiet", "-d", "--geometric=2", timeout=TIDY_SECONDS)
         elif counted["count"] > loose:
-            self._git.run("maintenance", "run", "--quiet", "--task=loose-objects", timeout=600)
-            self._git.run("prune-packed", "--quiet")
+            self._git.run("maintenance", "run", "--quiet", "--task=loose-objects", timeout=TIDY_SECONDS)
+            self._git.run("prune-packed", "--quiet", timeout=TIDY_SECONDS)
 
     def ref(self, name: str) -> Oid | None:
         """Where a ref of this repository stands; `name` in full."""

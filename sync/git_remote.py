@@ -21,6 +21,7 @@ from sync.errors import (
 from sync.git import Git, GitStore, bearer_environment
 from sync.local_repository import LocalRepository, local_path
 from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
+from sync.refs.growing_fetch import AS_PACK, bring
 from sync.refs.listed_refs import ListedRefs
 from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
 from sync.refs.ref_writer import RefWriter
@@ -37,8 +38,8 @@ URL_RECORD = "shiftbook-url"
 """The file in this clone that says of which ledger it is."""
 
 FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
-"""Seconds for the first fetch, which brings the whole ledger, or of a seeded clone every ref but the branch: years of
-work over a slow line. One that was broken off begins anew."""
+"""Seconds in which nothing comes, of the first fetch: the server may count what there is, and this machine look through
+years of work, for so long. One that was broken off begins anew."""
 
 LOST_OBJECT = re.compile(r"missing object [0-9a-f]+ for (refs/\S+)")
 """What git-for-each-ref(1) says of a ref whose object is gone."""
@@ -110,7 +111,7 @@ class GitRemote:
             return found
         timeout = self.timeout if before and self._is_noted() else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
         try:
-            self._bring((), timeout)
+            self._bring((), timeout, *(() if before else AS_PACK))
             self.broken.found = {}
         except GitError as error:
             if not CORRUPT.search(error.stderr):
@@ -168,14 +169,15 @@ class GitRemote:
             self._local = LocalRepository(folder, timeout=self.timeout)
         return self._local if folder is not None else None
 
-    def _bring(self, without: Iterable[str], timeout: float) -> None:
-        """Fetches all refs of the ledger but these."""
+    def _bring(self, without: Iterable[str], timeout: float, *settings: str) -> None:
+        """Fetches all refs of the ledger but these, as long as something comes at least every `timeout` seconds."""
         specs = [
             f"+refs/heads/{self.branch}:{SEEN_PREFIX}heads/{self.branch}",
             f"+refs/shiftbook/*:{SEEN_PREFIX}shiftbook/*",
             *(f"^{ref}" for ref in without),
         ]
-        self._git.run("fetch", *QUIET, "--prune", "--", self.url, *specs, timeout=timeout)
+        words = (*settings, "fetch", *QUIET, "--prune", "--", self.url, *specs)
+        bring(self._git, *words, objects=self._git.folder / "objects", silence=timeout)
 
     def _bring_sound(self, timeout: float) -> None:
         """Fetches all but what names objects that the server has lost. Raises RemoteUnreachable."""

@@ -27,6 +27,7 @@ from orchestrator.policy.membership import admission_problem, admit_command, fre
 from sync import files
 from sync.errors import GitError
 from sync.git import Git, bearer_environment
+from sync.refs.growing_fetch import AS_PACK, bring
 from sync.signatures import Key, Principal, read_signers
 
 UNFINISHED_CLONE = ".shiftbook-join"
@@ -35,7 +36,8 @@ INCOMPLETE = "shiftbook-incomplete"
 """A file in the Git folder of a clone whose files are not all there yet."""
 FIRST_MESSAGE = "Shiftbook: the ledger's files"
 CLONE_SECONDS = 1800.0
-"""A first clone brings the whole ledger: years of work over a slow line."""
+"""Seconds in which nothing comes, of a first clone: it brings years of work over a slow line. The files that it then
+writes may take as long in all."""
 GIT_NAMES = frozenset({"HEAD", "branches", "config", "config.lock", "description", "hooks", "info", "objects", "refs"})
 """What stands in a repository whose making was broken off."""
 
@@ -139,7 +141,8 @@ def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
         raise WrongSetting("FOLDER", f"{folder} is not empty ({foreign[0]}): name another one")
     try:
         _remove(beside)
-        Git(folder, env=shown).run("clone", "--quiet", "--no-checkout", "--", url, str(beside), timeout=CLONE_SECONDS)
+        words = ("clone", "--quiet", "--no-checkout", "--", url, str(beside))
+        bring(Git(folder, env=shown), *words, objects=beside / ".git" / "objects", silence=CLONE_SECONDS)
         (beside / ".git" / INCOMPLETE).touch()
         _remove(folder / ".git")  # what is no repository: a clone that was broken off
         files.move_into_place(beside / ".git", folder / ".git")
@@ -222,7 +225,9 @@ def _remote(git: Git, folder: Path, wanted: str, branch: str, done: list[str]) -
 def _merge_remote_branch(git: Git, branch: str) -> None:
     """Takes in what the remote has already: a ledger that somebody else made there must not be forked."""
     try:
-        git.run("fetch", "--quiet", "origin")
+        bring(
+            git, *AS_PACK, "fetch", "--quiet", "origin", objects=git.folder / ".git" / "objects", silence=CLONE_SECONDS
+        )
     except GitError:
         return  # an empty or a new remote; the push will tell if it cannot be reached
     theirs = git.refs(f"refs/remotes/origin/{branch}")

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from orchestrator.core.errors import OrchestratorError, WrongSetting
@@ -34,7 +35,8 @@ MAX_PROCESSES_PER_CALLER = 4
 """Of these, the most that work for one caller: who sends bodies that never end keeps nobody else out."""
 SLOT_WAIT_SECONDS = 20.0
 MAX_REQUEST_SECONDS = 3600.0
-"""Seconds after which a program is ended, whatever it is at: a large push over a slow line takes minutes."""
+"""Seconds after which a program is ended whose caller has taken no piece of its answer for so long: a large push over a
+slow line takes minutes, and the first fetch of a large ledger may take a day."""
 
 
 class TooManyRequests(OrchestratorError):
@@ -92,9 +94,8 @@ class CgiResponse:
     def __init__(self, process: subprocess.Popen[bytes], body: Body, done: Callable[[], None], longest: float) -> None:
         self._process, self._done, self._lock = process, done, threading.Lock()
         self._problem: Exception | None = None
-        self._over = threading.Timer(longest, self._expire)
-        self._over.daemon = True
-        self._over.start()
+        self._longest, self._taken = longest, monotonic()
+        self._arm(longest)
         self._pump = threading.Thread(target=self._feed, args=(body,), name="git-body", daemon=True)
         self._pump.start()
         try:
@@ -111,6 +112,7 @@ class CgiResponse:
         piece = self._first
         while piece:
             yield piece
+            self._taken = monotonic()
             piece = self._read()
 
     def close(self) -> None:
@@ -126,8 +128,17 @@ class CgiResponse:
         self._process.stdout.close()
         self._give_back()
 
+    def _arm(self, seconds: float) -> None:
+        self._over = threading.Timer(seconds, self._expire)
+        self._over.daemon = True
+        self._over.start()
+
     def _expire(self) -> None:
         """Ends the program and gives the place back, also while both ends of the line stand still."""
+        left = self._taken + self._longest - monotonic()
+        if left > 0 and self._process.poll() is None:
+            self._arm(left)
+            return
         self._problem = BrokenRequest("this took too long")
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)

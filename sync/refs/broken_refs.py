@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sync.errors import GitError, RemoteUnreachable
 from sync.git import Git, GitStore
 from sync.objects import edit_tree, write_commit
+from sync.refs.growing_fetch import bring
 from sync.remote import Oid
 
 CORRUPT = re.compile(
@@ -62,7 +63,8 @@ class BrokenRefs:
         specs = "".join(f"+{ref}:{place(ref)}\n" for ref in refs).encode()
         try:
             depth = [f"--depth={self.depth}"] if self.depth else []
-            self.git.run("fetch", *QUIET, *depth, "--stdin", "--", self.url, stdin=specs, timeout=self.timeout)
+            words = ("fetch", *QUIET, *depth, "--stdin", "--", self.url)
+            bring(self.git, *words, objects=self.git.folder / "objects", silence=self.timeout, stdin=specs)
         except GitError as error:
             if CORRUPT.search(error.stderr):
                 return False

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,28 @@ def hold(door: GitHttpBackend, who: str, body: Trickle, problems: list[Exception
     thread = threading.Thread(target=run)
     thread.start()
     return thread
+
+
+def test_an_answer_that_is_taken_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour after it began it is still being read: it is ended an hour after the last piece that was taken."""
+    now = [1000.0]
+    monkeypatch.setattr(http_backend, "monotonic", lambda: now[0])
+    words = ("/bin/sh", "-c", r"printf 'Status: 200 OK\r\n\r\nbegin'; exec cat /dev/zero")
+    program = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    places = list[str]()
+    answer = http_backend.CgiResponse(program, BytesIO(), lambda: places.append("free"), 3600.0)
+    pieces = iter(answer)
+    next(pieces)
+    now[0] += 3599.0
+    next(pieces)
+    now[0] += 3599.0
+    answer._expire()
+    assert (program.poll(), places) == (None, [])
+    now[0] += 1.0
+    answer._expire()
+    assert program.wait(PATIENCE) == -signal.SIGKILL
+    assert places == ["free"]
+    answer.close()
 
 
 def test_bodies_that_never_end_keep_nobody_else_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,55 @@
+"""Does a command still bring something? As long as the files in a folder grow: a line may be slow, not stand still.
+
+A fetch that is broken off begins anew. So a limit of its whole time keeps a person with a slow line out of a large
+ledger for ever, and one of the time in which nothing comes keeps nobody out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+from sync.errors import GitTimeout
+from sync.git import Git
+
+AS_PACK = ("-c", "fetch.unpackLimit=1")
+"""Before `fetch`: also a few objects are written as they come. By itself git holds them until it has the last one."""
+
+
+class Growth:
+    """What is in a folder, as it was when somebody last looked."""
+
+    def __init__(self, folder: Path, seconds: float, clock: Callable[[], float]) -> None:
+        self._folder, self._seconds, self._clock = folder, seconds, clock
+        self._seen, self._since = _size(folder), clock()
+
+    def stands_still(self) -> bool:
+        """Whether nothing has come or gone for so many seconds."""
+        now, size = self._clock(), _size(self._folder)
+        if size != self._seen:
+            self._seen, self._since = size, now
+        return now - self._since >= self._seconds
+
+
+def bring(git: Git, *words: str, objects: Path, silence: float, stdin: bytes = b"") -> None:
+    """Runs a fetch or a clone that writes below the folder `objects`.
+
+    Raises GitError, and GitTimeout when nothing came for `silence` seconds; how long it takes in all is not limited.
+    """
+    growth = Growth(objects / "pack", silence, monotonic)
+    try:
+        git.run(*words, stdin=stdin, timeout=float("inf"), stopped=growth.stands_still)
+    except GitTimeout:
+        raise GitTimeout(words, silence) from None
+
+
+def _size(folder: Path) -> tuple[int, int]:
+    """How many files, and how many bytes in them; git may be moving them."""
+    try:
+        with os.scandir(folder) as entries:
+            sizes = [entry.stat().st_size for entry in entries]
+    except FileNotFoundError:
+        return 0, 0
+    return len(sizes), sum(sizes)

@@ -1,0 +1,111 @@
+"""A fetch over a slow line goes on as long as something comes; one that stands still ends."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from sync.errors import GitError, RemoteUnreachable
+from sync.git import Git
+from sync.git_remote import FIRST_FETCH_TIMEOUT_SECONDS, GitRemote
+from sync.refs import growing_fetch
+from sync.refs.growing_fetch import Growth, bring
+from tests.orchestrator.repositories import git
+from tests.sync.test_local_repository import MAIN, commit
+
+SLOW_LINE = """#!{python}
+import subprocess, sys, time
+from pathlib import Path
+turns = Path({turns!r})
+server = subprocess.Popen(["git", "upload-pack", {ledger!r}], stdout=subprocess.PIPE)
+sent = 0
+while piece := server.stdout.read1(65536):
+    for start in range(0, len(piece), 32768):
+        sys.stdout.buffer.write(piece[start : start + 32768])
+        sys.stdout.buffer.flush()
+        sent += len(piece[start : start + 32768])
+        while sent > 65536 * (1 + len(list(turns.iterdir()))):
+            time.sleep(0.01)
+"""
+"""A program that stands for ssh: of what the server says each 64 KiB wait for a file in `turns`."""
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder whose files let pieces of a ledger of 1 MiB through, from ssh://line/ledger."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "ledger.git")
+    view = GitRemote(str(tmp_path / "ledger.git"), tmp_path / "author.git")
+    tip = commit(view.store, {f"file-{number}": os.urandom(65536) for number in range(16)})
+    git(tmp_path / "author.git", "push", "--quiet", view.url, f"{tip}:{MAIN}")
+    view.close()
+    turns, program = tmp_path / "turns", tmp_path / "line"
+    turns.mkdir()
+    ledger = str(tmp_path / "ledger.git")
+    program.write_text(SLOW_LINE.format(python=sys.executable, turns=str(turns), ledger=ledger), encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(program))
+    return turns
+
+
+def test_a_first_fetch_that_goes_on_is_not_broken_off(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of its limit passes with each piece that has come, five times the limit in all: it has everything then."""
+    seen, pack = [0], tmp_path / "clone.git" / "objects" / "pack"
+    size = growing_fetch._size
+
+    def grown(folder: Path) -> tuple[int, int]:
+        found = size(folder)
+        if folder == pack and found[1] > seen[-1]:
+            seen.append(found[1])
+            (line / str(len(seen))).touch()
+        return found
+
+    monkeypatch.setattr(growing_fetch, "_size", grown)
+    monkeypatch.setattr(growing_fetch, "monotonic", lambda: len(seen) * FIRST_FETCH_TIMEOUT_SECONDS / 2)
+    remote = GitRemote("ssh://line/ledger", tmp_path / "clone.git")
+    assert set(remote.fetch()) == {MAIN}
+    assert len(seen) > 10
+    assert remote.store.get(git(tmp_path / "ledger.git", "rev-parse", "main:file-9").strip())
+    remote.close()
+
+
+def test_one_that_stands_still_ends(tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing lets the second piece through: the fetch says for how long nothing came."""
+    clock = iter(range(0, 10**9, 600))
+    monkeypatch.setattr(growing_fetch, "monotonic", lambda: float(next(clock)))
+    remote = GitRemote("ssh://line/ledger", tmp_path / "clone.git")
+    with pytest.raises(RemoteUnreachable, match="no answer within 1800 s"):
+        remote.fetch()
+    remote.close()
+    (line / "over").touch()
+
+
+def test_the_time_begins_anew_with_each_byte(tmp_path: Path) -> None:
+    """What goes counts as well: git moves what it has brought."""
+    clock, folder = [0.0], tmp_path / "pack"
+    watch = Growth(folder, 60.0, lambda: clock[0])
+    clock[0] = 59.0
+    assert not watch.stands_still()
+    folder.mkdir()
+    (folder / "tmp_pack_a").write_bytes(b"x")
+    clock[0] = 61.0
+    assert not watch.stands_still()
+    clock[0] = 120.0
+    assert not watch.stands_still()
+    (folder / "tmp_pack_a").unlink()
+    clock[0] = 122.0
+    assert not watch.stands_still()
+    clock[0] = 182.0
+    assert watch.stands_still()
+
+
+def test_what_git_itself_refuses_is_told_as_ever(tmp_path: Path) -> None:
+    """Not as a line that stood still."""
+    git(tmp_path, "init", "--quiet", "--bare", "r.git")
+    with pytest.raises(GitError, match="does not appear to be a git repository"):
+        bring(Git(tmp_path / "r.git"), "fetch", "nowhere", objects=tmp_path / "r.git" / "objects", silence=60)
