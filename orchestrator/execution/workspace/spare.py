@@ -103,8 +103,16 @@ class Spares:
         wanted = {kept.stem: branch for kept, branch in self._wanted(keep_days).items()}
         return [place for place in self._places() if not _usable_base(place, wanted.get(place.name, ""))]
 
-    def make(self, kept: Path, *, stopped: Callable[[], bool], room: Callable[[int], bool]) -> bool:
-        """Makes a project's spare; returns whether it is there now. `room` says whether so many bytes may be taken.
+    def make(
+        self,
+        kept: Path,
+        *,
+        stopped: Callable[[], bool],
+        room: Callable[[int], bool],
+        unlocked: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Makes a project's spare; returns whether it is there now. `room` says whether so many bytes may be taken;
+        `unlocked` is called when what is left takes long, and no attempt waits for it.
 
         Raises GitError, OSError, Timeout.
         """
@@ -117,6 +125,7 @@ class Spares:
         try:
             with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stopped):
                 copy_kept(kept, making / "git", branch, stopped=stopped)
+            unlocked()
             base = Git(making / "git").text("rev-parse", "--verify", f"refs/heads/{branch}^{{commit}}")
             made = AttemptRepository(folder=making / "git", tree=making / "tree", branch=branch, base=base)
             fill_tree(made, stopped=stopped)

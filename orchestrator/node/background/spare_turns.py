@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from filelock import Timeout
@@ -60,22 +61,26 @@ class SpareTurns:
             self._thread.join(timeout=CLOSE_SECONDS)
 
     def _run(self, missing: list[Path], unwanted: list[Path], rules: WorkspacesPart) -> None:
-        if sys.platform == "linux":  # where a thread has a priority of its own, and what it starts has it, too
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
         try:
             for place in unwanted:
                 self.spares.remove(place)
-            for kept in missing:
-                made = self.spares.make(kept, stopped=self._stop.is_set, room=lambda size: self._has_room(size, rules))
-                if not made:
+            for kept in missing[:1]:  # the next round's thread has its priority still
+                room = partial(self._has_room, rules)
+                if not self.spares.make(kept, stopped=self._stop.is_set, room=room, unlocked=_give_way):
                     self._rests = self.clock() + REST_SECONDS
         except (GitError, OSError, Timeout) as error:
             self._rests = self.clock() + REST_SECONDS
             if not self._stop.is_set():
                 self.tell("disk", f"no workspace stands ready for the next attempt: {error}", once=True)
 
-    def _has_room(self, size: int, rules: WorkspacesPart) -> bool:
+    def _has_room(self, rules: WorkspacesPart, size: int) -> bool:
         """Whether a spare of so many bytes leaves as much as an attempt needs, and its own once more."""
         known = last_disk_usage(self.home)
         within = known.work + known.chats + known.clones + size <= rules.disk_gib * GIB
         return within and not free_space(self.home).shortage(int(rules.free_gib * GIB) + 2 * size)
+
+
+def _give_way() -> None:
+    """Puts this thread behind all else; where threads have no priority of their own, nothing."""
+    if sys.platform == "linux":  # what a thread starts has its priority
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)

@@ -12,7 +12,8 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.execution.free_space import FreeSpace
 from orchestrator.execution.workspace import spare
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.execution.workspace.kept_clone import copy_kept
+from orchestrator.execution.workspace.git_tree import AttemptRepository
+from orchestrator.execution.workspace.kept_clone import copy_kept, fill_tree
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.background import spare_turns
 from orchestrator.node.background.spare_turns import REST_SECONDS, SpareTurns
@@ -68,9 +69,15 @@ def test_made_and_taken_away(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> N
         nice.append(_niceness())
         copy_kept(kept, folder, branch, stopped=stopped)
 
+    def fill(repository: AttemptRepository, *, stopped: Callable[[], bool]) -> None:
+        nice.append(_niceness())
+        fill_tree(repository, stopped=stopped)
+
     monkeypatch.setattr(spare, "copy_kept", copy)
+    monkeypatch.setattr(spare, "fill_tree", fill)
+    usual = _niceness()
     assert turns.step() == 1
-    assert nice == [19]
+    assert nice == [usual, 19]  # an attempt may wait for the first
     assert turns.step("keep_days = 0") == 0
     assert turns.told == []
 
