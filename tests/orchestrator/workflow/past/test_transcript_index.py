@@ -17,7 +17,7 @@ from orchestrator.bench.transcript_samples import SampleWords
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.foreign_files import PassedOver
 from orchestrator.core.ports.transcripts import EventKind
-from orchestrator.workflow.past.transcript_index import IndexState, TranscriptHit, TranscriptIndex
+from orchestrator.workflow.past.transcript_index import IndexState, TranscriptHit, TranscriptIndex, _commonness
 from tests.orchestrator.workflow.past.test_transcript_import import ADDRESS, TOKEN, Told, event
 
 MAX_MEMORY = 48 * 1024 * 1024
@@ -56,6 +56,20 @@ def test_all_words_come_before_some(index: TranscriptIndex) -> None:
     assert [hit.line for hit in found(index, "alpha beta")] == [1]
     assert [hit.line for hit in found(index, "beta gamma unheard alpha")][:1] in ([1], [2])
     assert len(found(index, "alpha", limit=5)) == 5
+
+
+def test_all_of_three_common_words_are_in_what_is_found(index: TranscriptIndex) -> None:
+    """Whichever is the rarest; where no row has all three, the two rarest count."""
+    rows = [
+        f"{'alpha ' * (n % 2 == 0)}{'beta ' * (n % 3 == 0)}{'gamma ' * (n % 7 == 0)}line {n}" for n in range(1, 1261)
+    ]
+    index.refresh([source(*rows, a=len(rows))])
+    hits = found(index, "alpha gamma beta", limit=40)
+    assert sorted(hit.line for hit in hits) == list(range(42, 1261, 42))
+    assert [hit.line for hit in found(index, "gamma zeta beta line", limit=1)] == [1260]
+    with index.opened() as searching:
+        order = sorted(("line", "alpha", "gamma", "beta"), key=lambda word: _commonness(searching.conn, word))
+    assert order == ["gamma", "beta", "alpha", "line"]
 
 
 def test_what_people_asked_comes_before_an_output(index: TranscriptIndex) -> None:
