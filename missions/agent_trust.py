@@ -63,9 +63,10 @@ class TrustScore:
         """The evidence in words."""
         if not self.missions:
             return f"{self.tier}: nothing was decided yet"
-        count = f"{len(self.missions)} mission{'s' * (len(self.missions) != 1)}"
+        points = f"{self.points} point{'s' * (self.points != 1)}"
+        count = f"the last {f'{len(self.missions)} missions' if len(self.missions) != 1 else 'mission'}"
         outcomes = f"{self.accepted} accepted, {self.rejected} rejected, {self.failed} failed"
-        return f"{self.tier}: {self.points} points from the last {count} ({outcomes})"
+        return f"{self.tier}: {points} from {count} ({outcomes})"
 
 
 def score_trust(deeds: Sequence[MissionOutcome], scale: TrustWeights) -> TrustScore:

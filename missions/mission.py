@@ -271,6 +271,8 @@ class MissionFields:
     cost_usd: Annotated[Amount | None, ATTEMPT, SHOWN] = None
     reason: Annotated[str | None, Limits(max_length=2000), ATTEMPT, SHOWN_TEXT] = None
     """Why it is parked or waits in review, in words."""
+    spared: Annotated[SmallCount, ATTEMPT] = 0
+    """How many attempts ended by no doing of whoever worked, so that nothing counts against them."""
     kept_on: Annotated[str | None, NODE, SHOWN_TEXT] = None
     """The node that keeps the workspace of the attempt that was parked last, and may go on in it."""
     matched_project: Annotated[str | None, Limits(max_length=200), ATTEMPT] = None

@@ -2,7 +2,7 @@
 
 Redacted first and cut then: a token that lost its end in a cut is no token to any rule, and its beginning would leave.
 A long text is read no further than what is shown needs; the word at which reading stops is left out, because a secret
-may go on behind it.
+may go on behind it; of a word that is longer than any secret, as much as one may be.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,8 @@ def redacted_end(text: str, limit: int) -> str:
     tail = text[-(limit + SPARE_CHARS) :]
     clean = redact(tail).text
     if len(tail) < len(text):  # it may begin within a word
-        clean = clean[len(clean.split(None, 1)[0]) :] if clean.strip() and not clean[0].isspace() else clean
+        begun = len(clean.split(None, 1)[0]) if clean.strip() and not clean[0].isspace() else 0
+        clean = clean[min(begun, SPARE_CHARS) :]
     return clean[max(0, len(clean) - limit) :]
 
 
@@ -59,7 +60,7 @@ def _clean_head(text: str, limit: int) -> tuple[str, bool]:
     end = len(clean)
     while end and not clean[end - 1].isspace():
         end -= 1
-    return clean[:end], False
+    return clean[: max(end, len(clean) - SPARE_CHARS)], False
 
 
 def _shortened(clean: str, whole: bool, limit: int, *, words: bool = False) -> str:

@@ -51,8 +51,9 @@ class AttemptRunner:
             why = f"the project {job.mission.project} is not in fleet.toml"
             parked = f"{why}: an admin adds it with `shiftbook project add URL --name {job.mission.project}`"
             return Outcome(ok=False, summary="Not started.", error=why, parked=parked)
+        attempt = _Attempt(runner=self, job=job, stop=stop, worker=worker)
         try:
-            outcome = _Attempt(runner=self, job=job, stop=stop, worker=worker).go()
+            outcome = attempt.go()
         except WorkspaceFailed as error:
             lasting = str(error) if error.lasting and not stop.is_set() else ""
             parked = disk_full_reason(job.folder, error) or lasting
@@ -64,6 +65,7 @@ class AttemptRunner:
                 error=str(error),
                 cancelled=stop.is_set(),
                 parked=parked,
+                spared=bool(words) or not attempt.begun,
             )
         except OSError as error:
             if not (parked := disk_full_reason(job.folder, error)):
@@ -84,6 +86,8 @@ class _Attempt:
     rounds: int = 0
     budget: float | None = None
     """The mission's own budget (USD) when its last round began."""
+    begun: bool = False
+    """Whether whoever works has been asked for anything."""
 
     def go(self) -> Outcome:
         site = open_attempt_dir(self.job, self.worker.name, self.runner.workspaces, self.stop)
@@ -158,7 +162,7 @@ class _Attempt:
 
     def _turn(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
         bounds.usage_meter.begin()
-        self.budget = bounds.usage_meter.mission_usd
+        self.budget, self.begun = bounds.usage_meter.mission_usd, True
         said = prompts.quoted_messages(self.job.steering.take())
         prompt = "\n\n".join(part for part in (prompt, said) if part)
         laid = agents_md.write_handoff(site.tree, self.job.context) if site.workspace else ()

@@ -16,6 +16,7 @@ from orchestrator.core.quota_window import latest_windows
 from orchestrator.execution.bounds import UsageMeter
 from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.json_events import MAX_ANSWER_CHARS
+from orchestrator.execution.programs.port import ErrorKind
 from orchestrator.execution.project_setup import LOCK_FILES
 from orchestrator.execution.proposals import collect_proposals
 from orchestrator.execution.turn import RoundResult
@@ -52,6 +53,15 @@ class FinishedAttempt:
         """Why it is not done, in one line; a breach of scope before all else."""
         wrong = self.verdict.wrong
         return wrong if self.verdict.stray or self.verdict.leaks or not self.last.fault else self.last.fault
+
+    @property
+    def spared(self) -> bool:
+        """Whether it failed by no doing of whoever worked; what lies outside its scope is theirs all the same."""
+        if not self.error or self.verdict.stray or self.verdict.leaks:
+            return False
+        last = self.last
+        unanswered = last.unanswered or (last.ending is Ending.EXIT and last.told.trouble is ErrorKind.API)
+        return unanswered or (bool(self.verdict.unready) and not last.fault)
 
     @property
     def parked(self) -> str:
@@ -97,6 +107,7 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
         notes=tuple(dict.fromkeys(notes)),
         usage=done.usage_meter.total,
         parked=parked,
+        spared=done.spared,
         changes=work.changes,
         tested=verdict.tests.passed if verdict.tests else None,
         evidence=verdict.tests.evidence if verdict.tests else NO_EVIDENCE,

@@ -39,6 +39,8 @@ class RoundResult:
     leaves: tuple[str, ...] = ()
     windows: tuple[QuotaWindow, ...] = ()
     """What was declared of the windows of the account with which it worked."""
+    unanswered: bool = False
+    """Whether it ended because its model could not be asked."""
     asks: str = ""
     """What it asked a person, if it rests because nobody has answered."""
 

@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from missions.errors import BadClaim
@@ -18,6 +19,7 @@ from missions.lease import Claim, read_claim
 from orchestrator.core.errors import BrokenLedger, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import hook_client
+from orchestrator.git_server.month_pages import early_page
 from orchestrator.ledger.heartbeat.turn_record import RECORD_FILE
 from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.steering.live_refs import REQUEST_FILE, VIEW_FILE
@@ -198,8 +200,9 @@ class PreReceiveCheck:
                 continue
             if len(load_commit(self.store, commit).parents) > 1:
                 return f"commit {commit[:10]}: {who.name} may not merge"
-            why = check_path_changes(who, list(self._changes(commit)), self.store.get, self._is_taken(commit))
-            if why:
+            changes = list(self._changes(commit))
+            why = check_path_changes(who, changes, self.store.get, self._is_taken(commit))
+            if why := why or early_page(changes, datetime.now(UTC)):
                 return f"commit {commit[:10]}: {why}"
         if one.old and (why := check_journal_kept(self.store, self._tree(one.old), self._tree(one.new), owned)):
             return why

@@ -178,7 +178,15 @@ def _fields(attempt: EndedAttempt) -> dict[str, Scalar]:
         "answered_by": attempt.answered_by,
     }
     fields |= {key: value for key, value in chosen.items() if value}
+    fields |= {"spared": spared} if (spared := _spared_attempts(attempt)) else {}
     return fields | ({"reason": parked_reason(attempt)} if parked_reason(attempt) else {})
+
+
+def _spared_attempts(attempt: EndedAttempt) -> int:
+    """How many attempts ended so far by no doing of whoever worked: this one, and those that another node took over."""
+    mission, claim = attempt.mission, attempt.claim
+    lost = max(0, claim.attempt - mission.attempt - 1)
+    return mission.spared + lost + (attempt.state is ClaimState.FAILED and attempt.outcome.spared)
 
 
 def parked_reason(attempt: EndedAttempt) -> str:

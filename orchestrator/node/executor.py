@@ -228,7 +228,9 @@ class Executor:
         except (OrchestratorError, SyncError, OSError) as error:
             said = str(error) or repr(error)
             parked = said if isinstance(error, WorkspaceFailed) and error.lasting else ""
-            outcome = Outcome(ok=False, summary="The attempt could not be carried out.", error=said, parked=parked)
+            outcome = Outcome(
+                ok=False, summary="The attempt could not be carried out.", error=said, parked=parked, spared=True
+            )
         except Exception as error:  # a mistake of ours must end the attempt, not the thread that would report it
             return _mistake(error)
         slips = Slips()
@@ -355,7 +357,9 @@ class Executor:
 
 def _mistake(error: Exception) -> Outcome:
     trace = "".join(traceback.format_exception(error))
-    return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)
+    return Outcome(
+        ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace, spared=True
+    )
 
 
 def _quota_releases(ledger: LedgerSnapshot, mission: Mission) -> int:

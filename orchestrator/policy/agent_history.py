@@ -102,6 +102,6 @@ def _read_outcome(
         said = find_decision(ledger, open_path(ledger, name, path) if path.startswith(ARCHIVE_FOLDER) else path, signer)
         accepted = said is not None and bool(said.by) and mission.decided_by != BY_POLICY
     ended = mission.status in _ENDED
-    failed = max(0, mission.attempt - mission.rejections - ended)
+    failed = max(0, mission.attempt - mission.rejections - mission.spared - ended)
     deed = MissionOutcome(mission=name, accepted=accepted, rejected=mission.rejections, failed=failed)
     return (mission, deed) if deed.accepted or deed.rejected or deed.failed else None

@@ -249,5 +249,8 @@ def test_a_rejection_never_helps(history: str) -> None:
 def test_the_evidence_is_told() -> None:
     """How many of what, and which missions."""
     found = score_trust(deeds("aar"), TrustWeights())
-    assert found.says == "untried: 1 points from the last 3 missions (3 accepted, 1 rejected, 0 failed)"
+    assert found.says == "untried: 1 point from the last 3 missions (3 accepted, 1 rejected, 0 failed)"
+    assert score_trust(deeds("a"), TrustWeights()).says == (
+        "untried: 1 point from the last mission (1 accepted, 0 rejected, 0 failed)"
+    )
     assert score_trust([], TrustWeights()).says == "untried: nothing was decided yet"

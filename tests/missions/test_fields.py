@@ -69,6 +69,7 @@ SAMPLES: dict[str, st.SearchStrategy[object]] = {
     "comment": WORDS,
     "rejections": COUNTS,
     "retries": COUNTS,
+    "spared": COUNTS,
     "on_approval": st.sampled_from(DELIVERIES),
     "merged": COMMITS,
     "pull_request": WORDS,

@@ -104,7 +104,8 @@ class BuiltinAgent:
             asked = Prompt(messages=messages(job), max_tokens=self.answer_tokens)
             made = self.model.generate(asked, on_text=lines.take, stop=stop)
         except (ModelUnavailable, ContextTooLong, WrongPrompt) as error:
-            return Outcome(ok=False, summary="The model gave no answer.", error=str(error))
+            unanswered = isinstance(error, ModelUnavailable)
+            return Outcome(ok=False, summary="The model gave no answer.", error=str(error), spared=unanswered)
         lines.close()
         return outcome_of(made)
 

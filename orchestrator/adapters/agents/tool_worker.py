@@ -119,12 +119,12 @@ class ToolWorker:
             _ReportingUsage(tell=bounds.usage_meter.tell),
         )
         stepping = self._stepping(site.job, messages, box, heard, watch, tally)
-        began, said, error = time.monotonic(), None, ""
+        began, said, error, unanswered = time.monotonic(), None, "", False
         try:
             said = stepping.go()
             messages.append(PromptMessage(role="assistant", content=said.raw or said.text))
         except (ModelUnavailable, ContextTooLong, WrongPrompt) as caught:
-            error = str(caught)
+            error, unanswered = str(caught), isinstance(caught, ModelUnavailable)
         heard.close()
         toy = competence.is_toy or is_toy_name(tally.usage.model)  # another model may have had to answer
         transcript.write(messages[len(start) :])
@@ -144,6 +144,7 @@ class ToolWorker:
             output=heard.text(words=not toy),
             seconds=made.seconds,
             parked=watch.over if ending is Ending.STOPPED and not bounds.stop.is_set() else "",
+            unanswered=unanswered,
             notes=(f"all of its {self.limits.steps} calls of tools were used",) if made.finish == "steps" else (),
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeVar, cast
 from urllib.parse import urlsplit
@@ -174,6 +174,12 @@ def served(need: Need, policy: RolePolicy) -> bool:
     return policy.http is HttpSurface.DEVICES and (need.devices or need.scope in DEVICE_SCOPES - {"ops"})
 
 
+def _way_to_it(need: Need, policy: RolePolicy) -> str:
+    """What has a node serve a route that it does not, if a setting of it does."""
+    devices = served(need, replace(policy, http=HttpSurface.DEVICES))
+    return "; SHIFTBOOK_DEVICE_SYNC=1 has it serve the page and devices" if devices else ""
+
+
 def guard(app: Flask, clock: Callable[[], float]) -> None:
     """Puts the gate before every route of this app."""
     doors: AppServices = app.extensions[SERVICES_KEY]
@@ -193,7 +199,7 @@ def _authorize() -> Response | None:
         raise InternalServerError
     settings = app_services().settings
     if not served(need, settings.policy):
-        raise NotFound(f"a {settings.role.value} does not serve this")
+        raise NotFound(f"a {settings.role.value} does not serve this{_way_to_it(need, settings.policy)}")
     if not need.anywhere:
         _check_origin()
     if request.method == "OPTIONS":

@@ -93,6 +93,9 @@ class Outcome:
     """What was declared of the windows of the agent's account, of each kind the last word."""
     heard: tuple[HeardWarning, ...] = ()
     """What the journal warned of at its actions, and what followed."""
+    spared: bool = False
+    """Whether it failed by no doing of whoever worked: a mistake or a fault of the node, a workspace or a set-up of the
+    project that could not be made, a dev service that did not come up, a model's API that did not answer."""
     out_of_quota: bool = False
     """Whether the work ended because one of them is used up, by a declared signal and not by anybody's words."""
 

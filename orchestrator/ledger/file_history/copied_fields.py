@@ -23,7 +23,7 @@ from sync.remote import ObjectStore, Oid
 DEFAULTS = {each.name: each.default for each in fields(Mission) if each.name in NODE_FIELDS}
 _node_values = attrgetter(*NODE_FIELDS)
 _DEFAULT_VALUES = tuple(DEFAULTS[name] for name in NODE_FIELDS)
-COUNTERS = ("attempt", "rejections", "retries")
+COUNTERS = ("attempt", "rejections", "retries", "spared")
 """They go on where a mission comes back under its own name: its attempts have branches and files."""
 PERSONS_STATUS = frozenset({Status.QUEUED, Status.PARKED, Status.REVIEW, *FINISHED})
 """What a person may say of a mission that no node has had yet."""

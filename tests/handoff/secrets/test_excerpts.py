@@ -48,6 +48,18 @@ def test_where_reading_stops_no_token_begins() -> None:
         assert not tells(redacted_end("more " * 20_000 + TOKEN + " " + text[over:], 100), TOKEN)
 
 
+@pytest.mark.parametrize("cut", [redacted_excerpt, redacted_line, redacted_end])
+def test_a_text_of_one_long_word_is_cut_by_characters(cut: Callable[[str, int], str]) -> None:
+    """An address, or a language without spaces: it was left out as a whole. What begins in the cut stays out."""
+    shown = cut("あ" * 65_536, 100)
+    assert shown.strip("…") == "あ" * len(shown.strip("…"))
+    assert 98 <= len(shown) <= 100
+    for room in (0, 5, 20, 60):
+        word = "あ" * (SPARE_CHARS + 100 - room)
+        for text in (word + TOKEN + "あ" * 60_000, "あ" * 60_000 + TOKEN + word):
+            assert not tells(cut(text, 100), TOKEN)
+
+
 def test_what_is_shown() -> None:
     """Short texts as they are; long ones end with an ellipsis; a line is one line and printable."""
     assert redacted_excerpt("short\ntext", 20) == "short\ntext"
@@ -56,4 +68,4 @@ def test_what_is_shown() -> None:
     assert redacted_line("word " * 9000, 12) == "word word w…"
     assert redacted_end("some words", 5) == "words"
     assert redacted_end("", 5) == redacted_excerpt("", 5) == redacted_line("", 5) == ""
-    assert redacted_excerpt("x" * 200_000, 10) == "…"
+    assert redacted_excerpt("x" * 200_000, 10) == "xxxxxxxxx…"

@@ -185,8 +185,10 @@ def test_without_a_page_it_says_how_to_get_one(build: Build, monkeypatch: pytest
     ],
 )
 def test_which_roles_serve_the_page(build: Build, folder: Path, role: Role, device_sync: bool, status: int) -> None:
-    """A worker only if it serves devices."""
-    assert build(role, device_sync=device_sync).client.get("/app/").status_code == status
+    """A worker only if it serves devices; else it says what has it do so."""
+    answer = build(role, device_sync=device_sync).client.get("/app/")
+    assert answer.status_code == status
+    assert ("SHIFTBOOK_DEVICE_SYNC=1 has it serve the page" in answer.text) is (status == 404)
 
 
 def test_a_page_elsewhere_gets_nothing_through_a_persons_browser(client: FlaskClient) -> None:

@@ -35,6 +35,7 @@ def test_a_service_that_fails_is_no_wrong_work(server: Server, bubblewrap: Bubbl
     assert (outcome.ok, outcome.tested, outcome.rounds, bool(outcome.branch)) == (False, None, 0, True)
     assert outcome.output.endswith("\ndb (ended with exit code 1):\nno room\n")
     assert len(desk.prompts()) == 1
+    assert outcome.spared
 
 
 def test_one_that_fails_in_a_later_round_loses_nothing(server: Server, bubblewrap: Bubblewrap, tmp_path: Path) -> None:
