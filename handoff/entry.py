@@ -58,7 +58,7 @@ _BOLD = re.compile(
     r"^\*\*(?P<name>[^*\n]+?)(?::\*\*|\*\*:|\*\*(?=[ \t\r]*$))[ \t]*(?P<same_line>[^\n]*)$", re.MULTILINE
 )
 _ISO_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
-_WORDED_DAY = re.compile(r"([A-Za-z]{3})[a-z]*\.?\s+(\d{1,2})\D[^,]*?,?\s*(\d{4})")
+_WORDED_DAY = re.compile(r"(?<![A-Za-z])([A-Za-z]{3})[a-z]*\.?\s+(\d{1,2})\D[^,]{0,40}?,?\s*(\d{4})")
 _MAY_BEGIN = re.compile(rf"^ {{0,3}}#{{2,4}}[ \t]+(?:[^\S\n]*(?:{TIME.pattern}|undated)|[^\n]*Session)", re.MULTILINE)
 """The beginning of every line that `_parse_heading` may take for an entry's."""
 _EPOCH = re.compile(r"-[1-9]\d{0,8}", re.ASCII)

@@ -222,7 +222,8 @@ def _prose(answer: str) -> str:
     for start, end in reversed(fences(answer)):
         answer = answer[:start] + answer[end:]
     lines = (line.strip() for line in answer.splitlines())
-    return _on_one_line(_BULLET.sub(r"\1", line) for line in lines if not line.startswith(("#", "```", "~~~")))
+    kept = (line for line in lines if not line.startswith(("#", "```", "~~~")))
+    return _on_one_line(bullet[1] if (bullet := _BULLET.match(line)) else line for line in kept)
 
 
 def _on_one_line(lines: Iterable[str]) -> str:

@@ -19,11 +19,13 @@ _EXTENSIONS_WORDS = (
 _EXTENSIONS = frozenset(_EXTENSIONS_WORDS.split())
 _LINK = re.compile(r"!?\[[^\]\n]{0,300}\]\((?P<target><[^>\n]{1,300}>|[^()\s]{1,300})(?:\s+\"[^\"\n]{0,200}\")?\)")
 
+_URL = re.compile(r"(?<!\w)\w+://\S+")  # begun within a word it would take the square of a long word's length
+
 
 def named_paths(text: str) -> tuple[str, ...]:
     """The paths that the text names, in order, each once, without `./` and line numbers."""
     found = [match for match in _CODE.findall(text) if _is_path(match)]
-    bare = _CODE.sub(" ", re.sub(r"\w+://\S+", " ", _LINK.sub(" ", text)))
+    bare = _CODE.sub(" ", _URL.sub(" ", _LINK.sub(" ", text)))
     found += [match for match in _PLAIN.findall(bare) if _is_path(match)]
     return tuple(dict.fromkeys(re.sub(r":\d+\Z", "", path).removeprefix("./") for path in found))
 

@@ -137,7 +137,7 @@ def withdrawal_of(line: str) -> bool:
 
 def key_of(name: str) -> str:
     """`Current API port (HTTP)` and `the api ports` are one thing: words without case, order of writing kept."""
-    words = re.findall(r"[a-z0-9.+]+", re.sub(r"\(.*?\)", "", name).casefold())
+    words = re.findall(r"[a-z0-9.+]+", re.sub(r"\([^()\n]*\)", "", name).casefold())
     return " ".join(stem(word) for word in words if word not in {"the", "current", "our", "a", "an", "project"})
 
 

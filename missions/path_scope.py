@@ -45,7 +45,7 @@ GLOB_TOKEN = re.compile(
     r"|(?P<some>\*+)"
     r"|(?P<one>\?)"
     r"|\\(?P<quoted>.)"
-    r"|(?P<set>\[[!^]?\]?[^\]/]*\])",
+    r"|(?P<set>\[[!^]?\]?[^\]/]{0,100}\])",
     re.DOTALL,
 )
 SET_MEMBER = re.compile(r"(.)(?:-(.))?", re.DOTALL)
@@ -58,14 +58,14 @@ def _translate(body: str) -> str:
     tokens = list(GLOB_TOKEN.finditer(body))
     gaps = sum(token.lastgroup == "folders" for token in tokens)
     found, last, seen, star_open = [], 0, 0, False
-    for token in tokens:
+    for place, token in enumerate(tokens):
         found.append(re.escape(body[last : token.start()]))
         if token.lastgroup == "folders":
             found.append(f"{')' if seen else ''}{'(?>(?:.*?/)??' if seen + 1 < gaps else '(?:.*/)?'}")
             seen += 1
         elif token.lastgroup == "some":
             found.append(")" if star_open else "")
-            star_open = _star_follows(tokens, token, body)
+            star_open = _star_follows(tokens, place, body)
             found.append("(?>[^/]*?" if star_open else "[^/]*")
         else:
             found.append(_translate_token(token))
@@ -73,11 +73,11 @@ def _translate(body: str) -> str:
     return "".join(found) + re.escape(body[last:])
 
 
-def _star_follows(tokens: list[re.Match[str]], star: re.Match[str], body: str) -> bool:
-    """Whether the same name has another `*` behind this one."""
-    stars = (token.start() for token in tokens if token.lastgroup == "some" and token.start() >= star.end())
-    following = next(stars, None)
-    return following is not None and "/" not in body[star.end() : following]
+def _star_follows(tokens: list[re.Match[str]], place: int, body: str) -> bool:
+    """Whether the same name has another `*` behind the one at this place."""
+    behind = (tokens[each].start() for each in range(place + 1, len(tokens)) if tokens[each].lastgroup == "some")
+    following = next(behind, None)
+    return following is not None and "/" not in body[tokens[place].end() : following]
 
 
 def _translate_token(token: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from missions.one_line import one_line
 
 _ATTEMPT = re.compile(r"^### Attempt ", re.MULTILINE)
 _ERROR = re.compile(r"^- error: (.*)$", re.MULTILINE)
-_LAST_PRINTED = re.compile(r"^(.*\S.*)\n\s*`{3,}\s*\Z", re.MULTILINE)
+_LAST_PRINTED = re.compile(r"^(?=.*\S)(.*)\n\s*`{3,}\s*\Z", re.MULTILINE)
 MAX_FAILURE_CHARS = 200
 
 

@@ -260,8 +260,15 @@ class Commit:
     payload: bytes
 
 
+class NoCommit(KeyError):
+    """An object is of another kind, or damaged."""
+
+    def __str__(self) -> str:
+        return "it is no commit"
+
+
 def load_commit(store: ObjectStore, oid: Oid) -> Commit:
-    """A commit. Raises ObjectMissing, ObjectTooLarge, and LookupError for what is no commit."""
+    """A commit. Raises ObjectMissing, ObjectTooLarge, and NoCommit."""
     return read_commit(store.get(oid, MAX_COMMIT_BYTES))
 
 
@@ -284,6 +291,8 @@ def _read_commit(data: bytes) -> Commit:
         fields.setdefault(key, []).append(value)
         if key != "gpgsig":
             payload.append(raw)
+    if "tree" not in fields:
+        raise NoCommit
     author = fields.get("author", [""])[0]
     when = re.search(r"> (\d{1,15}) [+-]\d{4}$", fields.get("committer", [""])[0])
     return Commit(

@@ -225,7 +225,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _without_markup(value: str) -> str:
-    return re.sub(r"[*_`✅❌⚠️]|\(.*?\)", "", value).strip(" .")
+    return re.sub(r"[*_`✅❌⚠️]|\([^()\n]*\)", "", value).strip(" .")
 
 
 def _contradict(one: str, other: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
 
 from missions.attachments.file_kind import PICTURES, TEXT, UnusableFile, file_kind
 from missions.evidence.bundle import OCTETS
@@ -13,7 +13,7 @@ MAX_SHOWN_PIXELS = 16_000_000
 
 def shown_media(data: bytes) -> str:
     """A media type of which a browser runs nothing. SVG and HTML are text."""
-    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)):  # UTF-32's other mark begins as the first
         return TEXT
     try:
         kind = file_kind(data)

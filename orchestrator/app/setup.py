@@ -118,7 +118,11 @@ def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
     if not _committed(git, "fleet.toml"):
         raise NotFound(f"{url} is not a ledger: it has no fleet.toml. Make one with `shiftbook init {folder}`")
     branch = git.text("symbolic-ref", "--short", "HEAD")
-    origin = git.text("remote", "get-url", "origin")
+    origin = git.text("remote", "get-url", "origin", codes=(0, 2))
+    if not origin:
+        raise WrongSetting(
+            "FOLDER", f"{folder} has no remote called origin: `git remote rename NAME origin`, then again"
+        )
     _refuse_credential(f"the address of origin in {folder}", origin)
     person = person_name(git)
     ensure_keys(settings, person)
@@ -141,7 +145,8 @@ def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
         raise WrongSetting("FOLDER", f"{folder} is not empty ({foreign[0]}): name another one")
     try:
         _remove(beside)
-        words = ("clone", "--quiet", "--no-checkout", "--", url, str(beside))
+        # The origin by its name, whatever clone.defaultRemoteName says.
+        words = ("clone", "--quiet", "--no-checkout", "--origin=origin", "--", url, str(beside))
         bring(Git(folder, env=shown), *words, objects=beside / ".git" / "objects", silence=CLONE_SECONDS)
         (beside / ".git" / INCOMPLETE).touch()
         _remove(folder / ".git")  # what is no repository: a clone that was broken off

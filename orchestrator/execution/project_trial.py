@@ -25,17 +25,18 @@ from orchestrator.execution.workspace.clone import Workspaces
 TEST_TIMEOUT_SECONDS = 900
 MISSING = (
     (r"No module named '?([\w.]+)", "{0} is not installed: `setup` must install it"),
-    (r"ModuleNotFoundError: .*'([\w.]+)'", "{0} is not installed: `setup` must install it"),
+    (r"ModuleNotFoundError: .{0,200}'([\w.]+)'", "{0} is not installed: `setup` must install it"),
     (r"Cannot find (?:module|package) '([^'./][^']*)'", "{0} is not installed: `setup` must install it"),
-    (r"(?:sh: \d+: |sh: line \d+: |: )?([\w.+-]+): (?:command )?not found", "{0} is not seen: `tools` must show it"),
+    (r"(?<![\w.+-])([\w.+-]+): (?:command )?not found", "{0} is not seen: `tools` must show it"),
     (r"make: ([\w.+-]+): No such file or directory", "{0} is not seen: `tools` must show it"),
     (
         r"(?i)(could not resolve host|temporary failure in name resolution|EAI_AGAIN|network is unreachable)",
         "they want the network, which tests do not get: what they need must be fetched by `setup`",
     ),
-    (r"([^\s:]+): Read-only file system", "they write to {0}, which is shared and read-only"),
+    (r"(?<![^\s:])([^\s:]+): Read-only file system", "they write to {0}, which is shared and read-only"),
 )
-"""What a failed command prints, and what that means."""
+"""What a failed command prints, and what that means. Nothing begins within a word, of which somebody else's code may
+print megabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,8 @@ MAX_QUESTION_BYTES = 16 * 1024 * 1024
 
 class _SocketServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+    request_queue_size = 128
+    """Pushes that wait for their turn; one more is judged by a process of its own."""
 
     def __init__(self, address: str, answer: Callable[[bytes], str]) -> None:
         self.answer = answer

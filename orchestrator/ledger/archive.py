@@ -277,12 +277,12 @@ class Archive:
     def __iter__(self) -> Iterator[tuple[str, Oid]]:
         for label, files in self.folders:
             for name, blob in files.items():
-                yield f"{folder_path(label)}/{files.path(name)}", blob
+                yield f"{folder_path(label, files)}/{files.path(name)}", blob
 
 
-def folder_path(label: str) -> str:
-    """The folder of a label of `Archive.folders`."""
-    return f"{ARCHIVE_FOLDER}/{label.replace('-', '/') if len(label) > len('2026-11') else label}"
+def folder_path(label: str, files: ArchiveFolder) -> str:
+    """Where a pair of `Archive.folders` lies: what a person made may be called anything."""
+    return f"{ARCHIVE_FOLDER}/{label.replace('-', '/') if isinstance(files, ArchiveDay) else label}"
 
 
 _YEAR, _MONTH_OR_DAY = re.compile(r"\d{4}", re.ASCII), re.compile(r"\d\d", re.ASCII)

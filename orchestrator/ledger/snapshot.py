@@ -168,7 +168,7 @@ class LedgerSnapshot:
         for label, folder in self.archive.folders:
             self.store.warm(folder.values())
             files = (
-                (f"{folder_path(label)}/{folder.path(name)}", blob, mission_bytes(self.store, blob) or b"")
+                (f"{folder_path(label, folder)}/{folder.path(name)}", blob, mission_bytes(self.store, blob) or b"")
                 for name, blob in folder.items()
             )
             for path, blob, data in sorted(files, key=_finished_value, reverse=True) if limit else files:

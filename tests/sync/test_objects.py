@@ -20,6 +20,7 @@ from sync.objects import (
     FILE,
     FOLDER,
     SYMLINK,
+    NoCommit,
     TreeEntry,
     edit_tree,
     find,
@@ -406,3 +407,11 @@ def test_no_bytes_of_a_commit_are_a_surprise(data: bytes) -> None:
     """What is not a commit raises KeyError (it has no tree), and nothing else."""
     with contextlib.suppress(KeyError):
         assert read_commit(data).tree is not None
+
+
+@pytest.mark.parametrize("data", [b"", b"a file\n", b"object 1\ntype commit\n\nx\n"])
+def test_what_is_no_commit_is_said_to_be_none(data: bytes) -> None:
+    """Anybody may push a ref that leads to a file, a folder or a tag."""
+    with pytest.raises(NoCommit) as told:
+        read_commit(data)
+    assert str(told.value) == "it is no commit"

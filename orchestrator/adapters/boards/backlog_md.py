@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from missions.errors import Malformed
 from missions.yaml_parser import parse_yaml
-from orchestrator.adapters.boards.board_values import MAX_BOARD_BYTES, MAX_FILE_BYTES, texts, word_priority
+from orchestrator.adapters.boards.board_values import MAX_BOARD_BYTES, MAX_FILE_BYTES, open_board, texts, word_priority
 from orchestrator.core.errors import NotFound
 from orchestrator.core.foreign_files import (
     PassedOver,
@@ -61,7 +62,8 @@ class BacklogMd:
 def _files(place: Path, passed: list[PassedOver]) -> Iterator[tuple[Path, str]]:
     """The tasks' files with their texts. Raises NotFound."""
     if is_file(place) and is_ours(place):
-        yield place, _text(place.parent, (place.name,))
+        with open_board(place) as file:
+            yield place, _text(file)
         return
     here = (place / name for name in FOLDERS if is_folder(place / name))
     top = next((each for each in here if each != place or any(place.glob("*.md"))), None)
@@ -77,16 +79,21 @@ def _files(place: Path, passed: list[PassedOver]) -> Iterator[tuple[Path, str]]:
         if each.size > MAX_FILE_BYTES:
             passed.append(PassedOver(place=str(each.path), why="is larger than 1 MiB"))
         else:
-            yield each.path, _text(top, each.parts)
+            try:
+                with open_foreign(top, each.parts) as file:
+                    text = _text(file)
+            except OSError as error:  # closed to this user, or gone meanwhile: the others are read
+                passed.append(PassedOver(place=str(each.path), why=f"cannot be read: {error.strerror or error}"))
+                continue
+            yield each.path, text
 
 
 def _is_task(parts: tuple[str, ...]) -> bool:
     return parts[-1].endswith(".md") and parts[-1].casefold() != "readme.md"
 
 
-def _text(top: Path, parts: tuple[str, ...]) -> str:
-    with open_foreign(top, parts) as file:
-        return read_up_to(file, MAX_FILE_BYTES).decode("utf-8", "replace")
+def _text(file: BinaryIO) -> str:
+    return read_up_to(file, MAX_FILE_BYTES).decode("utf-8", "replace")
 
 
 def _task(text: str) -> BoardTask | str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from missions.plain_data import read_json
-from orchestrator.adapters.boards.board_values import MAX_BOARD_BYTES, first_file, texts
-from orchestrator.core.foreign_files import MAX_PASSED, LineState, PassedOver, bounded_lines, open_foreign
+from orchestrator.adapters.boards.board_values import MAX_BOARD_BYTES, first_file, open_board, texts
+from orchestrator.core.foreign_files import MAX_PASSED, LineState, PassedOver, bounded_lines
 from orchestrator.core.ports.task_board import MAX_TASKS, BoardReading, BoardTask
 from orchestrator.execution.programs.json_events import objects_at, text_at, value_at
 
@@ -53,7 +53,7 @@ class Beads:
 def _issues(path: Path, passed: list[PassedOver]) -> dict[str, dict[str, Any]]:
     issues: dict[str, dict[str, Any]] = {}
     read = 0
-    with open_foreign(path.parent, (path.name,)) as file:
+    with open_board(path) as file:
         for number, data, state in bounded_lines(file):
             read += len(data)
             if read > MAX_BOARD_BYTES or len(passed) >= MAX_PASSED:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator.core.errors import NotFound
-from orchestrator.core.foreign_files import is_file, is_ours
+from orchestrator.core.foreign_files import is_file, is_ours, open_foreign
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_BOARD_BYTES = 64 * 1024 * 1024
@@ -34,3 +35,11 @@ def first_file(place: Path, names: Iterable[str], what: str) -> Path:
         if is_ours(each):
             return each
     raise NotFound(f"{place} is no {what}, or not yours: name its file or its folder")
+
+
+def open_board(path: Path) -> BinaryIO:
+    """The file of a board, to be read. Raises NotFound."""
+    try:
+        return open_foreign(path.parent, (path.name,))
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror or error}") from error

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from missions.plain_data import read_json
-from orchestrator.adapters.boards.board_values import MAX_BOARD_BYTES, first_file, word_priority
+from orchestrator.adapters.boards.board_values import MAX_BOARD_BYTES, first_file, open_board, word_priority
 from orchestrator.core.errors import NotFound
-from orchestrator.core.foreign_files import MAX_PASSED, PassedOver, open_foreign, read_up_to
+from orchestrator.core.foreign_files import MAX_PASSED, PassedOver, read_up_to
 from orchestrator.core.ports.task_board import MAX_TASKS, BoardReading, BoardTask
 from orchestrator.execution.programs.json_events import objects_at, text_at, value_at
 
@@ -45,7 +45,7 @@ class VibeKanban:
     def read(self, place: Path) -> BoardReading:
         """The open tasks. Raises NotFound."""
         path = first_file(place, FILES, "database of vibe-kanban (db.sqlite) and no export")
-        with open_foreign(path.parent, (path.name,)) as file:
+        with open_board(path) as file:
             is_database = file.read(16) == b"SQLite format 3\0"
         rows = _of_database(path) if is_database else _of_json(path)
         return _reading(rows, path)
@@ -67,7 +67,7 @@ def _of_database(path: Path) -> Iterator[dict[str, Any]]:
 
 def _of_json(path: Path) -> list[dict[str, Any]]:
     try:
-        with open_foreign(path.parent, (path.name,)) as file:
+        with open_board(path) as file:
             found = read_json(read_up_to(file, MAX_JSON_BYTES).decode("utf-8", "replace"))
     except ValueError as error:
         raise NotFound(f"{path} is neither a database of vibe-kanban nor JSON: {error}") from error

@@ -46,8 +46,8 @@ MAX_TEXT_CHARS = 200_000
 """Characters of a text that are kept: half from its beginning and half from its end."""
 MAX_OTHER_BYTES = 256 * 1024
 """Bytes of a file that is neither text nor a picture."""
-_RUNS = re.compile(rb"[\x20-\x7e]{8,}|(?:[\x20-\x7e]\0){8,}")
-"""What can be read in a file that is no text, in one byte a letter or in two."""
+_RUNS = re.compile(rb"[\x20-\x7e]{8,}|(?:[\x20-\x7e]\0{1,3}){7,}[\x20-\x7e]")
+"""What can be read in a file that is no text, in one byte a letter, in two or in four, whichever comes first."""
 _WILD = frozenset("*?[\\")
 
 

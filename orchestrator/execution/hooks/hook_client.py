@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import sys
 from pathlib import Path
 
@@ -23,8 +24,10 @@ def ask(path: str, said: bytes) -> bytes:
     folder = os.open(where.parent, os.O_PATH | os.O_DIRECTORY)
     far = socket.socket(socket.AF_UNIX)
     try:
-        far.settimeout(WAIT_SECONDS)
+        # A socket with Python's own time limit does not wait for a place in a full queue: it is refused at once.
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(WAIT_SECONDS), 0))
         far.connect(f"/proc/self/fd/{folder}/{where.name}")  # the path may be longer than the kernel's 107 bytes
+        far.settimeout(WAIT_SECONDS)
         far.sendall(said)
         far.shutdown(socket.SHUT_WR)
         answer = b""

@@ -44,10 +44,10 @@ ROLE_WORDS = {
 }
 ONE_WORDS, EACH_WORDS = {"one node", "fleet", "any node"}, {"each node", "every node", "all nodes", "each", "nodes"}
 _ITEM = re.compile(r"^ {0,12}(?:[-*+]|\d{1,3}[.)])[ \t]+(?:\[[ xX]?\][ \t]+)?(?P<text>\S.*)$")
-_HEADING = re.compile(r"^ {0,3}(?P<marks>#{1,6})[ \t]+(?P<text>.*?)[ \t#]*$")
+_HEADING = re.compile(r"^ {0,3}(?P<marks>#{1,6})[ \t]+(?P<text>(?:.*[^ \t#])?)[ \t#]*$")
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)")
-_ACTION = re.compile(r"\s*(?:->|→|=>)\s*(?:mission\s*:?\s*)?")
-_OPTIONS = re.compile(r"\s*\((?P<options>[^()]*)\)\s*$")
+_ACTION = re.compile(r"(?<!\s)\s*(?:->|→|=>)\s*(?:mission\s*:?\s*)?")
+_OPTIONS = re.compile(r"(?<!\s)\s*\((?P<options>[^()]*)\)\s*$")
 _BUDGET = re.compile(r"budget\W{0,2}(?:usd)?\s*\$?(?P<usd>\d{1,4}(?:\.\d{1,2})?)(?:\s*usd)?", re.IGNORECASE)
 _PROJECT = re.compile(r"project\W{1,2}(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,79})", re.IGNORECASE)
 _WHO = re.compile(r"(?P<who>[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}?)\s*:\s+(?P<rest>\S.*)")

@@ -141,7 +141,8 @@ class ProjectRepository:
         """What a branch changes against the default branch. Raises Refused where it does not start at `base`."""
         start = self._call("merge-base", DEFAULT_REF, commit)[1].decode().strip()
         if start != base:
-            raise Refused(f"the branch does not start at {base[:10]}, as its node said")
+            why = "as its node said, unless the default branch was rewritten since"
+            raise Refused(f"the branch does not start at {base[:10]} of the default branch, {why}: have it done again")
         table = self._run(*DIFF_TREE_COMMAND, "--raw", "--numstat", "-M", "-z", "--abbrev=40", base, commit)
         changes = count_changes(table)
         names = self._run(*DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", base, commit).split(b"\0")

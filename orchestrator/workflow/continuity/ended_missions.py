@@ -68,7 +68,7 @@ def _files(ledger: LedgerSnapshot, month: str) -> Iterator[EndedMission]:
             continue
         ledger.store.warm(folder.values())
         for name, blob in sorted(folder.items()):
-            mission = read_mission(ledger.store, f"{folder_path(label)}/{folder.path(name)}", blob)
+            mission = read_mission(ledger.store, f"{folder_path(label, folder)}/{folder.path(name)}", blob)
             if isinstance(mission, Mission):
                 yield _ended(mission, mission_bytes(ledger.store, blob) or b"")
     for _, filed in sorted(ledger.open.items()):

@@ -39,7 +39,9 @@ def due_month(ledger: LedgerSnapshot) -> str:
     """The oldest month that is over, in which missions ended, and that has no page; "" for none. Reads no mission."""
     now = branch_month(ledger)
     first = _months_before(now, MAX_MONTHS_BACK)
-    ended = {label[:7] for label, _ in ledger.archive.folders if first <= label[:7] < now}
+    ended = {
+        label[:7] for label, _ in ledger.archive.folders if first <= label[:7] < now and MONTH.fullmatch(label[:7])
+    }
     return min(ended - set(_written(ledger)) if ended else ended, default="")
 
 

@@ -5,6 +5,7 @@ It lands only while the item says what they were shown: somebody else may write 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -43,8 +44,8 @@ class ProposedItem:
     @property
     def digest(self) -> str:
         """Of all that a person decides on: what is said, of what, instead of what, and whether somebody decided it."""
-        said = "\0".join((self.project, self.item_id, self.section, self.text, self.replaces, self.state))
-        return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARS]
+        said = (self.project, self.item_id, self.section, self.text, self.replaces, self.state)
+        return sha256(json.dumps(said).encode()).hexdigest()[:DIGEST_CHARS]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from itertools import groupby
 from typing import Any
 
 from missions.mission import FINISHED, Mission
@@ -19,6 +22,8 @@ from orchestrator.workflow.reading.status_order import list_order
 MAX_SEARCHED = 2000
 """Finished missions that are looked through for one page; `next` goes on behind them."""
 _KEY = (int, float, float, str)
+_DATED = re.compile(r"\d{4}-\d\d(?:-\d\d)?", re.ASCII)
+"""What a day or a month of the archive is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,23 +88,30 @@ def _every(look: LedgerLook, wanted: MissionFilter, begun: PageKey | None) -> It
 def _archived(
     ledger: LedgerSnapshot, states: Collection[str], begun: PageKey | None
 ) -> Iterator[tuple[PageKey, MissionView]]:
-    """Finished missions, the newest day first and the newest first in it."""
+    """Finished missions, the newest day first and the newest first in it; last those in folders that say no time."""
     behind = begun if begun is not None and begun[0] == 1 else None
-    for label, files in ledger.archive.folders:
-        digits = label.replace("-", "")
-        rank = -float(digits.ljust(len("20261129"), "0")) if digits.isdecimal() else 0.0
+    for rank, together in groupby(sorted(ledger.archive.folders, key=_rank), key=_rank):
         if behind is not None and (1, rank) < behind[:2]:
             continue
-        for newest, name in files.newest_first(ledger.store):
+        folders = list(together)
+        rows = ([(*row, at) for row in files.newest_first(ledger.store)] for at, (_, files) in enumerate(folders))
+        for newest, name, at in merge(*rows):
             key: PageKey = (1, rank, newest, name)
             if behind is not None and key <= behind:
                 continue
-            path = f"{folder_path(label)}/{files.path(name)}"
+            label, files = folders[at]
+            path = f"{folder_path(label, files)}/{files.path(name)}"
             found = read_mission(ledger.store, path, files[name])
             if isinstance(found, Mission):
                 yield key, mission_view.file_view(found, path)
             elif not states:
                 yield key, mission_view.broken_view(found, None)
+
+
+def _rank(folder: tuple[str, object]) -> float:
+    """The place of a folder of the archive in the list."""
+    label, _ = folder
+    return -float(label.replace("-", "").ljust(len("20261129"), "0")) if _DATED.fullmatch(label) else 0.0
 
 
 def ended_since(ledger: LedgerSnapshot, moment: datetime) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app import setup
+from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.trust.pins import TrustPins
 from sync.errors import SyncError
@@ -220,3 +221,15 @@ def test_the_doctor_names_the_setting_that_is_wrong(key: str, value: str, tmp_pa
     assert git.counted() == objects
     subprocess.run(tried.remedy.removeprefix("run: "), shell=True, check=True)
     assert not try_signing(made.folder, settings).wrong
+
+
+def test_a_persons_name_for_remotes_changes_nothing(tmp_path: Path) -> None:
+    """`clone.defaultRemoteName` counts for their own clones; one in which origin is missing says what to do."""
+    home = Settings(home=tmp_path / "home")
+    ledger = setup.init(tmp_path / "fleet", home).remote
+    with (tmp_path / "person" / ".gitconfig").open("a") as file:
+        file.write("[clone]\n\tdefaultRemoteName = upstream\n")
+    assert setup.join(ledger, tmp_path / "clone", home).remote == ledger
+    Git(tmp_path / "clone").run("remote", "rename", "origin", "upstream")
+    with pytest.raises(WrongSetting, match="has no remote called origin: `git remote rename NAME origin`"):
+        setup.join(ledger, tmp_path / "clone", home)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import uuid
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from orchestrator.adapters.boards import backlog_md, board_values
 from orchestrator.app.factories.board_factory import task_board
 from orchestrator.core.errors import NotFound
+from orchestrator.core.foreign_files import open_foreign
 from orchestrator.core.ports.task_board import BoardReading
 
 ISSUES = [
@@ -205,3 +209,38 @@ def test_odd_lines_are_told_only_so_often(tmp_path: Path) -> None:
     found = read("beads", tmp_path)
     assert len(found.passed) == 1_000
     assert "not read" in found.passed[0].why
+
+
+def test_a_task_that_cannot_be_read_is_told_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be closed to this user, or gone since it was listed."""
+
+    def closed(top: Path, parts: tuple[str, ...]) -> BinaryIO:
+        if parts == ("bad.md",):
+            raise PermissionError(13, "Permission denied", parts[-1])
+        return open_foreign(top, parts)
+
+    monkeypatch.setattr(backlog_md, "open_foreign", closed)
+    place = backlog(tmp_path)
+    before = [task.key for task in read("backlog-md", place).tasks]
+    folder = next(path for path in place.rglob("*.md")).parent
+    (folder / "bad.md").write_text("---\nid: bad\ntitle: Bad\n---\n")
+    found = read("backlog-md", place)
+    assert [task.key for task in found.tasks] == before
+    assert [one.why for one in found.passed if one.place.endswith("bad.md")] == ["cannot be read: Permission denied"]
+
+
+@pytest.mark.parametrize("board", ["beads", "vibe-kanban"])
+def test_a_board_that_cannot_be_read_is_said_with_its_place(
+    board: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by the name of its file alone."""
+
+    def closed(top: Path, parts: tuple[str, ...]) -> BinaryIO:
+        raise PermissionError(13, "Permission denied", parts[-1])
+
+    place = {"beads": beads, "vibe-kanban": vibe}[board](tmp_path)
+    monkeypatch.setattr(board_values, "open_foreign", closed)
+    with pytest.raises(NotFound, match=rf"{re.escape(str(tmp_path))}.* cannot be read: Permission denied"):
+        read(board, place)

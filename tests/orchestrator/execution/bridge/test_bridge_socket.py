@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from orchestrator.core.ports.steering import Unsteered
 from orchestrator.execution.bridge import bridge_client
@@ -16,6 +20,7 @@ from orchestrator.execution.bridge.bridge_socket import INSTRUCTIONS, open_bridg
 from orchestrator.execution.bridge.person_question import PersonQuestion
 from orchestrator.execution.bridge.run_bridge import RunBridge
 from orchestrator.execution.bridge.tool_table import SERVER_NAME, TOOLS
+from orchestrator.execution.hooks import hook_client
 from tests.run_desks import ScriptedDesk
 
 
@@ -95,3 +100,22 @@ def test_what_programs_show_of_the_server_fits(tmp_path: Path) -> None:
     assert len(INSTRUCTIONS) <= 247
     assert SERVER_NAME == "shiftbook"
     assert all(name in INSTRUCTIONS for name in TOOLS)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda path: bridge_client.ask(path, b"?", 20.0), lambda path: hook_client.ask(path, b"?")]
+)
+def test_who_finds_no_place_in_the_queue_waits_for_one(ask: Callable[[str], bytes], tmp_path: Path) -> None:
+    """Where many ask at once: to be refused would be an error of a call that nothing is wrong with."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(0)
+        first.connect(str(tmp_path / "s"))
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(ask, str(tmp_path / "s"))
+            wait([answer], timeout=0.2)  # no bound: by now it waits, or was refused
+            listener.accept()[0].close()
+            with listener.accept()[0] as near:
+                assert near.recv(10) == b"?"
+                near.sendall(b"!")
+            assert answer.result() == b"!"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import socket
 import zipfile
@@ -282,3 +283,21 @@ def test_a_folder_that_no_glob_leads_to_is_not_entered(tree: Path) -> None:
     finally:
         (tree / "node_modules").chmod(0o700)
     assert found == EvidenceBundle()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_secret_in_wide_letters_without_a_mark_is_not_kept(tree: Path, encoding: str) -> None:
+    """Nothing tells that it is a text, and its last letter may be the file's end."""
+    secret = make("gh~p_{W36}", Random(4))
+    (tree / "out" / "wide.bin").write_bytes(f"token {secret}".encode(encoding))
+    assert left(collect(tree)) == {"out/wide.bin": "it holds what looks like a secret"}
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE])
+def test_a_text_in_four_bytes_a_letter_is_kept_as_one_without_its_secret(tree: Path, mark: bytes) -> None:
+    """Its mark says in which order they stand."""
+    secret = make("gh~p_{W36}", Random(4))
+    (tree / "out" / "wide.txt").write_bytes(mark + f"token {secret}".encode("utf-32-le" if mark[0] else "utf-32-be"))
+    (one,) = collect(tree).files
+    assert one.media == "text/plain"
+    assert one.data.startswith(b"token [redacted:")

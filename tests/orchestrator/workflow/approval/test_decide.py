@@ -429,6 +429,7 @@ def test_a_branch_that_starts_elsewhere_is_refused(scene: Scene) -> None:
     assert outcome.base == hidden
     scene.end(scene.peer("n1"), held, outcome, "shiftbook/m/1")
     assert back(scene).startswith("the branch does not start at")
+    assert "unless the default branch was rewritten since: have it done again" in back(scene)
 
 
 @pytest.mark.parametrize(

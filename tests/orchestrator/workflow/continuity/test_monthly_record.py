@@ -115,3 +115,12 @@ def test_the_series_has_the_pages_and_what_is_measured_now() -> None:
         ("2026-09", 3, 4),
         (MONTH, 1, 1),
     ]
+
+
+@pytest.mark.parametrize("folder", ["2026-0x", "2026-00", "2025-13", "2026/00/01", "2026-old"])
+def test_a_folder_of_the_archive_that_is_no_month_is_none(folder: str) -> None:
+    """Anybody who may push can make one: a page of it would be written again each minute, for ever."""
+    assert (
+        due_month(town(files={f"missions/archive/{folder}/a.md": "---\nstatus: done\n---\nx\n"}).peer("ada").ledger())
+        == ""
+    )

@@ -282,3 +282,11 @@ def test_a_commit_names_no_half_of_a_token(keys: Keys) -> None:
     _, commit = decide(ada, keys["ada"], "f-token")
     assert commit is not None
     assert TOKEN[:8] not in load_commit(ada.ledger().store, commit).message
+
+
+def test_words_moved_from_a_proposal_into_the_line_that_it_replaces_are_others() -> None:
+    """A NUL between them, which nobody sees, is no end of a field."""
+    facts = dict.fromkeys(("item_id", "project", "section", "mark"), "x")
+    shown = ProposedItem(text="a\0b", replaces="", cites=(), state="awaits", **facts)
+    other = ProposedItem(text="a", replaces="b\0", cites=(), state="awaits", **facts)
+    assert shown.digest != other.digest

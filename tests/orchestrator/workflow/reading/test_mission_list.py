@@ -198,3 +198,18 @@ def test_an_archived_missions_way_is_whole(path: str) -> None:
     view = find_view(ledger, node.trust, "fix-it", node.bus.now())
     assert view is not None
     assert [step.what for step in timeline(ledger, view)] == ["filed", "done"]
+
+
+def test_a_folder_that_a_person_made_hides_nothing() -> None:
+    """Whatever it is called, and however many there are: each mission is on one page, with its own place."""
+    text = b"---\nstatus: done\nfinished: 2026-10-02T09:00:00Z\n---\nx\n"
+    places = {
+        name: f"missions/archive/{folder}/{name}.md"
+        for name, folder in {"a": "my-old-things", "b": "zz", "c": "zz-2", "d": "2026-10-02", "e": "2026-1x"}.items()
+    }
+    look = look_at({**ARCHIVE, **dict.fromkeys(places.values(), text)})
+    every = MissionFilter(archived=True)
+    assert sorted(names(look, every, limit=1)) == sorted([*EVERY[5:], *places])
+    assert names(look, every, limit=1) == names(look, every)
+    shown = {item["name"]: item["path"] for item in mission_page(look, every)["items"]}
+    assert {name: shown[name] for name in places} == places
