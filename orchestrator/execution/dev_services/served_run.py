@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from handoff.secrets.excerpts import redacted_excerpt
+from handoff.secrets.excerpts import redacted_line
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import DevServiceSpec, Project
 from orchestrator.core.ports.sandbox import Confinement, Sandbox
@@ -119,5 +119,5 @@ def _why(project: Project, report: StartReport, ran: CommandResult) -> str:
         why = "the time was over before the services were up"
     else:
         why = f"the services could not be started: {ran.why or said or f'exit code {ran.exit_code}'}"
-    told = redacted_excerpt(f"{project.name}: {why}", MAX_WHY_CHARS)
+    told = redacted_line(f"{project.name}: {why}", MAX_WHY_CHARS)
     return f"{told}; its last words end the output; `projects.{project.name}.services` in fleet.toml says how it starts"

@@ -11,10 +11,12 @@ from orchestrator.adapters.database.plain.column_values import UnstorableValue
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
 DISK_FULL = "the disk is full: free some space, then do it again; nothing was half written"
+DISK_FAILS = "the disk there cannot be read or written: it is full, or fails (`df` and `dmesg` tell)"
 LOCKED = "another process holds it for too long: try again"
 FORBIDDEN = "this user may not do that there: grant it ALL on the database and its schema"
 TEXT_BY_SQLITE_CODE = {
     sqlite3.SQLITE_FULL: DISK_FULL,
+    sqlite3.SQLITE_IOERR: DISK_FAILS,
     sqlite3.SQLITE_BUSY: LOCKED,
     sqlite3.SQLITE_LOCKED: LOCKED,
     sqlite3.SQLITE_READONLY: "it may not be written: look at who owns the file and its folder",
@@ -33,7 +35,7 @@ TEXT_BY_SQLSTATE = {
     "3F000": FORBIDDEN,  # no schema that this user may see
 }
 """By PostgreSQL's SQLSTATE (appendix A of its manual)."""
-TRANSIENT = {DISK_FULL, LOCKED, TEXT_BY_SQLSTATE["53300"]}
+TRANSIENT = {DISK_FULL, DISK_FAILS, LOCKED, TEXT_BY_SQLSTATE["53300"]}
 """What has nothing to do with the setting: it may be well in a minute."""
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from orchestrator.adapters.database.errors import store_failure, translate_errors
 from orchestrator.adapters.database.plain.column_values import UnstorableValue
-from orchestrator.adapters.database.plain.failures import DISK_FULL, FORBIDDEN, LOCKED
+from orchestrator.adapters.database.plain.failures import DISK_FAILS, DISK_FULL, FORBIDDEN, LOCKED
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
 SECRET = "zebra"
@@ -48,6 +48,7 @@ def failed(error: Exception) -> StoreFailed:
     ("code", "words", "passing"),
     [
         (sqlite3.SQLITE_FULL, DISK_FULL, True),
+        (sqlite3.SQLITE_IOERR, DISK_FAILS, True),
         (sqlite3.SQLITE_BUSY, LOCKED, True),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, LOCKED, True),
         (sqlite3.SQLITE_LOCKED, LOCKED, True),

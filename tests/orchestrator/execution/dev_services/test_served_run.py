@@ -176,6 +176,7 @@ def test_one_that_ends_beside_the_tests_is_told(node: Node) -> None:
     ("command", "fields", "why"),
     [
         ("echo no such cluster >&2; exit 7", {}, "the service echo ended with exit code 7: no such cluster"),
+        ("printf '\\033[31mred\\0dish\\n'; exit 3", {}, "the service echo ended with exit code 3: [31mred dish"),
         ("kill -9 $$", {}, "the service echo ended with exit code 137"),
         ("echo wait; sleep 600", {"seconds": 0.5}, "the service echo was not healthy within 0.5 s: wait"),
         (
