@@ -44,6 +44,7 @@ from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.loop import Node
 from orchestrator.node.maintenance import Maintenance
+from orchestrator.node.mission_bus.threads import BusThreads
 from orchestrator.node.notifications.publisher import NotificationPublisher, open_publisher
 from orchestrator.node.notifications.push_dispatcher import PushDispatcher
 from orchestrator.node.notifications.rung_devices import RungDevices
@@ -73,8 +74,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
     with ExitStack() as opened:
         parts = open_parts(settings, tell, opened, once=once)
         over_bus = build_bus(parts, opened) if not once else None
-        tasks = over_bus.ledger_tasks if over_bus is not None else None
-        work = build_work(parts, is_brought=tasks.is_wanted if tasks is not None else lambda _mission: False)
+        work = build_work(parts, is_brought=_brought_by(over_bus))
         notifications = build_notifications(parts, opened)
         notifies = notifications is not None and notifications.tells
         polling = None if once else build_polling(parts, work.heartbeat)
@@ -101,6 +101,11 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             idle=None if once else build_idle_work(parts, work.attempts.jobs, opened),
             resources=opened.pop_all(),
         )
+
+
+def _brought_by(over_bus: BusThreads | None) -> Callable[[str], bool]:
+    tasks = over_bus.ledger_tasks if over_bus is not None else None
+    return tasks.is_wanted if tasks is not None else lambda _mission: False
 
 
 def build_feed(parts: NodeParts) -> LedgerFeed:
