@@ -136,7 +136,10 @@ def _describe_decision(decided: DecisionResult, place: str) -> str:
 @click.option("-m", "--message", default="", help="What is wrong with it; the next attempt reads it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 def reject(name: str, message: str, as_json: bool) -> None:
-    """Sends a result back to be done again, with a comment that the next attempt reads."""
+    """Sends a result back to be done again, with a comment that the next attempt reads.
+
+    Also one that is approved and waits in a merge queue. Exit code 4: it is decided already, or a node merges it now.
+    """
     fleet, name = named_mission(name)
     wanted = fleet.mission(name).view
     decided = fleet.approval.reject(wanted.name, message, commit=wanted.commit or "")
