@@ -26,15 +26,17 @@ export class Resource<T> {
  */
 export function resource<T>(load: (signal: AbortSignal) => Promise<Answer<T>>, events: string[] = ['ledger']): Resource<T> {
   const held = new Resource<T>();
-  let [turn, busy, missed, other] = [-1, false, false, false];
+  let [turn, missed, other] = [-1, false, false];
+  let since = -Infinity; // milliseconds of the page; when what is being loaded was asked for
   $effect(() => {
     other ||= turn === held.turn;
     turn = held.turn;
-    [busy, missed] = [true, false];
+    [since, missed] = [performance.now(), false];
     const stop = new AbortController();
     let timer = 0;
     const over = (): void => {
-      busy = held.loading = false;
+      held.loading = false;
+      since = -Infinity;
       if (missed) held.reload();
     };
     load(stop.signal).then(
@@ -60,7 +62,8 @@ export function resource<T>(load: (signal: AbortSignal) => Promise<Answer<T>>, e
       clearTimeout(timer);
     };
   });
-  const news = (): void => (busy ? void (missed = true) : held.reload());
+  // One that takes so long may be on a line that is dead, and the news came by another: it is asked for anew.
+  const news = (): void => (performance.now() - since < AGAIN_MS ? void (missed = true) : held.reload());
   $effect(() => {
     const ends = events.map((kind) => on(kind, news));
     return () => ends.forEach((end) => end());
