@@ -114,6 +114,7 @@ def test_who_finds_no_place_in_the_queue_waits_for_one(ask: Callable[[str], byte
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(ask, str(tmp_path / "s"))
             wait([answer], timeout=0.2)  # no bound: by now it waits, or was refused
+            assert not answer.done() or answer.result()  # raises what it was refused with
             listener.accept()[0].close()
             with listener.accept()[0] as near:
                 assert near.recv(10) == b"?"
