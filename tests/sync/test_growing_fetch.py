@@ -33,7 +33,8 @@ while piece := server.stdout.read1(65536):
                 sys.exit(1)
             time.sleep(0.01)
 """
-"""A program that stands for ssh: of what the server says each 64 KiB wait for a file in `turns`. It ends with its git."""
+"""A program that stands for ssh: of what the server says each 64 KiB wait for a file in `turns`. It ends
+with its git."""
 
 
 @pytest.fixture
