@@ -158,6 +158,7 @@ CONTINUITY: CommandTable = {
     "plan": ("continuity:plan", "Writes a study's plan, before the first answer."),
     "run": ("continuity:run", "Makes the trials that are missing."),
     "report": ("continuity:report", "Prints what a study found, and how sure that is."),
+    "recall": ("continuity_recall:recall", "Measures the journal's search on LoCoMo or LongMemEval."),
 }
 
 project = LazyGroup(

@@ -42,7 +42,9 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON
 @click.option(
     "--generation", default=3, show_default=True, type=click.IntRange(1, 20), help="Reviews before the handoff."
 )
-@click.option("--items", type=click.Choice(["all", "questions", "tasks"]), help="What is asked.  [default: all]")
+@click.option(
+    "--items", type=click.Choice(["all", "questions", "tasks", "goals"]), help="What is asked.  [default: all]"
+)
 @click.option("--arm", "arms", multiple=True, help="Only this arm; may be repeated.")
 @click.option(
     "--ablation",
@@ -160,12 +162,15 @@ def report(folder: Path, target: Path | None, title: str, as_html: bool, as_json
 
     require_statistics()
     from orchestrator.continuity.arm_measures import measure_arms
+    from orchestrator.continuity.goal_report import study_goals
     from orchestrator.continuity.html_report import render_html
     from orchestrator.continuity.report import render_report
     from orchestrator.continuity.verdicts import judge
 
     made = read_plan(folder)
     records = read_answers(made, folder)
+    if made.goals and as_html:
+        raise WrongSetting("--html", "a study of goals has a page of Markdown alone: leave --html out")
     render = render_html if as_html else render_report
     text = render(made, records, title, commit=plan_commit(folder))
     if target:
@@ -175,7 +180,11 @@ def report(folder: Path, target: Path | None, title: str, as_html: bool, as_json
         held = {one.name for one in verdicts.results(made.alpha)}
         hypotheses = [asdict(one) | {"holds": one.name in held} for one in verdicts.hypotheses]
         arms = [asdict(one) for one in measure_arms(records)]
-        terminal.print_json({"whole": verdicts.whole, "plan": made.digest, "hypotheses": hypotheses, "arms": arms})
+        told = {"whole": verdicts.whole, "plan": made.digest, "hypotheses": hypotheses, "arms": arms}
+        if made.goals and verdicts.whole:
+            goals = study_goals(made, records)
+            told["goals"] = [asdict(one) | {"emerges": one.emerges(made.alpha)} for one in goals]
+        terminal.print_json(told)
     elif target:
         click.echo(f"wrote {target}")
     else:
@@ -256,11 +265,14 @@ def _chosen(arms: tuple[str, ...], ablation: str | None, budget: int | None, ite
     """Which arms, hypotheses, tokens and items a plan has. Raises WrongSetting."""
     from orchestrator.continuity.ablations import ABLATIONS
     from orchestrator.continuity.arms import MEANS, Arm
+    from orchestrator.continuity.emergent_goals import GOAL_ARMS
 
     if unknown := [arm for arm in arms if arm not in set(MEANS)]:
         raise WrongSetting("--arm", f"there is no arm {unknown[0]!r}: one of {', '.join(MEANS)}")
     if ablation is None:
-        wanted = tuple(dict.fromkeys(arms)) or tuple(map(str, Arm))
+        wanted = tuple(dict.fromkeys(arms)) or (GOAL_ARMS if items == "goals" else tuple(map(str, Arm)))
+        if items == "goals" and (absent := [arm for arm in GOAL_ARMS if arm not in wanted]):
+            raise WrongSetting("--arm", f"goals are told from chance by {', '.join(GOAL_ARMS)}: {absent[0]} is missing")
         return {"arms": wanted, "budget": budget or DEFAULT_BUDGET, "items": items or "all"}
     if ablation not in ABLATIONS or arms:
         none = f"there is none {ablation!r}: one of {', '.join(ABLATIONS)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from orchestrator.continuity.arms import MEANS, Arm
-from orchestrator.continuity.trial import TASK, TrialRecord
+from orchestrator.continuity.trial import GOAL, TASK, TrialRecord
 
 Pairs = dict[str, list[tuple[bool, bool]]]
 """The pairs of two arms (first, second), by project."""
@@ -77,7 +77,7 @@ def paired(
 
 
 def _measures(arm: str, records: Sequence[TrialRecord], nothing: Mapping[tuple[str, int], bool]) -> ArmMeasures:
-    questions = [one for one in records if one.kind != TASK]
+    questions = [one for one in records if one.kind not in {TASK, GOAL}]
     tasks = [one for one in records if one.kind == TASK]
     beside = [(nothing[key], one.right) for one in records if (key := (one.item, one.instance)) in nothing]
     told = arm != Arm.NOTHING

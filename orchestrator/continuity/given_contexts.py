@@ -47,5 +47,7 @@ def _parts(plan: StudyPlan, arm: StudyArm, makers: Mapping[int, ArmMaker]) -> It
         for question in plan.questions.values():
             for wording in question.wordings[: plan.instances]:
                 yield from (wording, makers[numbers[question.item.partition("/")[0]]].context(arm, wording))
+    for goal in plan.goals.values():
+        yield from (goal.request, makers[numbers[goal.item.partition("/")[0]]].context(arm, goal.request))
     for task in plan.tasks.values():
         yield from (task.request, makers[numbers[task.history.name]].context(arm, task.request, task.commands))

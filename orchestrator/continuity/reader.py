@@ -1,7 +1,7 @@
 """Who answers in a study: what is a reader given, and how does a model become one?
 
-A reader chooses; it never writes freely. So every answer can be judged by what it is, no judge is needed, and nothing
-that a model says is run or kept beyond which choice it was.
+A reader chooses. So every answer can be judged by what it is, no judge is needed, and nothing that a model says is run
+or kept beyond which choice it was. Only a goal of its own is in its own words: one line, which is counted and quoted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from orchestrator.core.ports.model import Model, Prompt, PromptMessage
 MAX_ANSWER_TOKENS, TEMPERATURE = 96, 0.7
 """Of an answer, where a plan does not say otherwise; each plan states both."""
 Choices = Mapping[str, Sequence[str]]
-"""What is to be chosen, by name, and the words to choose from."""
+"""What is to be chosen, by name, and the words to choose from; none where it is in the reader's own words."""
+MAX_OWN_CHARS = 160
+"""Of what a reader says in its own words, as one line."""
 ROLE = "You take over a project from others. Use what the documents say, and nothing else. Answer in JSON."
 
 
@@ -52,7 +54,7 @@ class ModelReader:
 
     def choose(self, context: str, request: str, choices: Choices, seed: int) -> Mapping[str, str]:
         """One call without a conversation, whose answer must be one of the choices."""
-        properties = {name: {"type": "string", "enum": list(words)} for name, words in choices.items()}
+        properties = {name: {"type": "string"} | _shape(words) for name, words in choices.items()}
         schema = {
             "type": "object",
             "properties": properties,
@@ -83,11 +85,20 @@ def chosen(said: str, choices: Choices) -> dict[str, str]:
         return {}
     if not isinstance(read, dict):
         return {}
-    return {name: read[name] for name, words in choices.items() if read.get(name) in words}
+    texts: dict[str, str] = {name: read[name] for name in choices if isinstance(read.get(name), str)}
+    own = {name: " ".join(text.split())[:MAX_OWN_CHARS] for name, text in texts.items() if not choices[name]}
+    return {name: text for name, text in texts.items() if text in choices[name]} | own
+
+
+def _shape(words: Sequence[str]) -> dict[str, object]:
+    return {"enum": list(words)} if words else {"maxLength": MAX_OWN_CHARS}
 
 
 def _listed(choices: Choices) -> str:
     """The choices as the reader sees them, and the shape of its answer."""
-    lines = [f"{name}: one of {', '.join(map(json.dumps, words))}" for name, words in choices.items()]
+    lines = [
+        f"{name}: one of {', '.join(map(json.dumps, words))}" if words else f"{name}: one short sentence"
+        for name, words in choices.items()
+    ]
     shape = json.dumps(dict.fromkeys(choices, "..."))
     return "\n".join([*lines, f"Answer as {shape}"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.continuity.arm_measures import ArmMeasures, measure_arms
 from orchestrator.continuity.arms import MEANS, arm_of
+from orchestrator.continuity.goal_report import goals_found
 from orchestrator.continuity.statistics.cluster_bootstrap import FEW_CLUSTERS
 from orchestrator.continuity.study_plan import StudyPlan
 from orchestrator.continuity.trial import TrialRecord
@@ -37,6 +38,9 @@ def render_report(
 ) -> str:
     """The report on the answers so far; an incomplete study has measures and no results."""
     verdicts, measures = judge(plan, records), measure_arms(records)
+    if plan.goals:
+        goals = (_asked(plan, verdicts, title, commit), goals_found(plan, records), _cost(measures))
+        return "\n\n".join("\n".join(part) for part in goals) + "\n"
     parts = (
         _asked(plan, verdicts, title, commit),
         _answered(plan, verdicts),
@@ -54,17 +58,22 @@ def _commit(commit: str) -> str:
 
 def _asked(plan: StudyPlan, verdicts: StudyVerdicts, title: str, commit: str) -> Iterator[str]:
     yield f"# {title}\n"
+    did = f"answered {len(plan.questions)} closed questions and did {len(plan.tasks)} small tasks"
+    if plan.goals:
+        did = "said in a sentence what they would do first that nobody has asked for"
     yield (
         f"Fresh instances of `{plan.reader}` took over {plan.projects} made-up projects of {plan.sessions} sessions, "
-        f"answered {len(plan.questions)} closed questions and did {len(plan.tasks)} small tasks, {plan.instances} "
-        f"instances each. What differs between arms is what they were given, in {plan.budget} tokens each:\n"
+        f"{did}, {plan.instances} instances each. What differs between arms is what they were given, in {plan.budget} "
+        "tokens each:\n"
     )
     yield from (f"- **{arm}**: {MEANS[arm_of(arm)]}" for arm in plan.arms)
+    judged = "Tasks are judged by running them, questions by which of the given answers was chosen"
+    if plan.goals:
+        judged = "Goals are compared by their words"
     yield (
         f"\nThe plan says that it was written {plan.made} (sha256 `{plan.digest[:16]}…`), {_commit(commit)}, and its "
         f"seed was {'chosen by hand: nothing shows that it was the first' if plan.seed_given else 'drawn by chance'}; "
-        f"{verdicts.done:,} of {verdicts.planned:,} trials are made. Tasks are judged by running them, questions by "
-        "which of the given answers was chosen; no model judges anything."
+        f"{verdicts.done:,} of {verdicts.planned:,} trials are made. {judged}; no model judges anything."
     )
 
 

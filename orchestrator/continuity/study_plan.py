@@ -23,6 +23,7 @@ from orchestrator.continuity.arms import ACTION_ARMS, Arm, arm_of, own_budget
 from orchestrator.continuity.reader import MAX_ANSWER_TOKENS, TEMPERATURE
 from orchestrator.continuity.scenarios.build_task import BuildTask, tasks_of
 from orchestrator.continuity.scenarios.history_generator import GENERATOR_VERSION, SESSIONS, generate_history
+from orchestrator.continuity.scenarios.own_goal import GoalQuestion, goal_question
 from orchestrator.continuity.scenarios.project_history import ProjectHistory
 from orchestrator.continuity.scenarios.questions import ClosedQuestion, questions_of
 from orchestrator.continuity.statistics import MISSING
@@ -110,7 +111,7 @@ class StudyPlan:
     budget: int = 600
     generation: int = 3
     items: str = "all"
-    """What is asked: all, questions or tasks."""
+    """What is asked: all (questions and tasks), questions, tasks, or goals."""
     arms: tuple[str, ...] = tuple(Arm)
     hypotheses: tuple[StudyHypothesis, ...] = HYPOTHESES
     alpha: float = 0.05
@@ -152,13 +153,19 @@ class StudyPlan:
             for number, history in enumerate(self.histories)
             for one in questions_of(history, self.placebo(number), self.seed)
         )
-        return {one.item: one for one in asked} if self.items != "tasks" else {}
+        return {one.item: one for one in asked} if self.items in {"all", "questions"} else {}
 
     @cached_property
     def tasks(self) -> dict[str, BuildTask]:
         """By item."""
         every = (one for history in self.histories for one in tasks_of(history))
-        return {one.item: one for one in every} if self.items != "questions" else {}
+        return {one.item: one for one in every} if self.items in {"all", "tasks"} else {}
+
+    @cached_property
+    def goals(self) -> dict[str, GoalQuestion]:
+        """By item."""
+        every = map(goal_question, self.histories)
+        return {one.item: one for one in every} if self.items == "goals" else {}
 
     def pairs(self, hypothesis: StudyHypothesis) -> int:
         """How many pairs of trials bear on a hypothesis."""
@@ -183,7 +190,7 @@ class StudyPlan:
         return tuple(one for block in ordered for one in block)
 
     def _trials(self) -> Iterator[PlannedTrial]:
-        for item in (*self.questions, *self.tasks):
+        for item in (*self.questions, *self.tasks, *self.goals):
             for arm in self.arms:
                 if arm in ACTION_ARMS and item not in self.tasks:
                     continue

@@ -24,7 +24,7 @@ from orchestrator.continuity.arms import ArmMaker, CountTokens, arm_of
 from orchestrator.continuity.given_contexts import arm_makers, context_digests
 from orchestrator.continuity.reader import Reader
 from orchestrator.continuity.study_plan import PlannedTrial, StudyPlan
-from orchestrator.continuity.trial import TrialRecord, ask_question, attempt_task, rejudged
+from orchestrator.continuity.trial import TrialRecord, ask_question, attempt_task, rejudged, state_goal
 from orchestrator.core.errors import WrongSetting
 
 ANSWERS_FILE = "answers.jsonl"
@@ -109,6 +109,8 @@ class StudyRun:
         project = maker.history.name
         if question := plan.questions.get(trial.item):
             made = ask_question(question, project, arm_of(trial.arm), maker, self.reader, **named)
+        elif goal := plan.goals.get(trial.item):
+            made = state_goal(goal, project, arm_of(trial.arm), maker, self.reader, **named)
         else:
             with tempfile.TemporaryDirectory(prefix="shiftbook-continuity-") as place:
                 made = attempt_task(

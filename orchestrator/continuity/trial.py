@@ -14,11 +14,12 @@ from typing import Any
 from orchestrator.continuity.arms import Arm, ArmMaker, StudyArm
 from orchestrator.continuity.reader import Reader
 from orchestrator.continuity.scenarios.build_task import ActionOutcome, BuildAction, BuildTask, carry_out, prepare
+from orchestrator.continuity.scenarios.own_goal import GoalQuestion
 from orchestrator.continuity.scenarios.questions import NONE, ClosedQuestion
 from orchestrator.core.errors import WrongSetting
 
-TASK = "task"
-"""The kind of what is no question."""
+TASK, GOAL = "task", "goal"
+"""The kinds of what is no closed question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,23 @@ def ask_question(
     return _judged_question(made, question)
 
 
+def state_goal(
+    question: GoalQuestion, project: str, arm: StudyArm, maker: ArmMaker, reader: Reader, *, instance: int, seed: int
+) -> TrialRecord:
+    """One goal in the instance's own words; there is no right one."""
+    context = maker.context(arm, question.request)
+    return TrialRecord(
+        item=question.item,
+        project=project,
+        kind=GOAL,
+        arm=arm.value,
+        instance=instance,
+        right=False,
+        answer=reader.choose(context, question.request, {"goal": ()}, seed).get("goal", ""),
+        context_tokens=maker.count(context),
+    )
+
+
 def rejudged(
     record: TrialRecord, questions: Mapping[str, ClosedQuestion], tasks: Mapping[str, BuildTask]
 ) -> TrialRecord:
@@ -89,6 +107,8 @@ def rejudged(
 
     Raises KeyError for an item that is none of these, ValueError for an answer that is no answer to it.
     """
+    if record.kind == GOAL:
+        return replace(record, right=False)
     if record.kind != TASK:
         return _judged_question(record, questions[record.item])
     task = tasks[record.item]

@@ -15,7 +15,7 @@ TAKERS = {
     "orchestrator/api/routes/openai/completions.py": "passes on to a program that asked: nothing is kept",
     "orchestrator/bench/chat.py": "measures: no words",
     "orchestrator/chat/failover.py": "passes on",
-    "orchestrator/continuity/reader.py": "a study: only which of the given choices it was is kept",
+    "orchestrator/continuity/reader.py": "a study: which choice it was; a goal as one line, quoted as its words",
     "orchestrator/chat/tool_loop.py": "chats and work: AnswerStream, and admission.admitted in tool_worker",
 }  # fmt: skip
 """Whoever asks a model. A new one writes down here how its words are kept out of documents unless they hold."""

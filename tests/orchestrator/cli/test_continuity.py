@@ -18,6 +18,7 @@ from orchestrator.continuity.study_plan import write_plan
 from orchestrator.core.errors import WrongSetting
 from tests.orchestrator.continuity.readers import UsingReader
 from tests.orchestrator.continuity.studies import planned, run_study
+from tests.orchestrator.continuity.test_goal_report import WantingReader, goal_plan
 
 Type = Callable[..., Result]
 
@@ -106,6 +107,7 @@ def test_the_report_is_a_page_a_file_and_data(typed: Type, folder: Path, tmp_pat
         (("report", "nowhere"), "shiftbook continuity plan DIR"),
         (("run", "nowhere"), "shiftbook continuity plan DIR"),
         (("plan", "new", "--arm", "sugar"), "there is no arm 'sugar'"),
+        (("plan", "new", "--items", "goals", "--arm", "handoff"), "nothing is missing"),
     ],
 )
 def test_wrong_use_is_one_line(typed: Type, words: tuple[str, ...], line: str) -> None:
@@ -114,6 +116,18 @@ def test_wrong_use_is_one_line(typed: Type, words: tuple[str, ...], line: str) -
     assert done.exit_code != 0
     assert line in str(done.exception)
     assert not Path("new").exists()
+
+
+def test_a_study_of_goals_is_a_page_of_markdown_and_data(typed: Type, tmp_path: Path) -> None:
+    """The goals are in both, and the other form is refused in one line."""
+    reader = WantingReader()
+    plan = goal_plan(reader)
+    write_plan(plan, tmp_path / "goals")
+    run_study(plan, reader, tmp_path / "goals")
+    told = json.loads(typed("report", "goals", "--json").stdout)
+    assert next((one["emerges"], one["projects"]) for one in told["goals"]) == (True, {"handoff": 6})
+    assert "## Goals of their own" in typed("report", "goals").stdout
+    assert "leave --html out" in str(typed("report", "goals", "--html").exception)
 
 
 SMALL = ("--projects", "2", "--instances", "1", "--items", "questions", "--arm", "nothing", "--arm", "oracle")

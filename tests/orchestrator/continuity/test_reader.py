@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.continuity.reader import ModelReader, chosen
+from orchestrator.continuity.reader import MAX_OWN_CHARS, ModelReader, chosen
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Generation, Prompt
 from tests.orchestrator.chat.conftest import ScriptedModel
@@ -56,6 +56,19 @@ def test_what_is_no_choice_is_no_answer(said: str, found: dict[str, str]) -> Non
 def test_any_words_come_to_choices_only(said: str) -> None:
     """No text raises, and nothing but a choice comes out."""
     assert all(word in CHOICES[name] for name, word in chosen(said, CHOICES).items())
+
+
+def test_what_is_asked_without_choices_is_answered_in_one_line_of_its_own() -> None:
+    """Within bounds, whatever it is; what is no text is no answer."""
+    model = ScriptedModel(says=json.dumps({"goal": "Tidy\nup " + "x" * 400}))
+    found = ModelReader(model=model).choose("", "What first?", {"goal": ()}, 5)
+    assert found["goal"].startswith("Tidy up xx")
+    assert len(found["goal"]) == MAX_OWN_CHARS
+    asked = model.prompts[0]
+    assert "goal: one short sentence" in asked.messages[1].content
+    assert asked.schema is not None
+    assert asked.schema["properties"]["goal"] == {"type": "string", "maxLength": MAX_OWN_CHARS}
+    assert chosen('{"goal": ["x"]}', {"goal": ()}) == {}
 
 
 class Replaced(ScriptedModel):
