@@ -142,6 +142,17 @@ def test_a_project_counts_once() -> None:
     assert not emerging([*found.values()])
 
 
+def test_half_of_the_instances_are_not_enough() -> None:
+    """A project has a goal if more than half of its instances there state it."""
+
+    def half(chance: random.Random, project: str, arm: str, instance: int) -> str:
+        del chance, project
+        return OWN[0] if arm == "handoff" and instance < 2 else ""
+
+    assert emerging(study(half, instances=3)) == [OWN[0]]
+    assert study(half, instances=4) == []
+
+
 def test_the_chance_is_that_of_exchanged_arms() -> None:
     """Of four projects that have it, each in one arm, one exchange of 81 has all there; two arms of one make it two."""
 
