@@ -58,13 +58,14 @@ def _commit(commit: str) -> str:
 
 def _asked(plan: StudyPlan, verdicts: StudyVerdicts, title: str, commit: str) -> Iterator[str]:
     yield f"# {title}\n"
-    did = f"answered {len(plan.questions)} closed questions and did {len(plan.tasks)} small tasks"
-    if plan.goals:
-        did = "said in a sentence what they would do first that nobody has asked for"
+    questions = f"answered {len(plan.questions)} closed questions" if plan.questions else ""
+    tasks = f"did {len(plan.tasks)} small tasks" if plan.tasks else ""
+    goals = "said in a sentence what they would do first that nobody has asked for" if plan.goals else ""
+    did = " and ".join(filter(None, (questions, tasks, goals)))
     yield (
         f"Fresh instances of `{plan.reader}` took over {plan.projects} made-up projects of {plan.sessions} sessions, "
-        f"{did}, {plan.instances} instances each. What differs between arms is what they were given, in {plan.budget} "
-        "tokens each:\n"
+        f"{did}, {plan.instances} instance{'s' * (plan.instances != 1)} each. What differs between arms is what they "
+        f"were given, in {plan.budget} tokens each:\n"
     )
     yield from (f"- **{arm}**: {MEANS[arm_of(arm)]}" for arm in plan.arms)
     judged = "Tasks are judged by running them, questions by which of the given answers was chosen"
@@ -141,6 +142,8 @@ def _measured(measures: Sequence[ArmMeasures]) -> Iterator[str]:
     yield f"| measure | {' | '.join(one.arm for one in measures)} |"
     yield f"|---|{'---|' * len(measures)}"
     for label, name in MEASURES:
+        if all(getattr(one, name) is None for one in measures):
+            continue  # nothing was asked that could show it
         yield f"| {label} | {' | '.join(_figure(getattr(one, name)) for one in measures)} |"
 
 

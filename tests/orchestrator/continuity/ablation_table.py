@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.continuity.ablations import ABLATIONS
 from orchestrator.continuity.arm_measures import measure_arms
+from orchestrator.continuity.reader import Choices
 from orchestrator.continuity.verdicts import judge
 from tests.orchestrator.continuity.readers import UsingReader
 from tests.orchestrator.continuity.studies import planned, run_study
@@ -26,6 +27,11 @@ class ThoroughReader(UsingReader):
 
     def __init__(self) -> None:
         super().__init__(name="scripted/thorough")
+
+    def choose(self, context: str, request: str, choices: Choices, seed: int) -> Mapping[str, str]:
+        """As the port says; it guesses by the request alone, anew in each turn, so that the table stays what it is."""
+        del seed
+        return super().choose(context, request, choices, len(request))
 
     def known(self, text: str, request: str, name: str, words: Sequence[str]) -> str:
         """What the documents say, "" if nothing."""

@@ -35,6 +35,9 @@ def test_a_page_says_it_all(used: tuple[StudyPlan, list[TrialRecord]]) -> None:
     for heading in ("What came out", "What each arm did", "How this reader treats", "Where it failed", "What it cost"):
         assert f"\n## {heading}" in page
     assert "interval over projects is narrower" in page
+    assert "closed questions, 2 instances each" in page  # of tasks, which it had none of, it says nothing
+    assert "| questions right |" in page
+    assert "| tasks right |" not in page
     assert "decided by *p over projects*" in page
 
 
