@@ -56,8 +56,10 @@ def goals_found(plan: StudyPlan, records: Sequence[TrialRecord]) -> Iterator[str
         "goals that could have been found. Words decide: who says a document's line in other words is taken for one "
         "with a goal.\n"
     )
+    unread = sum(not one.answer for one in records)
+    yield f"Of {len(records):,} statements {unread:,} could not be read or were empty.\n"
     if not found:
-        yield "No goal recurred in any arm."
+        yield "No goal recurred in more than half of a project's instances, in any arm."
         return
     arms = [arm for arm in plan.arms if arm in GOAL_ARMS]
     yield f"| the model's words | {' | '.join(f'projects, {arm}' for arm in arms)} | p | corrected | its own |"

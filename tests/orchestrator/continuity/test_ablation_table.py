@@ -24,4 +24,4 @@ def test_a_row_for_each_arm_with_what_was_planned(tmp_path: Path) -> None:
 def test_the_documents_table_is_what_comes_out(name: str, tmp_path: Path) -> None:
     """Run anew, row by row."""
     told = (ROOT / "docs" / "continuity.md").read_text(encoding="utf-8").splitlines()
-    assert [row for row in told if row.startswith(f"| {name} | ")] == list(rows(name, tmp_path))
+    assert [row for row in told if row.startswith(f"| {name} | ") and row.count("|") == 9] == list(rows(name, tmp_path))

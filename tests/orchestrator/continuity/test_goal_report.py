@@ -50,6 +50,7 @@ def test_a_goal_of_their_own_is_on_the_page(tmp_path: Path) -> None:
     assert f"| {words} | 0 (0 said) | 0 (0 said) | 6 (12 said) | 0.0014 |" in page
     assert "said in a sentence what they would do first" in page
     assert "closed questions" not in page
+    assert "Of 36 statements 0 could not be read" in page
 
 
 def test_readers_who_like_what_they_like_have_none(tmp_path: Path) -> None:
