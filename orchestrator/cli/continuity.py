@@ -274,6 +274,8 @@ def _chosen(arms: tuple[str, ...], ablation: str | None, budget: int | None, ite
         if items == "goals" and (absent := [arm for arm in GOAL_ARMS if arm not in wanted]):
             raise WrongSetting("--arm", f"goals are told from chance by {', '.join(GOAL_ARMS)}: {absent[0]} is missing")
         return {"arms": wanted, "budget": budget or DEFAULT_BUDGET, "items": items or "all"}
+    if items == "goals":
+        raise WrongSetting("--ablation", "none asks for goals: leave --items out")
     if ablation not in ABLATIONS or arms:
         none = f"there is none {ablation!r}: one of {', '.join(ABLATIONS)}"
         raise WrongSetting("--ablation", "it names its arms: leave --arm out" if arms else none)

@@ -20,6 +20,7 @@ from typing import Any
 from missions.plain_data import read_json
 from orchestrator import __version__
 from orchestrator.continuity.arms import ACTION_ARMS, Arm, arm_of, own_budget
+from orchestrator.continuity.emergent_goals import GOAL_ARMS
 from orchestrator.continuity.reader import MAX_ANSWER_TOKENS, TEMPERATURE
 from orchestrator.continuity.scenarios.build_task import BuildTask, tasks_of
 from orchestrator.continuity.scenarios.history_generator import GENERATOR_VERSION, SESSIONS, generate_history
@@ -33,6 +34,8 @@ from sync.errors import GitError
 from sync.git import Git
 
 PLAN_FILE = "plan.json"
+ITEMS = ("all", "questions", "tasks", "goals")
+"""What may be asked; all are questions and tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +114,7 @@ class StudyPlan:
     budget: int = 600
     generation: int = 3
     items: str = "all"
-    """What is asked: all (questions and tasks), questions, tasks, or goals."""
+    """What is asked: one of `ITEMS`."""
     arms: tuple[str, ...] = tuple(Arm)
     hypotheses: tuple[StudyHypothesis, ...] = HYPOTHESES
     alpha: float = 0.05
@@ -301,4 +304,6 @@ def _plan_of(read: Any) -> StudyPlan:
             raise TypeError(f"{name} is {read[name]!r}")
     if len(set(arms)) != len(arms) or min(read["projects"], read["instances"], read["turns"]) < 1:
         raise ValueError("its arms or sizes cannot be")
+    if read["items"] not in ITEMS or (read["items"] == "goals" and not {*GOAL_ARMS} <= {*arms}):
+        raise ValueError(f"items are {', '.join(ITEMS)}, and goals need the arms {', '.join(GOAL_ARMS)}")
     return StudyPlan(**read | {"arms": arms, "hypotheses": hypotheses})

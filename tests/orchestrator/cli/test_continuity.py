@@ -202,7 +202,12 @@ def test_an_ablation_is_planned_by_its_name(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"), [(("--ablation", "sugar"), "one of tiers"), (("--ablation", "order", "--arm", "tail"), "leave")]
+    ("words", "says"),
+    [
+        (("--ablation", "sugar"), "one of tiers"),
+        (("--ablation", "order", "--arm", "tail"), "leave"),
+        (("--ablation", "order", "--items", "goals"), "none asks"),
+    ],
 )
 def test_a_wrong_ablation_is_one_line(typed: Type, words: tuple[str, ...], says: str) -> None:
     """Before any model is looked for."""

@@ -120,7 +120,8 @@ def test_sizes_that_cannot_be_are_refused_in_a_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"reader": 1}', "nonsense", "[" * 100_000, "NO ARM", "TWICE", "WORD", "OLD"]
+    "text",
+    ["", "[]", "{}", '{"reader": 1}', "nonsense", "[" * 100_000, "NO ARM", "TWICE", "WORD", "OLD", "ITEMS", "GOALS"],
 )
 def test_what_is_no_plan_is_said_in_a_line(tmp_path: Path, text: str) -> None:
     """Whatever stands in the file."""
@@ -130,6 +131,8 @@ def test_what_is_no_plan_is_said_in_a_line(tmp_path: Path, text: str) -> None:
         "WORD": plan | {"projects": "9"},
         "NO ARM": plan | {"arms": ["sugar"]},
         "OLD": plan | {"generator": "0"},
+        "ITEMS": plan | {"items": "sugar"},
+        "GOALS": plan | {"items": "goals", "arms": ["nothing", "handoff"]},
     }
     (tmp_path / PLAN_FILE).write_text(json.dumps(special[text]) if text in special else text)
     with pytest.raises(WrongSetting, match=r"plan|cannot be read|generator"):
