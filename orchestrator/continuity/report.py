@@ -155,6 +155,8 @@ def _reader(verdicts: StudyVerdicts, alpha: float) -> Iterator[str]:
     yield "## How this reader treats what it is given\n"
     yield "Signs, not results: they were not among the hypotheses.\n"
     for one in verdicts.signs:
+        if not one.counts.pairs:
+            continue  # the study has not both arms
         seen = "seen" if one.holds(alpha) else "not seen"
         sides = f"{one.counts.only_first} against {one.counts.only_second} of {one.counts.pairs} pairs"
         yield f"- {one.name}: {seen} ({one.first} − {one.second}, {sides}, corrected p {one.adjusted:.4f})"

@@ -36,10 +36,14 @@ class FailedCases:
     answered: int
     wrong: int
     cases: tuple[FailedCase, ...]
+    planned: bool = True
+    """Whether the study has the handoff among its arms."""
 
     @property
     def none(self) -> str:
         """What is said where there is no case."""
+        if not self.planned:
+            return "No arm of this study had the handoff."
         if not self.answered:
             return "Nothing was answered with the handoff yet."
         return "With the handoff nothing was answered wrongly."
@@ -57,7 +61,10 @@ def worst_cases(plan: StudyPlan, records: Sequence[TrialRecord], roof: int = MAX
     answered = [one for one in records if one.arm == Arm.HANDOFF]
     wrong = sorted((one for one in answered if not one.right), key=weight)
     return FailedCases(
-        answered=len(answered), wrong=len(wrong), cases=tuple(_case(plan, one, right) for one in wrong[:roof])
+        answered=len(answered),
+        wrong=len(wrong),
+        cases=tuple(_case(plan, one, right) for one in wrong[:roof]),
+        planned=Arm.HANDOFF in plan.arms,
     )
 
 

@@ -76,6 +76,16 @@ def test_what_is_not_whole_has_no_result(used: tuple[StudyPlan, list[TrialRecord
     assert "With the handoff nothing was answered wrongly" in render_report(plan, right)
 
 
+def test_a_study_without_the_handoff_has_no_worst_case(used: tuple[StudyPlan, list[TrialRecord]]) -> None:
+    """It says so, and nothing of a sign that needs that arm."""
+    plan, records = used
+    other = replace(plan, arms=("nothing", "oracle"), hypotheses=())
+    page = render_report(other, [one for one in records if one.arm in other.arms])
+    assert "No arm of this study had the handoff" in page
+    assert "takes what was superseded" not in page
+    assert "uses the facts: seen" in page
+
+
 def test_a_reader_who_uses_nothing_is_not_taken_for_a_verdict_on_handoffs(tmp_path: Path) -> None:
     """The page says that the check of the study failed, and that little power says little."""
     plan = planned(IgnoringReader(), projects=2)
