@@ -158,7 +158,12 @@ def test_what_was_written_is_gone_and_the_end_is_the_commands(tmp_path: Path) ->
 def test_who_is_told_to_end_ends_what_was_started(ending: signal.Signals) -> None:
     """Else it would go on writing into a folder that is gone. A terminal that is closed tells it, too."""
     command = [sys.executable, "-m", "tests.in_memory", sys.executable, "-c", WAITS]
-    with subprocess.Popen(command, cwd=in_memory.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    before = signal.signal(ending, signal.SIG_DFL)  # a suite under nohup hands on that it is ignored
+    try:
+        process = subprocess.Popen(command, cwd=in_memory.ROOT, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(ending, before)
+    with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         process.send_signal(ending)
