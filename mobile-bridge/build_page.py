@@ -119,7 +119,7 @@ def pack_tightly(page: Path) -> None:
     from zopfli.gzip import compress
 
     def anew(path: Path) -> None:
-        path.write_bytes(compress(gzip.decompress(path.read_bytes()), numiterations=1))
+        path.write_bytes(compress(gzip.decompress(path.read_bytes()), numiterations=5))
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(anew, sorted(page.rglob("*.gz"), key=lambda each: -each.stat().st_size)))

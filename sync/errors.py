@@ -15,8 +15,16 @@ class GitError(SyncError):
 
     def __init__(self, command: Sequence[str], code: int, stderr: str) -> None:
         self.command, self.code, self.stderr = tuple(command), code, stderr.strip()
-        raw = f"git {self.command[0] if self.command else ''} failed ({code}): {cause(self.stderr)}"
+        raw = f"git {verb(self.command)} failed ({code}): {cause(self.stderr)}"
         super().__init__(_explained(self.stderr, raw))
+
+
+def verb(command: Sequence[str]) -> str:
+    """What git was told to do, behind the settings for this one call; "" for nothing."""
+    words = list(command)
+    while words[:1] == ["-c"]:
+        del words[:2]
+    return words[0] if words else ""
 
 
 def _explained(said: str, raw: str) -> str:

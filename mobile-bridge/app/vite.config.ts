@@ -1,13 +1,13 @@
 // How is the page built? One bundle for every screen, the service worker beside it, both compressed, the same bytes each time.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
-import { finishPage } from './build/finish.ts';
+import { finishPage, withoutThreads } from './build/finish.ts';
 
 const build = process.env['SHIFTBOOK_PAGE_HASH'] ?? 'development';
 
 export default defineConfig({
   base: '/app/',
-  plugins: [svelte(), finishPage(build)],
+  plugins: [svelte(), withoutThreads(), finishPage(build)],
   define: { __PAGE__: JSON.stringify(build) },
   worker: { format: 'es' },
   optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] }, // it finds its wasm file beside itself

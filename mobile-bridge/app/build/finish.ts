@@ -11,6 +11,22 @@ const NEVER = /\.map$|wllama/i;
 // Of SQLite's package, for ways of running it that this page does not go: they would be a twentieth of the wheel.
 const UNUSED = /assets\/sqlite3-(worker1|opfs-async-proxy)[^/]*\.js$/;
 
+// Of wllama's, for a page that is isolated from all other origins; this one's model runs in one thread.
+const MANY_THREADS = /^var WLLAMA_MULTI_THREAD_CODE = '.*';$/m;
+
+/** Leaves out what wllama would run in several threads: half of what its engine takes, packed. */
+export function withoutThreads(): Plugin {
+  return {
+    name: 'shiftbook-without-threads',
+    apply: 'build',
+    transform(code, id) {
+      if (!id.endsWith('@wllama/wllama/esm/index.js')) return null;
+      if (!MANY_THREADS.test(code)) this.error('wllama keeps the code for several threads elsewhere: see build/finish.ts');
+      return { code: code.replace(MANY_THREADS, "var WLLAMA_MULTI_THREAD_CODE = '';"), map: null };
+    },
+  };
+}
+
 /** Every file below a folder, as paths with `/`, in one order on every machine. */
 function files(folder: string): string[] {
   const found = readdirSync(folder, { recursive: true }) as string[];

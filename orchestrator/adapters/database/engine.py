@@ -174,6 +174,8 @@ def _make_file(path: Path, engine: Engine) -> None:
     One that is there is opened by SQLite alone: to close any descriptor of it would drop the locks that this process
     holds on it, and another one would then take its log away (https://www.sqlite.org/howtocorrupt.html, 2.2).
     """
+    if path.exists() and not path.is_file():
+        raise WrongSetting(VARIABLE, f"the database {path} cannot be opened: it is no file")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

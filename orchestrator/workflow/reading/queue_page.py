@@ -7,7 +7,6 @@ from typing import Any
 from missions.mission import Mission
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.policy.verdict import waits_in_queue
 from orchestrator.workflow.fleet import Fleet
 
 
@@ -31,7 +30,12 @@ def queue_rows(fleet: Fleet, ledger: LedgerSnapshot, project: str = "") -> list[
 def queue_place(fleet: Fleet, ledger: LedgerSnapshot, mission: Mission) -> dict[str, Any] | None:
     """Where a mission stands in its project's merge queue; None for one that waits in none."""
     filed = ledger.open.get(mission.name)
-    if filed is None or not waits_in_queue(ledger.charter, filed.mission):
+    part = ledger.charter.projects.get(filed.mission.about or "") if filed else None
+    if filed is None or part is None or not part.merge_queue:
+        return None
+    from orchestrator.policy.verdict import waits_in_queue  # here: it takes as long as all else of a look at a mission
+
+    if not waits_in_queue(ledger.charter, filed.mission):
         return None
     from orchestrator.workflow.merge_queue.queue_places import queue_state
 

@@ -224,8 +224,7 @@ def test_a_task_that_cannot_be_read_is_told_and_the_others_are_read(
     monkeypatch.setattr(backlog_md, "open_foreign", closed)
     place = backlog(tmp_path)
     before = [task.key for task in read("backlog-md", place).tasks]
-    folder = next(path for path in place.rglob("*.md")).parent
-    (folder / "bad.md").write_text("---\nid: bad\ntitle: Bad\n---\n")
+    (place / "backlog/tasks/bad.md").write_text("---\nid: bad\ntitle: Bad\n---\n")
     found = read("backlog-md", place)
     assert [task.key for task in found.tasks] == before
     assert [one.why for one in found.passed if one.place.endswith("bad.md")] == ["cannot be read: Permission denied"]
