@@ -20,6 +20,9 @@ from handoff.errors import BadId, BadTime
 from handoff.markdown import Heading, fences, headings, quoted, tidy, unquoted
 from missions.agents.agent_names import is_paid_agent
 
+_DERIVED_ID = re.compile(r"x[0-9a-f]{0,15}")
+"""The beginning of an id that is made of an entry's words, or all of it."""
+
 SECTIONS = (
     "Starting Context",
     "Work Accomplished",
@@ -245,6 +248,14 @@ def _entry(start: _EntryHeading, raw: str) -> Entry:
         sections=_own_sections(raw, marked.end() if marked else body) if start.own else _foreign_sections(raw, body),
         raw=raw,
     )
+
+
+def may_have(text: str, begin: str) -> bool:
+    """Whether an entry of a log's text may have an id that begins so; False is certain, and comes without parsing it.
+
+    An entry states its id, or has one that is made of its words.
+    """
+    return begin in text or bool(_DERIVED_ID.fullmatch(begin))
 
 
 def _derived_id(raw: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from handoff.entry import Entry
+from handoff.entry import Entry, may_have
 from missions.one_line import one_line
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.session_logs import LogFile
@@ -35,6 +35,9 @@ def entry_places(store: ObjectStore, tree: Oid, wanted: frozenset[str]) -> dict[
     """Path and line of those of the wanted entries that the journal has."""
     found: dict[str, tuple[str, int]] = {}
     for file in session_logs.files(store, tree) if wanted else ():
+        text = session_logs.text(store, file.oid)
+        if not any(may_have(text, ident) for ident in wanted - found.keys()):
+            continue
         lines = session_logs.parsed(store, file).first_lines
         found |= {ident: (file.path, lines[ident]) for ident in wanted & lines.keys()}
         if len(found) == len(wanted):

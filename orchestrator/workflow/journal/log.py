@@ -143,7 +143,7 @@ class Logbook:
     def entry(self, ident: str) -> tuple[LogFile, Entry]:
         """One entry by its id or the beginning of it. Raises NotFound, and WrongSetting if several begin so."""
         ledger = self.ledger()
-        every = [found for found in session_logs.entries(ledger.store, ledger.tree) if _begins(found[1], ident)]
+        every = list(session_logs.entries(ledger.store, ledger.tree, begin=ident)) if ident else []
         exact = [found for found in every if found[1].entry_id == ident]
         if len(exact or every) > 1:
             raise WrongSetting("ENTRY", f"{len(every)} entries begin with {ident!r}: type more of it")
@@ -173,10 +173,6 @@ class Logbook:
                 "messages": [{"role": role, "content": redact(text).text} for role, text in turns],
                 "source": source | {"project": file.project, "mission": entry.mission, "model": entry.model},
             }
-
-
-def _begins(entry: Entry, ident: str) -> bool:
-    return bool(ident) and entry.entry_id.startswith(ident)
 
 
 def require_project(ledger: LedgerSnapshot, project: str) -> None:

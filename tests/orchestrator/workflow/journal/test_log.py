@@ -11,6 +11,7 @@ import pytest
 from handoff.entry import parse_log
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger import session_logs
+from orchestrator.workflow.journal.entry_places import entry_places
 from orchestrator.workflow.journal.log import ExternalAgent, parse_sections
 from tests.journals import SHOP_LOG, entry, log, logbook
 from tests.ledgers import Town
@@ -260,6 +261,38 @@ def test_an_entry_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     for ident in ("fox", ""):
         with pytest.raises(NotFound, match="log tail"):
             book.entry(ident)
+
+
+def test_an_entry_that_states_no_id_is_found_by_the_one_made_of_its_words(tmp_path: Path) -> None:
+    """Whole, or its beginning."""
+    book = logbook(
+        Town({SHOP_LOG: "### Session: November 1, 2026 - Instance #1 (Start)\n\nWe shipped it.\n"}).peer("ada"),
+        tmp_path,
+    )
+    ((_, one),) = book.newest()
+    assert one.entry_id.encode() not in one.raw.encode()
+    for ident in (one.entry_id, one.entry_id[:3]):
+        assert book.entry(ident)[1] == one
+
+
+def test_only_files_that_may_have_an_entry_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal of years is looked through, and not read whole."""
+    files = {
+        f"projects/shop/log/2025-{month:02}.md": log(entry(f"m-{month}", f"2025-{month:02}-01T10:00:00Z"))
+        for month in range(1, 13)
+    }
+    peer, parsed = Town({**files, SHOP_LOG: log(entry("now", "2026-11-01T10:00:00Z"))}).peer("ada"), list[str]()
+    monkeypatch.setattr(session_logs, "_parsed_logs", {})
+    monkeypatch.setattr(session_logs, "parse_log", lambda text: (parsed.append(text), parse_log(text))[1])
+    book = logbook(peer, tmp_path)
+    assert book.entry("m-7")[1].when == "2025-07-01T10:00:00Z"
+    assert len(parsed) == 1
+    ledger = book.ledger()
+    assert entry_places(ledger.store, ledger.tree, frozenset({"m-11", "m-7"})) == {
+        "m-7": ("projects/shop/log/2025-07.md", 5),
+        "m-11": ("projects/shop/log/2025-11.md", 5),
+    }
+    assert len(parsed) == 2
 
 
 def test_a_look_at_an_unchanged_index_waits_for_no_writer(tmp_path: Path) -> None:
