@@ -402,6 +402,14 @@ def test_chats_of_one_second_are_two(tmp_path: Path) -> None:
     assert [one.text for one in shelf.digest(second).asked] == ["Again"]
 
 
+def test_a_chat_that_began_on_no_day_has_no_time(tmp_path: Path) -> None:
+    """Somebody has edited it; it did not begin in 1970."""
+    text = "# aider chat started at 2026-02-31 08:00:00\n\n#### Do it\n"
+    (tmp_path / ".aider.chat.history.md").write_text(text)
+    shelf = Shelf("aider", tmp_path)
+    assert {event.when for event in shelf.read(shelf.refs()[0])[0]} == {""}
+
+
 def test_a_history_of_one_character_a_line_takes_no_time(tmp_path: Path) -> None:
     """What belongs together is gathered, and what is longer than an event is cut."""
     text = "\n# aider chat started at 2026-08-01 08:00:00\n\n" + "x\n" * 300_000

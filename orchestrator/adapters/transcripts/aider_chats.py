@@ -137,7 +137,8 @@ class AiderChats:
                 if head and line > 1:
                     break
                 if head:
-                    when = f"{datetime.fromtimestamp(_local_seconds(head[1].decode()), UTC):%Y-%m-%dT%H:%M:%SZ}"
+                    begun = _local_seconds(head[1].decode())
+                    when = f"{datetime.fromtimestamp(begun, UTC):%Y-%m-%dT%H:%M:%SZ}" if begun else ""
                     yield from _behind(after, [replace(fact, when=when, folder=ref.folder)])
                 elif state is LineState.TOO_LONG:
                     odd(line, TOO_LONG)

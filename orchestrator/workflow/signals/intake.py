@@ -120,7 +120,9 @@ class SignalIntake:
         spent = self.signals.missions_since(self.supplier, self.now() - timedelta(days=1))
         left = max(0, self.part.missions_per_day - spent)
         if not left:
-            return self._settle(signal, CAPPED, f"{self.part.missions_per_day} missions in a day are all it may cause")
+            return self._settle(
+                signal, CAPPED, f"it may cause no more in a day (missions_per_day = {self.part.missions_per_day})"
+            )
         names = tuple(
             self.file(draft.text, f"signal-{self.supplier[:30]}-{signal.key[:12]}-{place}", f"{signal.key}-{place}")
             for place, draft in enumerate(wanted[:left], start=1)
