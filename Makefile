@@ -62,7 +62,7 @@ tidy: $(STAMP)  ## two hundred missions through two nodes, and the disk back to 
 
 CONTINUITY ?= continuity-study
 CONTINUITY_MINUTES ?= 30
-CONTINUITY_ARGS ?= --projects 12 --instances 1
+CONTINUITY_ARGS ?= --projects 8 --instances 1
 continuity: $(STAMP)  ## a study of continuity with this machine's model, half an hour of it; again, to go on (CONTINUITY=folder)
 	@[ -f $(CONTINUITY)/plan.json ] || $(BIN)/shiftbook continuity plan $(CONTINUITY) $(CONTINUITY_ARGS)
 	@$(BIN)/shiftbook continuity run $(CONTINUITY) --minutes $(CONTINUITY_MINUTES)

@@ -14,6 +14,8 @@ from tests.acceptance.fleets import Fleet
 
 NAMED = re.compile(r"^(missions/[^/\s]+\.md): .*give the file another name$", re.MULTILINE)
 RECOVERED = "refs/remotes/origin/recovered-"
+EVERYTHING = ("--all", "--keep-unreachable", "--pack-loose-unreachable")
+"""Of a clone; a node whose disk is full pushes what no ref of its clone names."""
 
 
 def set_back(fleet: Fleet, now: Mapping[str, str], old: Mapping[str, str]) -> None:
@@ -100,7 +102,7 @@ def bring_objects(fleet: Fleet, clones: Iterable[Path]) -> None:
     """What the server has lost of the branch comes back from any clone, by the line that the table gives."""
     for clone in clones:
         pack = subprocess.run(
-            ["git", "-C", str(clone), "pack-objects", "--all", "--stdout", "-q"],
+            ["git", "-C", str(clone), "pack-objects", *EVERYTHING, "--stdout", "-q"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=120,

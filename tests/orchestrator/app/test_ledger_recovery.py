@@ -232,16 +232,24 @@ def test_a_ref_whose_objects_nobody_has_is_set_aside_under_a_name_of_its_own(tow
     assert other.fold().missions == {"a": Status.DONE}
 
 
-def test_the_branchs_own_objects_come_back_from_any_clone(town: Town) -> None:
-    """Until then a fetch says which objects are missing, and the line of the table brings them."""
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "pushed by a full disk"])
+def test_the_branchs_own_objects_come_back_from_any_clone(town: Town, noted: bool) -> None:
+    """Until then a fetch says which objects are missing, and the line of the table brings them: also what no ref of the
+    clone names, because its disk was full when it had pushed.
+    """
     node, _, was = an_hour(town)
     lose(town, Git(town.bare).text("rev-parse", f"{was[MAIN]}:fleet.toml"))
     fresh = town.peer("n2")
     with pytest.raises(RemoteUnreachable, match="objects of refs/heads/main are missing"):
         fresh.bus.remote.fetch()
     clone = link(node).store._git.folder
-    line = f"git -C {clone} pack-objects --all --stdout -q < /dev/null | git -C {town.bare} unpack-objects -q -r"
-    assert "pack-objects --all --stdout -q < /dev/null | " in Path("docs/operating.md").read_text(encoding="utf-8")
+    if not noted:
+        Git(clone).run(
+            "update-ref", "--stdin", stdin="".join(f"delete {ref}\n" for ref in Git(clone).refs("refs/")).encode()
+        )
+    pack = "pack-objects --all --keep-unreachable --pack-loose-unreachable --stdout -q < /dev/null"
+    assert f"{pack} | " in Path("docs/operating.md").read_text(encoding="utf-8")
+    line = f"git -C {clone} {pack} | git -C {town.bare} unpack-objects -q -r"
     subprocess.run(line, shell=True, check=True)
     assert set(fresh.ledger().claims) == {"b", "c"}
 
