@@ -34,7 +34,9 @@ PERMISSIONS_POLICY = (
 )
 NOT_BUILT = """Shiftbook's web page is not in this installation.
 
-A released wheel has it. In a clone `make page` builds it; then start the node again.
+A released wheel has it. In a clone `make page` builds it. A copy that was installed from a clone without npm's registry
+has it once that can be reached and it is installed anew (`uv tool install --reinstall .`, pip, pipx). Then start the
+node again.
 Everything else works: `shiftbook` in a terminal says what waits for you.
 """
 LASTING = "public, max-age=31536000, immutable"
@@ -97,7 +99,8 @@ def _sent(file: PageFile) -> Response:
     if packed or not file.packed:
         answer = send_file(file.path, mimetype=file.kind, conditional=False, etag=False, max_age=None)
     else:
-        answer = Response(file.plain(), mimetype=file.kind)
+        answer = Response(file.plain())
+    answer.content_type = file.kind  # which says its charset; a media type would get one more
     answer.headers["Cache-Control"] = LASTING if file.lasting else ASKED_AGAIN
     answer.vary.add("Accept-Encoding")
     answer.set_etag(f"{file.etag}-gzip" if packed else file.etag)

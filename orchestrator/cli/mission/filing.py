@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--project", help="A project; without it, the one in whose clone you stand, or that the text means.")
 @click.option("--no-project", is_flag=True, help="It belongs to no project; none is looked for.")
 @click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
-@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or auto.")
+@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider, qwen, copilot or auto.")
 @click.option("--attempts", type=click.IntRange(1, 8), help="So many attempts side by side; you accept one of them.")
 @click.option("--agents", multiple=True, help="Who does them, each in its turn; may be given several times.")
 @click.option("--run", "run_line", help="The command line of a mission for `--agent command`.")

@@ -43,7 +43,7 @@ def list_(as_json: bool) -> None:
 @click.option("--overlap", type=click.Choice(["wait", "allow"]), help="Whether one waits for the last one to be done.")
 @click.option("--project", help="A project.")
 @click.option("--task", help="general_task or coding_task.")
-@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or auto.")
+@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider, qwen, copilot or auto.")
 @click.option("--run", help="The command line of missions for `--agent command`.")
 @click.option("--budget", "budget_usd", type=click.FloatRange(0), help="What each mission may cost, in USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print name and path as JSON.")

@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from missions.agents.agent_names import AGENTS, REVIEW, UPDATE_AGENT
 from orchestrator.cli import cli, main
 from orchestrator.cli.lazy import LazyGroup
 
@@ -222,3 +223,11 @@ def test_wrong_use_is_told_as_every_other_error(
     for line in lines:
         assert line in told
     assert "Error:" not in told
+
+
+@pytest.mark.parametrize("words", [["mission", "new"], ["template", "new"]], ids=" ".join)
+def test_the_help_names_every_agent_that_a_person_may_ask_for(words: list[str]) -> None:
+    """It is typed there: a table would be loaded for each help."""
+    shown = CliRunner().invoke(cli, [*words, "--help"], terminal_width=400).output
+    line = next(line for line in shown.splitlines() if "--agent " in line)
+    assert [name for name in set(AGENTS) - {REVIEW, UPDATE_AGENT} if name not in line] == []
