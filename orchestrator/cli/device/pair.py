@@ -97,8 +97,9 @@ def _show(link: str, settings: Settings) -> None:
     click.echo("Scan this with the device, or open the link there. It counts once, for five minutes:\n")
     click.echo(f"  {link}\n")
     if not served_at(settings.home):
-        click.echo("shiftbook: nothing is served here yet: start `shiftbook node run`, or `shiftbook serve`", err=True)
-    elif settings.http is not None and settings.http.loopback and not settings.public_url:
+        start = "shiftbook node run" if settings.policy.page else "SHIFTBOOK_DEVICE_SYNC=1 shiftbook node run"
+        click.echo(f"shiftbook: nothing is served here yet: start `{start}` in another terminal", err=True)
+    if settings.http is not None and settings.http.loopback and not settings.public_url:
         click.echo(
             f"shiftbook: only this machine reaches this node ({settings.http.host}); for a phone set "
             "SHIFTBOOK_HTTP=0.0.0.0:8823, or SHIFTBOOK_PUBLIC_URL to the address of a proxy with TLS",
