@@ -91,4 +91,4 @@ def things_to_do(findings: list[CheckResult]) -> str:
         return "Nothing to do."
     first = worst_first[0]
     things = f"{len(worst_first)} thing{'s' * (len(worst_first) > 1)} to do"
-    return f"{things}: {first.what}: {first.remedy or first.says}"
+    return f"{things}{', first' * (len(worst_first) > 1)}: {first.what}: {first.remedy or first.says}"

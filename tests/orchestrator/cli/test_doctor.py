@@ -18,7 +18,7 @@ BROKEN = CheckResult(what="ledger", health=CheckStatus.BROKEN, says="none is set
     [
         ([GOOD, ABSENT], "Nothing to do."),
         ([GOOD, POOR], "1 thing to do: disk: free some space"),
-        ([POOR, ABSENT, BROKEN], "2 things to do: ledger: run `shiftbook init`"),
+        ([POOR, ABSENT, BROKEN], "2 things to do, first: ledger: run `shiftbook init`"),
         ([], "Nothing to do."),
     ],
 )
@@ -40,7 +40,7 @@ def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         "         │           → free some space",
         "  ledger │ broken    none is set",
         "         │           → run `shiftbook init`",
-        "2 things to do: ledger: run `shiftbook init`",
+        "2 things to do, first: ledger: run `shiftbook init`",
     ]
     doctor._print([GOOD], verbose=True)
     assert "/usr/bin/git" in capsys.readouterr().out
