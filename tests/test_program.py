@@ -57,7 +57,8 @@ def test_a_script_is_what_the_interpreter_makes_of_it(end: str) -> None:
 
 def test_a_process_is_one_of_its_own_and_can_be_killed(tmp_path: Path) -> None:
     """It has a pid, a session and a folder; SIGKILL ends it at once, and that is what it ended with."""
-    process = program.start("serve", env=environment(tmp_path / "home"), cwd=tmp_path, session=True)
+    waits = (program.SCRIPT, "import time; time.sleep(600)")  # `serve` may end by itself before it is killed
+    process = program.start(*waits, env=environment(tmp_path / "home"), cwd=tmp_path, session=True)
     assert isinstance(process, program.Forked)
     assert str(Path(f"/proc/{process.pid}/cwd").readlink()) in {str(tmp_path), str(Path.cwd())}
     process.kill()
