@@ -16,6 +16,7 @@ def queue(name: str, as_json: bool) -> None:
     """Shows a project's merge queue: the approved results in their order, what is tested now, why it stands still."""
     from orchestrator.workflow.merge_queue.queue_places import queue_state
     from orchestrator.workflow.projects.enrol import require_project
+    from orchestrator.workflow.reading.queue_page import queue_row
 
     fleet = wiring.fleet(load_settings())
     ledger = fleet.ledger()
@@ -23,9 +24,7 @@ def queue(name: str, as_json: bool) -> None:
     terminal.warn(fleet)
     state = queue_state(ledger, fleet.trust, name, now=fleet.now(), nodes=fleet.nodes)
     if as_json:
-        terminal.print_json(
-            {"name": name, "merge_queue": part.merge_queue, "batch": part.merge_queue_batch} | state.json()
-        )
+        terminal.print_json(queue_row(name, part, state))
         return
     if not part.merge_queue:
         click.echo(f"{name} has no merge queue: each result is merged at once when it is approved")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from missions.mission import Mission
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.fleet import Fleet
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.config.fleet_toml import ProjectPart
+    from orchestrator.workflow.merge_queue.queue_places import QueueState
 
 
 def queue_rows(fleet: Fleet, ledger: LedgerSnapshot, project: str = "") -> list[dict[str, Any]]:
@@ -21,10 +25,14 @@ def queue_rows(fleet: Fleet, ledger: LedgerSnapshot, project: str = "") -> list[
         raise NotFound("unknown project {!r}: fleet.toml has {}", project, ", ".join(sorted(parts)) or "none yet")
     wanted = [project] if project else sorted(name for name, part in parts.items() if part.merge_queue)
     return [
-        {"name": name, "merge_queue": parts[name].merge_queue, "batch": parts[name].merge_queue_batch}
-        | queue_state(ledger, fleet.trust, name, now=fleet.now(), nodes=fleet.nodes).json()
+        queue_row(name, parts[name], queue_state(ledger, fleet.trust, name, now=fleet.now(), nodes=fleet.nodes))
         for name in wanted
     ]
+
+
+def queue_row(name: str, part: ProjectPart, state: QueueState) -> dict[str, Any]:
+    """One project's queue as plain data."""
+    return {"name": name, "merge_queue": part.merge_queue, "batch": part.merge_queue_batch} | state.json()
 
 
 def queue_place(fleet: Fleet, ledger: LedgerSnapshot, mission: Mission) -> dict[str, Any] | None:
