@@ -15,7 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
+from sync import own_session
 from sync.errors import GitError, GitTimeout, ObjectMissing
 from sync.object_reader import ObjectReader
 from sync.pack_file import write_objects
@@ -121,15 +123,7 @@ class Git:
 
         Ends within half a second, as if its time were over, once `stopped` says so.
         """
-        process = subprocess.Popen(
-            ["git", *self._settings, *args],
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment({**self._env, **(env or {})}),
-            start_new_session=True,  # so that a time-out ends its helpers (ssh, http) with it
-        )
+        process = self._begin(*args, env=env)
         try:
             out, err = communicate(process, stdin, timeout, stopped)
         except subprocess.TimeoutExpired:
@@ -156,15 +150,7 @@ class Git:
         Raises as `run` does.
         """
         with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(
-                ["git", *self._settings, *args],
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment({**self._env, **(env or {})}),
-                start_new_session=True,
-            )
+            process = self._begin(*args, stderr=errors, env=env)
             try:
                 out, more = read_beginning(process, stdin, roof, time.monotonic() + timeout, stopped or (lambda: False))
             except TimeoutError:
@@ -182,15 +168,7 @@ class Git:
 
     def lines(self, *args: str) -> Generator[str, None, None]:
         """Lines of standard output as they come; whoever stops reading ends the command. Raises GitError."""
-        process = subprocess.Popen(
-            ["git", *self._settings, *args],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(self._env),
-            start_new_session=True,
-        )
+        process = self._begin(*args, stdin=subprocess.DEVNULL)
         assert process.stdout is not None
         try:
             yield from (line.decode("utf-8", "replace").rstrip("\n") for line in process.stdout)
@@ -203,26 +181,30 @@ class Git:
 
     def reader(self, option: str) -> subprocess.Popen[bytes]:
         """Begins a `git cat-file` that answers until it is ended."""
-        return subprocess.Popen(
-            ["git", *self._settings, "cat-file", option],
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment(self._env),
-            start_new_session=True,  # Ctrl-C is for us; a reader that died with it would answer nobody
-        )
+        return self._begin("cat-file", option, stderr=subprocess.DEVNULL)
 
     def ref_writer(self) -> subprocess.Popen[bytes]:
         """Begins a `git update-ref` that moves refs, one transaction after another, until it is ended."""
-        return subprocess.Popen(
-            ["git", *self._settings, "update-ref", "--stdin"],
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment(self._env),
-            start_new_session=True,
+        return self._begin("update-ref", "--stdin", stderr=subprocess.DEVNULL)
+
+    def _begin(
+        self,
+        *args: str,
+        stdin: int = subprocess.PIPE,
+        stderr: int | IO[bytes] = subprocess.PIPE,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """A git in a session of its own: Ctrl-C is for us, and a time-out ends its helpers (ssh, http) with it."""
+        return own_session.begin(
+            lambda: subprocess.Popen(
+                ["git", *self._settings, *args],
+                cwd=self.folder,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment({**self._env, **(env or {})}),
+                start_new_session=True,
+            )
         )
 
     def refs(self, *prefixes: str) -> dict[str, Oid]:
@@ -386,13 +368,15 @@ def start_http_backend(repository: Path, variables: Mapping[str, str], *, roof: 
         "http.getanyfile": "false",  # the dumb protocol reads files, by path
     }
     words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-    return subprocess.Popen(
-        ["git", *words, "http-backend"],
-        cwd=repository,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment({"GIT_PROJECT_ROOT": str(repository), "GIT_HTTP_EXPORT_ALL": "1", **variables}),
-        start_new_session=True,
+    return own_session.begin(
+        lambda: subprocess.Popen(
+            ["git", *words, "http-backend"],
+            cwd=repository,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment({"GIT_PROJECT_ROOT": str(repository), "GIT_HTTP_EXPORT_ALL": "1", **variables}),
+            start_new_session=True,
+        )
     )
 
 

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync import files
+from sync import files, own_session
 from sync.errors import SigningFailed
 from sync.openssh import ed25519_check
 
@@ -244,13 +244,6 @@ def _checked(path: Path, words: list[str]) -> bytes:
 
 def _ssh_keygen(words: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(
-            ["ssh-keygen", *words],
-            input=data,
-            capture_output=True,
-            timeout=30,
-            check=False,
-            start_new_session=True,  # Ctrl-C is for us: a check that died with it would call a good signature bad
-        )
+        return own_session.run(["ssh-keygen", *words], stdin=data, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SigningFailed("ssh-keygen", f"{error}: install openssh-client") from error

@@ -18,6 +18,7 @@ from typing import IO, Protocol
 
 from missions.plain_data import read_json
 from orchestrator.core.events import Tell
+from sync import own_session
 from sync.backoff import Backoff
 
 RECORD_FILE = "http.json"
@@ -53,13 +54,15 @@ BeginWeb = Callable[[int, IO[bytes]], WebProcess]
 
 def begin_interpreter(pipe: int, said: IO[bytes]) -> WebProcess:
     """Begins it as a Python of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "orchestrator", *serve_words(pipe)],
-        stdin=subprocess.DEVNULL,
-        stdout=said,
-        stderr=said,
-        pass_fds=(pipe,),
-        start_new_session=True,  # Ctrl-C is for the node, which then drains this
+    return own_session.begin(
+        lambda: subprocess.Popen(
+            [sys.executable, "-P", "-m", "orchestrator", *serve_words(pipe)],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            pass_fds=(pipe,),
+            start_new_session=True,  # Ctrl-C is for the node, which then drains this
+        )
     )
 
 

@@ -32,6 +32,12 @@ def test_this_program_starts_itself_and_not_what_lies_around() -> None:
     assert [place for path in MODULES for place in _starts_what_lies_around(path)] == []
 
 
+def test_what_has_a_session_of_its_own_is_begun_in_one_way() -> None:
+    """Ctrl-C in the moment of a start ends it otherwise. Inside of a sandbox there is no terminal to press it at."""
+    alone = ROOT / "orchestrator" / "execution" / "dev_services" / "service_supervisor.py"
+    assert [place for path in MODULES if path != alone for place in _starts_a_session(path)] == []
+
+
 def _place(path: Path, node: ast.expr | ast.stmt | None = None) -> str:
     return f"{path.relative_to(ROOT)}:{node.lineno if node else 1}"
 
@@ -52,6 +58,19 @@ def _starts_what_lies_around(path: Path) -> Iterator[str]:
             words = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
             if ("-m", "orchestrator") in pairwise(words) and "-P" not in words:
                 yield _place(path, node)
+
+
+def _starts_a_session(path: Path) -> Iterator[str]:
+    begun = {
+        id(inner)
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"own_session.begin", "begin"}
+        for inner in ast.walk(node)
+    }
+    for node in nodes(path):
+        words = {each.arg for each in node.keywords} if isinstance(node, ast.Call) else set()
+        if words & {"start_new_session", "preexec_fn"} and id(node) not in begun:
+            yield _place(path, node)
 
 
 def _unbounded_reads(path: Path) -> Iterator[str]:

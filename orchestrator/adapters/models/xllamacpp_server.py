@@ -26,6 +26,7 @@ from orchestrator.adapters.models.http import chat_completion_body
 from orchestrator.adapters.models.model_file import SAMPLING
 from orchestrator.core.errors import ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.model import Prompt
+from sync import own_session
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -160,13 +161,15 @@ def start_engine(what: EngineOptions) -> Engine:
     key = secrets.token_urlsafe(32)
     told = {**asdict(what), "path": str(what.path), "states": str(what.states or ""), "batch": BATCH_TOKENS, "key": key}
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", xllamacpp_process.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for us
+        process = own_session.begin(
+            lambda: subprocess.Popen(
+                [sys.executable, "-P", xllamacpp_process.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for us
+            )
         )
     except OSError as error:
         raise ModelUnavailable("{} cannot be loaded: {}", what.path, error) from error

@@ -23,6 +23,7 @@ from orchestrator.adapters.sandbox.root_folders import folder_root, is_systems, 
 from orchestrator.adapters.sandbox.seccomp import ARCHITECTURES, FILTER_FD, filter_path
 from orchestrator.core.ports.sandbox import PROXY_PORT, RUN_VARIABLE, Confinement
 from orchestrator.execution.node_python import node_python, python_files
+from sync import own_session
 
 MIB = 1024 * 1024
 NOBODY = "65534"
@@ -268,14 +269,7 @@ def _size_limit(confinement: Confinement, share: int) -> tuple[str, ...]:
 
 def _try_command(command: Sequence[str]) -> str | None:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PROBE_SECONDS,
-            check=False,
-            start_new_session=True,  # Ctrl-C is for us: this would look like a sandbox that does not work
-        )
+        done = own_session.run(command, timeout=PROBE_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not run here: {error}"
     if done.returncode == 0:

@@ -27,7 +27,7 @@ from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.update_roll import stacking_reason
-from sync import files
+from sync import files, own_session
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
@@ -120,13 +120,15 @@ class UpdateAgent:
         files.replace(self.home / NOTE, json.dumps(self._note(job)))
         job.say(f"fetching {release} and looking whether it works here")
         with (self.home / LOG).open("wb") as log:
-            updater = subprocess.Popen(
-                [str(self.dirs.program(self.version)), "update", release, "--json"],
-                env=os.environ | {"SHIFTBOOK_HOME": str(self.home)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # it outlives this node, which starts anew as the next version
+            updater = own_session.begin(
+                lambda: subprocess.Popen(
+                    [str(self.dirs.program(self.version)), "update", release, "--json"],
+                    env=os.environ | {"SHIFTBOOK_HOME": str(self.home)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # it outlives this node, which starts anew as the next version
+                )
             )
         deadline = self.clock() + job.mission.timeout_seconds
         while updater.poll() is None and self.dirs.current != release:

@@ -16,6 +16,7 @@ from pydantic import Field
 from orchestrator.chat.tools.paths import WorkspaceFiles
 from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.ports.model import Stop
+from sync import own_session
 
 SEARCH_TIMEOUT_SECONDS = 20.0
 MAX_MATCHES = 100
@@ -64,8 +65,17 @@ class SearchTool:
         words = [program, *RIPGREP_OPTIONS, f"--regexp={pattern}", "--", f"./{where}" if where != "." else "./"]
         clean = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            quiet = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, "start_new_session": True}
-            process = subprocess.Popen(words, cwd=self.place.root, env=clean, **quiet)  # type: ignore[call-overload]
+            process = own_session.begin(
+                lambda: subprocess.Popen(
+                    words,
+                    cwd=self.place.root,
+                    env=clean,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                )
+            )
             whole = _wait_for_end(process, out.fileno(), stop)
             out.seek(0)
             err.seek(0)

@@ -29,6 +29,7 @@ from orchestrator.execution.process.output_tail import OutputTail
 from orchestrator.execution.process.process_tree import process_tree, session_members
 from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch
 from orchestrator.execution.process.run_group import NoGroup
+from sync import own_session
 from sync.backoff import Backoff
 
 TERM_GRACE_SECONDS = 2.0
@@ -125,14 +126,16 @@ def run(
 def _start(
     argv: Sequence[str], *, folder: Path, environment: Mapping[str, str], sink: BinaryIO, feed: InputFeed | None
 ) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        list(argv),
-        cwd=folder,
-        env=dict(environment),
-        stdin=feed.reading if feed else subprocess.DEVNULL,  # codex and others wait for ever on an open one
-        stdout=sink,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
+    process = own_session.begin(
+        lambda: subprocess.Popen(
+            list(argv),
+            cwd=folder,
+            env=dict(environment),
+            stdin=feed.reading if feed else subprocess.DEVNULL,  # codex and others wait for ever on an open one
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     )
     if feed:
         feed.handed_over()

@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync import own_session
+
 VERSION_TIMEOUT_SECONDS = 30.0
 VERSION_PATTERN = re.compile(r"\d+\.\d+[\w.+-]*")
 ENV = "/usr/bin/env"
@@ -116,15 +118,6 @@ def _query_version(argv: tuple[str, ...], _changed: int) -> str:
     """
     with tempfile.TemporaryDirectory() as home:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "NO_COLOR": "1"}
-        done = subprocess.run(
-            argv,
-            cwd=home,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=VERSION_TIMEOUT_SECONDS,
-            check=False,
-            start_new_session=True,
-        )
+        done = own_session.run(argv, folder=home, environment=environment, timeout=VERSION_TIMEOUT_SECONDS)
     found = VERSION_PATTERN.search(done.stdout.decode("utf-8", "replace"))
     return found.group().rstrip(".") if found else ""
