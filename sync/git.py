@@ -17,11 +17,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import IO
 
-from sync import own_session
 from sync.errors import GitError, GitTimeout, ObjectMissing
 from sync.object_reader import ObjectReader
 from sync.pack_file import write_objects
-from sync.process_output import communicate, kill_group, read_beginning
+from sync.process import own_session
+from sync.process.process_output import communicate, kill_group, read_beginning
 from sync.remote import MAX_OBJECT_BYTES, Oid
 
 BARE = ("safe.bareRepository", "all")

@@ -21,9 +21,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync import files, own_session
+from sync import files
 from sync.errors import SigningFailed
 from sync.openssh import ed25519_check
+from sync.process import own_session
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

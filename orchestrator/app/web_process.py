@@ -18,8 +18,8 @@ from typing import IO, Protocol
 
 from missions.plain_data import read_json
 from orchestrator.core.events import Tell
-from sync import own_session
 from sync.backoff import Backoff
+from sync.process import own_session
 
 RECORD_FILE = "http.json"
 """Where it is written, in the home folder, at which address this node serves and with which process."""

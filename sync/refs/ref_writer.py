@@ -14,7 +14,7 @@ from pathlib import Path
 from sync import files
 from sync.errors import PushUncertain
 from sync.git import Git
-from sync.process_output import kill_group
+from sync.process.process_output import kill_group
 
 PACKED_ANEW = "packed-refs.new"
 """What git names `packed-refs` when it moves the refs, where one goes that is packed."""

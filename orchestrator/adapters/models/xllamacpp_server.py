@@ -26,7 +26,7 @@ from orchestrator.adapters.models.http import chat_completion_body
 from orchestrator.adapters.models.model_file import SAMPLING
 from orchestrator.core.errors import ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.model import Prompt
-from sync import own_session
+from sync.process import own_session
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

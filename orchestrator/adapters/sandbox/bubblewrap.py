@@ -23,7 +23,7 @@ from orchestrator.adapters.sandbox.root_folders import folder_root, is_systems, 
 from orchestrator.adapters.sandbox.seccomp import ARCHITECTURES, FILTER_FD, filter_path
 from orchestrator.core.ports.sandbox import PROXY_PORT, RUN_VARIABLE, Confinement
 from orchestrator.execution.node_python import node_python, python_files
-from sync import own_session
+from sync.process import own_session
 
 MIB = 1024 * 1024
 NOBODY = "65534"

@@ -27,8 +27,9 @@ from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.update_roll import stacking_reason
-from sync import files, own_session
+from sync import files
 from sync.errors import SyncError
+from sync.process import own_session
 
 if TYPE_CHECKING:
     from orchestrator.core.settings import Settings

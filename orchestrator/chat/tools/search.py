@@ -16,7 +16,7 @@ from pydantic import Field
 from orchestrator.chat.tools.paths import WorkspaceFiles
 from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.ports.model import Stop
-from sync import own_session
+from sync.process import own_session
 
 SEARCH_TIMEOUT_SECONDS = 20.0
 MAX_MATCHES = 100

@@ -29,8 +29,8 @@ from orchestrator.execution.process.output_tail import OutputTail
 from orchestrator.execution.process.process_tree import process_tree, session_members
 from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch
 from orchestrator.execution.process.run_group import NoGroup
-from sync import own_session
 from sync.backoff import Backoff
+from sync.process import own_session
 
 TERM_GRACE_SECONDS = 2.0
 """Seconds between SIGTERM and SIGKILL."""

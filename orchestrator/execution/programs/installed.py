@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync import own_session
+from sync.process import own_session
 
 VERSION_TIMEOUT_SECONDS = 30.0
 VERSION_PATTERN = re.compile(r"\d+\.\d+[\w.+-]*")

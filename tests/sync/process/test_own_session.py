@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sync import own_session
+from sync.process import own_session
 
 FLOOD = textwrap.dedent(
     """
@@ -26,7 +26,7 @@ FLOOD = textwrap.dedent(
 STARTS = textwrap.dedent(
     """
     import os, signal, subprocess, sys, time
-    from sync import own_session
+    from sync.process import own_session
     own_session.MAX_STARTS = 100_000  # a slow machine may meet any number of signals in a row
     os.setpgid(0, 0)  # as a shell starts what stands in a terminal's foreground
     signal.signal(signal.SIGINT, lambda number, frame: None)

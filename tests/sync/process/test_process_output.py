@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sync.process_output import communicate, kill_group, read_beginning
+from sync.process.process_output import communicate, kill_group, read_beginning
 from tests.waiting import PATIENCE, until
 
 Start = Callable[[str], "subprocess.Popen[bytes]"]
