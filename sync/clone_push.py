@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from sync.errors import GitError, RemoteUnreachable, TooManyRaces
 from sync.objects import FOLDER, edit_tree, find, load_commit
+from sync.refs.growing_fetch import bring
 from sync.refs.push_report import LOST_RACE
 from sync.remote import MAX_OBJECT_BYTES, MOVED_MESSAGE, Oid
 from sync.worktree import NO_BLOB, WorkTree
 
 SENT_PREFIX = "refs/shiftbook/watch/"
 """Where this clone notes up to which of its commits the changes are upstream."""
+FETCH_SILENCE_SECONDS = 120.0
 
 
 MergeFile = Callable[[str, bytes, bytes, bytes], "bytes | None"]
@@ -86,7 +90,8 @@ class UpstreamBranch:
         spec = f"+{self._tree.ref}:{self._there}"
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
         try:
-            self._git.run("fetch", *quiet, "--", self.remote, spec)
+            words = ("fetch", *quiet, "--", self.remote, spec)
+            bring(self._git, *words, objects=self._objects, silence=FETCH_SILENCE_SECONDS)
         except GitError as error:
             raise RemoteUnreachable(self.remote, str(error)) from error
         now = self._tip()
@@ -94,6 +99,10 @@ class UpstreamBranch:
             return True
         self._git.run("update-ref", self._there, before)
         return False
+
+    @cached_property
+    def _objects(self) -> Path:
+        return Path(self._git.text("rev-parse", "--path-format=absolute", "--git-path", "objects"))
 
     def ahead(self) -> Oid | None:
         """What the clone's branch may move on to: upstream has everything of it, and more. None: nothing."""

@@ -7,7 +7,7 @@ ledger for ever, and one of the time in which nothing comes keeps nobody out.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -33,16 +33,31 @@ class Growth:
         return now - self._since >= self._seconds
 
 
-def bring(git: Git, *words: str, objects: Path, silence: float, stdin: bytes = b"") -> None:
-    """Runs a fetch or a clone that writes below the folder `objects`.
+def bring(
+    git: Git,
+    *words: str,
+    objects: Path,
+    silence: float,
+    stdin: bytes = b"",
+    codes: Sequence[int] = (0,),
+    env: Mapping[str, str] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[int, str]:
+    """Runs a fetch or a clone that writes below the folder `objects`; its exit code and what it said on stderr.
 
-    Raises GitError, and GitTimeout when nothing came for `silence` seconds; how long it takes in all is not limited.
+    Raises GitError, and GitTimeout when nothing came for `silence` seconds or `stopped` said so; how long it takes in
+    all is not limited.
     """
     growth = Growth(objects / "pack", silence, monotonic)
+
+    def over() -> bool:
+        return stopped() or growth.stands_still()
+
     try:
-        git.run(*words, stdin=stdin, timeout=float("inf"), stopped=growth.stands_still)
+        code, _, said = git.call(*words, stdin=stdin, timeout=float("inf"), codes=codes, env=env, stopped=over)
     except GitTimeout:
         raise GitTimeout(words, silence) from None
+    return code, said
 
 
 def _size(folder: Path) -> tuple[int, int]:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from sync.errors import GitError, RemoteUnreachable
-from sync.git import Git
+from orchestrator.core.ports.agent import Project
+from orchestrator.execution.workspace.project_server import ProjectServer
+from sync.clone_push import FETCH_SILENCE_SECONDS, UpstreamBranch
+from sync.errors import GitError, GitTimeout, RemoteUnreachable
+from sync.git import Git, GitStore
 from sync.git_remote import FIRST_FETCH_TIMEOUT_SECONDS, GitRemote
+from sync.process import process_output
 from sync.refs import growing_fetch
 from sync.refs.growing_fetch import Growth, bring
+from sync.worktree import WorkTree
 from tests.orchestrator.repositories import git
 from tests.sync.test_local_repository import MAIN, commit
 
+URL = "ssh://line/ledger"
 SLOW_LINE = """#!{python}
 import os, subprocess, sys, time
 from pathlib import Path
@@ -42,7 +50,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder whose files let pieces of a ledger of 1 MiB through, from ssh://line/ledger."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "ledger.git")
     view = GitRemote(str(tmp_path / "ledger.git"), tmp_path / "author.git")
-    tip = commit(view.store, {f"file-{number}": os.urandom(65536) for number in range(16)})
+    tip = commit(view.store, {f"file-{number}": os.urandom(8192) for number in range(128)})
     git(tmp_path / "author.git", "push", "--quiet", view.url, f"{tip}:{MAIN}")
     view.close()
     turns, program = tmp_path / "turns", tmp_path / "line"
@@ -51,40 +59,84 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(SLOW_LINE.format(python=sys.executable, turns=str(turns), ledger=ledger), encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("GIT_SSH_COMMAND", str(program))
+    monkeypatch.setattr(process_output, "STOP_POLL_SECONDS", 0.02)
     return turns
 
 
-def test_a_first_fetch_that_goes_on_is_not_broken_off(
-    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch
+Fetch = Callable[[Path], Path]
+"""Brings the ledger's branch into a repository in a folder; returns its git directory."""
+
+
+def _ledger(folder: Path) -> Path:
+    with closing(GitRemote(URL, folder / "clone.git")) as remote:
+        assert set(remote.fetch()) == {MAIN}
+    return folder / "clone.git"
+
+
+def _project(folder: Path) -> Path:
+    git(folder, "init", "--quiet", "--bare", "clone.git")
+    server = ProjectServer(project=Project(name="shop", url=URL))
+    server.fetch(folder / "clone.git", f"+{MAIN}:{MAIN}", stopped=(folder / "stopped").exists)
+    return folder / "clone.git"
+
+
+def _watched_clone(folder: Path) -> Path:
+    git(folder, "init", "--quiet", "--initial-branch=main", "clone")
+    git(folder / "clone", "remote", "add", "origin", URL)
+    assert UpstreamBranch(WorkTree(folder / "clone", "main", ["missions"]), lambda *_: None).fetch()
+    return folder / "clone" / ".git"
+
+
+@pytest.mark.parametrize(
+    ("fetch", "silence"),
+    [(_ledger, FIRST_FETCH_TIMEOUT_SECONDS), (_project, 1800.0), (_watched_clone, FETCH_SILENCE_SECONDS)],
+)
+def test_a_fetch_that_goes_on_is_not_broken_off(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetch, silence: float
 ) -> None:
     """Half of its limit passes with each piece that has come, five times the limit in all: it has everything then."""
-    seen, pack = [0], tmp_path / "clone.git" / "objects" / "pack"
+    seen = [0]
     size = growing_fetch._size
 
     def grown(folder: Path) -> tuple[int, int]:
         found = size(folder)
-        if folder == pack and found[1] > seen[-1]:
+        if found[1] > seen[-1]:
             seen.append(found[1])
             (line / str(len(seen))).touch()
         return found
 
     monkeypatch.setattr(growing_fetch, "_size", grown)
-    monkeypatch.setattr(growing_fetch, "monotonic", lambda: len(seen) * FIRST_FETCH_TIMEOUT_SECONDS / 2)
-    remote = GitRemote("ssh://line/ledger", tmp_path / "clone.git")
-    assert set(remote.fetch()) == {MAIN}
+    monkeypatch.setattr(growing_fetch, "monotonic", lambda: len(seen) * silence / 2)
+    folder = fetch(tmp_path)
     assert len(seen) > 10
-    assert remote.store.get(git(tmp_path / "ledger.git", "rev-parse", "main:file-9").strip())
-    remote.close()
+    with closing(GitStore(folder)) as store:
+        assert store.get(git(tmp_path / "ledger.git", "rev-parse", "main:file-9").strip())
 
 
-def test_one_that_stands_still_ends(tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("fetch", "error", "silence"),
+    [
+        (_ledger, RemoteUnreachable, "1800"),
+        (_project, GitTimeout, "1800"),
+        (_watched_clone, RemoteUnreachable, "120"),
+    ],
+)
+def test_one_that_stands_still_ends(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetch, error: type[Exception], silence: str
+) -> None:
     """Nothing lets the second piece through: the fetch says for how long nothing came."""
     clock = iter(range(0, 10**9, 600))
     monkeypatch.setattr(growing_fetch, "monotonic", lambda: float(next(clock)))
-    remote = GitRemote("ssh://line/ledger", tmp_path / "clone.git")
-    with pytest.raises(RemoteUnreachable, match="no answer within 1800 s"):
-        remote.fetch()
-    remote.close()
+    with pytest.raises(error, match=f"no answer within {silence} s"):
+        fetch(tmp_path)
+    (line / "over").touch()
+
+
+def test_one_that_is_stopped_ends_at_once(tmp_path: Path, line: Path) -> None:
+    """Whoever waits for a project's branch need not wait for its line."""
+    (tmp_path / "stopped").touch()
+    with pytest.raises(GitTimeout):
+        _project(tmp_path)
     (line / "over").touch()
 
 

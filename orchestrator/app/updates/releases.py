@@ -17,11 +17,12 @@ from pathlib import Path, PurePosixPath
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.core.release_tag import TAG, version_key
 from sync.git import Git
+from sync.refs.growing_fetch import bring
 from sync.remote import Oid
 from sync.signatures import Verifier
 
 SIGNATURE = b"-----BEGIN SSH SIGNATURE-----"
-FETCH_SECONDS = 600.0
+FETCH_SILENCE_SECONDS = 600.0
 MAX_TAG_BYTES = 64 * 1024
 MAX_FILES, MAX_BYTES = 20_000, 256 * 1024 * 1024
 """What the source of one release may hold."""
@@ -54,11 +55,9 @@ class ReleaseSource:
         if not (self.folder / "HEAD").is_file():
             git.run("init", "--bare", "--quiet", ".")
         wanted = "refs/tags/v*:refs/tags/v*"
-        code, _, err = git.call(
-            *("fetch", "--no-tags", "--no-write-fetch-head", "--", self.url, wanted),
-            timeout=FETCH_SECONDS,
-            codes=(0, 1),
-        )
+        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--", self.url, wanted)
+        objects = self.folder / "objects"
+        code, err = bring(git, *words, objects=objects, silence=FETCH_SILENCE_SECONDS, codes=(0, 1))
         for line in err.splitlines() if code else ():
             moved = re.search(r"\[rejected\] +\S+ +-> (\S+)", line)
             if moved:

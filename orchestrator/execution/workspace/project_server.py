@@ -28,8 +28,10 @@ from orchestrator.execution.workspace.served_repository import (
 )
 from sync.errors import GitError
 from sync.git import Git, receive_pack
+from sync.refs.growing_fetch import bring
 
-FETCH_TIMEOUT_SECONDS = 1800.0
+FETCH_SILENCE_SECONDS = 1800.0
+"""Seconds in which nothing comes: a server may count for so long what a large project has."""
 PUSH_TIMEOUT_SECONDS = 120.0
 NO_LAZY_FETCH = {"GIT_NO_LAZY_FETCH": "1"}
 """git-upload-pack(1) runs nothing of an untrusted repository, but what fetches objects that a partial clone lacks."""
@@ -67,16 +69,18 @@ class ProjectServer:
         folder: Path,
         ref: str,
         *options: str,
-        timeout: float = FETCH_TIMEOUT_SECONDS,
-        stopped: Callable[[], bool] | None = None,
+        silence: float = FETCH_SILENCE_SECONDS,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Brings a ref, given as `+from:to`, into the repository in a folder. Raises GitError; also for a shallow one,
-        whose refs git else leaves as they were.
+        """Brings a ref, given as `+from:to`, into the repository in a folder, as long as something comes at least every
+        `silence` seconds. Raises GitError; also for a shallow one, whose refs git else leaves as they were.
         """
         words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", *options, "--")
         first = not any((folder / "objects" / "pack").glob("*.pack"))
         env = {**NO_LAZY_FETCH, **(AS_PACK if first else {})}
-        said = Git(folder).call(*words, self.project.url, ref, timeout=timeout, env=env, stopped=stopped)[2]
+        objects = folder / "objects"
+        line = (*words, self.project.url, ref)
+        _, said = bring(Git(folder), *line, objects=objects, silence=silence, env=env, stopped=stopped)
         if SHALLOW_WARNING in said:
             raise GitError(words, 0, said)
 

@@ -29,7 +29,7 @@ from orchestrator.workflow.approval.exact_change import exact_changes
 from sync.errors import GitError
 from sync.git import Git
 
-FETCH_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 120.0
+FETCH_SILENCE_SECONDS, GIT_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 600.0, 120.0
 MAX_MERGE_ATTEMPTS = 5
 """How often a merge is made anew because somebody else pushed to the default branch."""
 MAX_LANDED = 200
@@ -97,7 +97,7 @@ class ProjectRepository:
 
     def fetch(self, branch: str, to: str) -> str:
         """Brings one of the project's branches; returns its commit. Raises GitError."""
-        self.server.fetch(self.folder, f"+refs/heads/{branch}:{to}", "--no-tags", timeout=FETCH_TIMEOUT_SECONDS)
+        self.server.fetch(self.folder, f"+refs/heads/{branch}:{to}", "--no-tags", silence=FETCH_SILENCE_SECONDS)
         return self._text("rev-parse", "--verify", f"{to}^{{commit}}")
 
     def reviewed(self, branch: str, commit: str) -> None:
@@ -134,7 +134,7 @@ class ProjectRepository:
         """Brings a ref under which the server shows a pull request; returns its commit, "" where it shows none."""
         there = self.server.tips(self.folder, ref).get(ref, "")
         if there:
-            self.server.fetch(self.folder, f"+{ref}:{PULL_REF}", "--no-tags", timeout=FETCH_TIMEOUT_SECONDS)
+            self.server.fetch(self.folder, f"+{ref}:{PULL_REF}", "--no-tags", silence=FETCH_SILENCE_SECONDS)
         return there
 
     def measured(self, base: str, commit: str) -> ChangeFacts:
@@ -373,11 +373,11 @@ class ProjectRepository:
 
     def _run(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
         settings = {**ISOLATED_GIT_ENV, **(env or {})}
-        return Git(self.folder).run(*args, stdin=stdin, timeout=FETCH_TIMEOUT_SECONDS, env=settings)
+        return Git(self.folder).run(*args, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, env=settings)
 
     def _call(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> tuple[int, bytes, str]:
         settings = {**ISOLATED_GIT_ENV, **(env or {})}
-        return Git(self.folder).call(*args, stdin=stdin, timeout=FETCH_TIMEOUT_SECONDS, codes=(0, 1, 128), env=settings)
+        return Git(self.folder).call(*args, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, codes=(0, 1, 128), env=settings)
 
     def _text(self, *args: str) -> str:
         return self._run(*args).decode("utf-8", "replace").strip()
