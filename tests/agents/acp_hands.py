@@ -44,6 +44,7 @@ model = "sonnet"
 mode = "default"
 hidden = [".claude", ".mcp.json"]
 version = ["--version"]
+environment = {{ CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION = "false" }}
 """
 """As it stands in a fleet's file."""
 PROGRAMS: dict[str, AcpProgram] = {each.name: each for each in acp_programs(fleet_toml.read(FLEET.encode()).agents)}
