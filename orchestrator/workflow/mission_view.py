@@ -14,7 +14,7 @@ from missions.errors import BadName
 from missions.fields import SHOWN_FIELDS
 from missions.lease import QUESTION_REASON
 from missions.lifecycle import event_of, next_status
-from missions.mission import AGENT_SEPARATOR, CODING_TASK, Mission, Quarantined, Status, slug
+from missions.mission import AGENT_SEPARATOR, CODING_TASK, FINISHED, Mission, Quarantined, Status, slug
 from missions.selection import blocked_reason
 from orchestrator.ledger.node_pages import SeenNodes, no_nodes, no_room_reason
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _FIRST = ("name", "title", "status", "path", "reason", "line", "hint")
 _LAST = ("author",)
+_ENDED = FINISHED | {Status.DEAD}
+"""What a file in the archive may say of how its mission ended."""
 ARCHIVED_HINT = "it has ended, and nothing runs; mend the file and push, and it is shown again"
 
 
@@ -79,8 +81,15 @@ def mission_views(
     for name, held in ledger.claims.items():
         if not _has_file(ledger, name):
             yield orphan_view(held)
-    for found in ledger.every_archived(statuses=statuses, limit=limit) if archived else ():
-        yield file_view(found.mission, found.path) if isinstance(found, MissionFile) else broken_view(found, None)
+    told = _as_files_say(statuses)
+    for found in ledger.every_archived(statuses=told, limit=limit) if archived and (told or not statuses) else ():
+        yield archived_view(found.mission if isinstance(found, MissionFile) else found, found.path)
+
+
+def _as_files_say(statuses: Collection[str]) -> Collection[str]:
+    """What files of the archive say that are shown in one of these states; nothing of what none is shown in."""
+    shown = _ENDED.intersection(statuses)
+    return shown | (set(Status) - _ENDED if Status.QUARANTINED in statuses else set())
 
 
 def find_view(
@@ -98,7 +107,7 @@ def find_view(
     done = ledger.archive.mission(name)
     if done is not None:
         path, _, found = done
-        return broken_view(found, None) if isinstance(found, Quarantined) else file_view(found, path)
+        return archived_view(found, path)
     return orphan_view(ledger.claims[name]) if name in ledger.claims else None
 
 
@@ -218,6 +227,16 @@ def file_view(mission: Mission, path: str, **told: Any) -> MissionView:
     agent = mission.worker if mission.chosen_agent else AGENT_SEPARATOR.join(mission.agent_order) or mission.worker
     meant = {"body": "", "project": mission.about, "agent": agent, "path": path}
     return assembled(MissionView, vars(mission) | meant | told)
+
+
+def archived_view(found: Mission | Quarantined, path: str) -> MissionView:
+    """A file of the archive. One that does not say that its mission ended waits for no node: nothing there runs."""
+    if isinstance(found, Quarantined):
+        return broken_view(found, None)
+    if found.status in _ENDED:
+        return file_view(found, path)
+    why = f"it lies in the archive, and its file does not say how it ended (status: {found.status})"
+    return file_view(found, path, status=Status.QUARANTINED, reason=why, hint=ARCHIVED_HINT)
 
 
 def _claimed_view(view: MissionView, mission: Mission, held: HeldClaim) -> MissionView:

@@ -39,7 +39,9 @@ from orchestrator.execution.evidence.junit_report import read_junit
 
 Parts = tuple[str, ...]
 MAX_LEVELS = 24
-"""Folders in folders that are looked through."""
+"""Folders in folders of which files are kept."""
+_ANY_LEVEL = 4096
+"""More folders in folders than a path can have: what lies deeper than is kept must be found to be told."""
 MAX_TRIED = 40
 """Files that are read to find those that are kept: to look through one for secrets takes up to a second."""
 MAX_TEXT_CHARS = 200_000
@@ -78,7 +80,7 @@ class EvidenceHunt:
         return kept.bundle()
 
     def _files(self, passed: list[PassedOver]) -> Iterator[ForeignFile]:
-        return find_files(self.tree, self._is_wanted, passed, depth=MAX_LEVELS, enter=self._may_hold)
+        return find_files(self.tree, self._is_wanted, passed, depth=_ANY_LEVEL, enter=self._may_hold)
 
     def _is_wanted(self, parts: Parts) -> bool:
         path = "/".join(parts)
@@ -135,6 +137,9 @@ class _Kept:
     def take(self, parts: Parts) -> None:
         """One file, if it can be kept."""
         path = "/".join(parts)
+        if len(parts) - 1 > MAX_LEVELS:
+            self.leave_out(path, f"it lies in more than {MAX_LEVELS} folders")
+            return
         if len(self.files) == MAX_EVIDENCE_FILES:
             self.leave_out(path, f"{MAX_EVIDENCE_FILES} files are kept of an attempt")
             return

@@ -102,10 +102,8 @@ def _archived(
             label, files = folders[at]
             path = f"{folder_path(label, files)}/{files.path(name)}"
             found = read_mission(ledger.store, path, files[name])
-            if isinstance(found, Mission):
-                yield key, mission_view.file_view(found, path)
-            elif not states:
-                yield key, mission_view.broken_view(found, None)
+            if isinstance(found, Mission) or not states:
+                yield key, mission_view.archived_view(found, path)
 
 
 def _rank(folder: tuple[str, object]) -> float:

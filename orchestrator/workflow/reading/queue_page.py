@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from missions.mission import Mission
-from orchestrator.core.errors import NotFound
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.fleet import Fleet
 
@@ -19,10 +18,11 @@ def queue_rows(fleet: Fleet, ledger: LedgerSnapshot, project: str = "") -> list[
     without. Raises NotFound for one that fleet.toml does not have.
     """
     from orchestrator.workflow.merge_queue.queue_places import queue_state
+    from orchestrator.workflow.projects.enrol import require_project
 
     parts = ledger.charter.projects
-    if project and project not in parts:
-        raise NotFound("unknown project {!r}: fleet.toml has {}", project, ", ".join(sorted(parts)) or "none yet")
+    if project:
+        require_project(ledger, project)
     wanted = [project] if project else sorted(name for name, part in parts.items() if part.merge_queue)
     return [
         queue_row(name, parts[name], queue_state(ledger, fleet.trust, name, now=fleet.now(), nodes=fleet.nodes))

@@ -21,7 +21,13 @@ from missions.evidence.bundle import (
 )
 from orchestrator.core import foreign_files
 from orchestrator.execution.evidence import collecting
-from orchestrator.execution.evidence.collecting import MAX_OTHER_BYTES, MAX_TEXT_CHARS, MAX_TRIED, EvidenceHunt
+from orchestrator.execution.evidence.collecting import (
+    MAX_LEVELS,
+    MAX_OTHER_BYTES,
+    MAX_TEXT_CHARS,
+    MAX_TRIED,
+    EvidenceHunt,
+)
 from tests.handoff.secrets.specimens import make
 from tests.missions.attachments.pictures import png, png_part
 
@@ -145,6 +151,22 @@ def test_many_files_that_are_not_kept_are_not_all_read(tree: Path, monkeypatch: 
     found = collect(tree)
     assert len(looked) == MAX_TRIED
     assert len(found.left_out) + found.more_left_out == MAX_TRIED + 30
+
+
+def test_what_lies_too_deep_is_told(tree: Path) -> None:
+    """Also far below: only files that the tests wrote, that a glob names, and no folder for its own sake."""
+    kept_in = tree / "out" / "/".join("f" * (MAX_LEVELS - 1))
+    for place in (kept_in, kept_in / "g", kept_in / "/".join("h" * 200)):
+        place.mkdir(parents=True)
+        (place / "old.log").write_text("old\n")
+    hunt = EvidenceHunt(tree=tree, globs=("out/**/*.log",))
+    before = hunt.marks()
+    for place in (kept_in, kept_in / "g", kept_in / "/".join("h" * 200)):
+        (place / "a.log").write_text("a\n")
+        (place / "a.txt").write_text("no glob names it\n")
+    found = hunt.collect(before)
+    assert kept(found) == [(kept_in / "a.log").relative_to(tree).as_posix()]
+    assert [one.why for one in found.left_out] == [f"it lies in more than {MAX_LEVELS} folders"] * 2
 
 
 def test_a_sparse_gigabyte_is_not_read(tree: Path) -> None:

@@ -145,6 +145,42 @@ def test_a_search_that_finds_little_ends_and_goes_on(look: LedgerLook, monkeypat
     assert names(look, MissionFilter(archived=True)) == EVERY
 
 
+@pytest.mark.parametrize("status", ["", "status: queued\n", "status: running\n", "status: parked\n"])
+def test_a_file_of_the_archive_that_names_no_end_is_not_queued(status: str) -> None:
+    """It waits for nobody: it is shown as what has to be mended, with its title, and only where that is asked for."""
+    look = look_at(archived_files("put-away", "2026/11/20", f"---\n{status}project: shop\n---\nPut away.\n".encode()))
+    town_view = find_view(look.ledger, Town().peer("ada").trust, "put-away", datetime(2026, 11, 21, tzinfo=UTC))
+    (shown,) = mission_page(look, MissionFilter(archived=True))["items"]
+    assert town_view is not None
+    assert shown == town_view.json()
+    assert (shown["status"], shown["title"], shown["project"]) == ("quarantined", "Put away.", "shop")
+    assert "does not say how it ended" in shown["reason"]
+    assert "nothing runs" in shown["hint"]
+    for states in ({"queued"}, {"running"}, {"parked"}, {"done"}, {"queued", "done"}):
+        assert names(look, MissionFilter(states=frozenset(states), archived=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "found"),
+    [
+        ((), ["ended", "put-away"]),
+        (("queued",), []),
+        (("queued", "done"), ["ended"]),
+        (("quarantined",), ["put-away"]),
+        (("quarantined", "done"), ["ended", "put-away"]),
+    ],
+)
+def test_the_archive_is_asked_for_what_it_shows(statuses: tuple[str, ...], found: list[str]) -> None:
+    """By the state in which a file is shown, not by the word that it has."""
+    files = finished("ended", "2026-11-20T12:00:00Z") | archived_files("put-away", "2026/11/20", b"Put away.\n")
+    town = Town(files)
+    person = town.peer("person")
+    views = mission_view.mission_views(
+        person.ledger(), person.trust, town.clock(), archived=True, statuses=statuses, limit=5
+    )
+    assert sorted(view.name for view in views) == found
+
+
 def test_a_broken_file_in_the_archive_is_shown_unless_states_are_asked_for() -> None:
     """It stops nobody, and is nothing that is done."""
     broken = archived_files("cut", "2026/11/20", b"---\nstatus: [\n")

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.core.errors import NotFound
 from orchestrator.ledger.transport import BEAT, QUEUE
+from orchestrator.workflow.projects.enrol import require_project
 from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE, begun
 from sync.remote import RefUpdate
 from tests.ledgers import Keys
@@ -80,7 +82,9 @@ def test_each_queue_says_what_waits_and_what_is_done(fleet: Queued) -> None:
     assert [(one["name"], one["merge_queue"], one["missions"]) for one in fleet.get(AT, project="site")["items"]] == [
         ("site", False, [])
     ]
-    assert "site" in str(fleet.get(AT, status=404, project="absent"))
+    with pytest.raises(NotFound) as everywhere:
+        require_project(fleet.desk.ledger(), "absent")
+    assert fleet.get(AT, status=404, project="absent")["detail"] == str(everywhere.value)
 
 
 def test_it_is_sent_again_only_when_it_changed(fleet: Queued) -> None:
