@@ -54,7 +54,8 @@ class LessonMention:
 @dataclass(frozen=True, kw_only=True)
 class Knowledge:
     """A lesson on file. `by` is the person who decided, "" where the fleet's rule did; `against` are the words that
-    contradict it, `over` those that the person overruled; `prose` is what a person wrote into the file."""
+    contradict it, `over` those that the person overruled; `prose` is what a person wrote into the file. `unsigned`: it
+    counts for nothing that the file names who decided."""
 
     slug: str
     lesson: str
@@ -66,6 +67,7 @@ class Knowledge:
     against: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
     prose: str = ""
+    unsigned: bool = False
 
     @property
     def path(self) -> str:
@@ -78,7 +80,7 @@ class Knowledge:
         if not self.mentions or not all(one.proposed for one in self.mentions):
             return None
         if self.by:
-            return ModelMark(confirmed_by=person_name(self.by))
+            return ModelMark(confirmed_by=person_name(self.by), unsigned=self.unsigned)
         passed = {independent_of(one.mission): one.memo_id for one in reversed(self.mentions) if one.passed}
         return ModelMark(confirmed_in=tuple(passed.values())) if len(passed) >= MIN_OUTCOMES else PROPOSED
 

@@ -6,8 +6,10 @@ It stands at the end of the line, where a person sees it in the source and on a 
     - Port: 9090 *(proposed by a model; confirmed by ana)*
     - Port: 9090 *(proposed by a model; confirmed by entries fix-the-login-1, add-a-page-1)*
     - Port: 9090 *(proposed by a model; withdrawn by ana)*
+    - Port: 9090 *(proposed by a model; confirmed by ana, unsigned)*
 
-A line without it is what it always was: the word of whoever wrote it.
+The last is what a reader is told where a file says that ana confirmed it, and no commit of hers does. A line without
+it is what it always was: the word of whoever wrote it.
 """
 
 from __future__ import annotations
@@ -26,9 +28,12 @@ MIN_OUTCOMES = 2
 _ENTRY = r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}"
 _NAME = rf"[\w.@+-]{{1,{MAX_NAME_CHARS}}}"
 _ENTRIES = rf"confirmed by entries (?P<entries>{_ENTRY}(?:, {_ENTRY})*)"
-_TEXT = rf"\*\({LABEL}(?:; (?:{_ENTRIES}|(?P<how>confirmed|withdrawn) by (?P<who>{_NAME})))?\)\*"
+_PERSON = rf"confirmed by (?P<who>{_NAME})(?P<unsigned>, unsigned)?"
+_TEXT = rf"\*\({LABEL}(?:; (?:{_ENTRIES}|{_PERSON}|withdrawn by (?P<gone>{_NAME})))?\)\*"
 _ALONE = re.compile(_TEXT)
 _AT_END = re.compile(rf"(?<=[^ \t])[ \t]+{_TEXT}(?=[ \t\r]*\Z)")
+BY_PERSON = re.compile(rf"\*\({LABEL}; {_PERSON}\)\*")
+"""The mark of a line that says who confirmed it."""
 _ALIKE = re.compile(r"\(\s*" + LABEL.replace(" ", r"\s+"), re.IGNORECASE)
 _NO_NAME = re.compile(r"[^\w.@+-]+")
 
@@ -36,25 +41,27 @@ _NO_NAME = re.compile(r"[^\w.@+-]+")
 @dataclass(frozen=True, kw_only=True)
 class ModelMark:
     """That a model proposed a line: confirmed by a person or by entries of the journal, withdrawn by a person, or none
-    of these. Raises BadMark for what would not be read back."""
+    of these. `unsigned`: that person has not signed it. Raises BadMark for what would not be read back."""
 
     confirmed_by: str = ""
     confirmed_in: tuple[str, ...] = ()
     withdrawn_by: str = ""
+    unsigned: bool = False
 
     def __post_init__(self) -> None:
         found = _ALONE.fullmatch(str(self))
-        if found is None or _fields(found) != (self.confirmed_by, self.confirmed_in, self.withdrawn_by):
+        mine = (self.confirmed_by, self.confirmed_in, self.withdrawn_by, self.unsigned)
+        if found is None or _fields(found) != mine:
             raise BadMark(given=str(self))
 
     @property
     def confirmed(self) -> bool:
         """Whether the line may be told as it stands."""
-        return bool(self.confirmed_by or self.confirmed_in)
+        return bool((self.confirmed_by and not self.unsigned) or self.confirmed_in)
 
     def __str__(self) -> str:
-        said = [LABEL]
-        said += [f"confirmed by {self.confirmed_by}"] if self.confirmed_by else []
+        said, how = [LABEL], ", unsigned" if self.unsigned else ""
+        said += [f"confirmed by {self.confirmed_by}{how}"] if self.confirmed_by else []
         said += [f"confirmed by entries {', '.join(self.confirmed_in)}"] if self.confirmed_in else []
         said += [f"withdrawn by {self.withdrawn_by}"] if self.withdrawn_by else []
         return f"*({'; '.join(said)})*"
@@ -98,14 +105,13 @@ def person_name(name: str) -> str:
 
 
 def _read(found: re.Match[str]) -> ModelMark:
-    by, entries, withdrawn = _fields(found)
-    return ModelMark(confirmed_by=by, confirmed_in=entries, withdrawn_by=withdrawn)
+    by, entries, withdrawn, unsigned = _fields(found)
+    return ModelMark(confirmed_by=by, confirmed_in=entries, withdrawn_by=withdrawn, unsigned=unsigned)
 
 
-def _fields(found: re.Match[str]) -> tuple[str, tuple[str, ...], str]:
-    who, how = found["who"] or "", found["how"]
+def _fields(found: re.Match[str]) -> tuple[str, tuple[str, ...], str, bool]:
     entries = tuple(found["entries"].split(", ")) if found["entries"] else ()
-    return who if how == "confirmed" else "", entries, who if how == "withdrawn" else ""
+    return found["who"] or "", entries, found["gone"] or "", found["unsigned"] is not None
 
 
 PROPOSED = ModelMark()

@@ -17,6 +17,7 @@ from handoff.encoding import readable_text
 from handoff.entry import Entry, ParsedLog, may_have, parse_log
 from handoff.log import append_many, union
 from handoff.tiers import Tier, path_of
+from orchestrator.ledger.confirmed_text import as_counted
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, folder_entries
 from sync.remote import ObjectStore, Oid
@@ -193,11 +194,27 @@ def newest(ledger: LedgerSnapshot, project: str | None, limit: int) -> list[tupl
 def recent(ledger: LedgerSnapshot, project: str) -> ParsedLog:
     """The running log, with as many older months before it as it takes to look back on RECENT entries."""
     found: dict[Oid, ParsedLog] = {}
+    plain = True
     for file in reversed([file for file in files(ledger.store, ledger.tree) if file.project == project]):
         if sum(len(log.entries) for log in found.values()) >= MIN_RECENT_ENTRIES:
             break
-        found[file.oid] = parsed(ledger.store, file)
-    return _cached(tuple(found), lambda: _join_logs(list(reversed(found.values()))))
+        found[file.oid] = counted(ledger, file)
+        plain = plain and found[file.oid] is parsed(ledger.store, file)
+    return (
+        _cached(tuple(found), lambda: _join_logs(list(reversed(found.values()))))
+        if plain
+        else _join_logs(list(reversed(found.values())))
+    )
+
+
+def counted(ledger: LedgerSnapshot, file: LogFile) -> ParsedLog:
+    """A file of the journal as it counts: what nobody has signed in whose name it stands awaits confirmation. A line
+    that was moved here from the running log was signed there."""
+    raw = text(ledger.store, file.oid)
+    told = as_counted(ledger, file.path, raw)
+    if told != raw and file.month:
+        told = as_counted(ledger, path_of(Tier.LOG, file.project), raw)
+    return parsed(ledger.store, file) if told == raw else parse_log(told)
 
 
 def _cached(oids: tuple[Oid, ...], read: Callable[[], ParsedLog]) -> ParsedLog:

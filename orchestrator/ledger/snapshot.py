@@ -28,6 +28,7 @@ from orchestrator.ledger.claim_reader import MAX_CLAIM_BYTES as MAX_CLAIM_BYTES
 from orchestrator.ledger.claim_reader import ClaimReader
 from orchestrator.ledger.claim_reader import HeldClaim as HeldClaim
 from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.file_history.confirmation_signers import ConfirmationSigners
 from orchestrator.ledger.file_history.copied_fields import FieldOwners, OwnFields
 from orchestrator.ledger.file_history.departed_missions import DepartedMissions, Found, left_or_reset
 from orchestrator.ledger.file_history.name_twins import NameTwins
@@ -82,6 +83,7 @@ class LedgerSnapshot:
     """Claim refs that cannot be read, with the reason."""
     archive: Archive
     departed: DepartedMissions
+    confirmations: ConfirmationSigners
 
     @cached_property
     def ended_claims(self) -> tuple[HeldClaim, ...]:
@@ -224,6 +226,7 @@ class SnapshotReader:
         self._twins = NameTwins(self.store)
         self._owners = FieldOwners(self.store)
         self._departed = DepartedMissions(self.store)
+        self._confirmations = ConfirmationSigners(self.store)
 
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
@@ -248,6 +251,7 @@ class SnapshotReader:
                     unreadable_claims=junk,
                     archive=self._librarian.read(tree),
                     departed=self._departed,
+                    confirmations=self._confirmations,
                 )
             )
         elif self._claims_decide(last, held):

@@ -8,6 +8,7 @@ from handoff.answers.citable import CitableLine, document_lines, entry_lines
 from handoff.tiers import Tier, path_of
 from orchestrator.core.model_competence import is_toy_name
 from orchestrator.ledger import session_logs
+from orchestrator.ledger.confirmed_text import confirmed_text
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.context import CONTEXT_TIERS, FLEET_TIERS
 
@@ -27,12 +28,12 @@ class HandoffLines:
 
 
 _by_version: dict[tuple[str, str], HandoffLines] = {}
-"""What was found in one version of the branch: a tree never changes."""
+"""What was found in one version of the branch, which never changes."""
 
 
 def handoff_lines(ledger: LedgerSnapshot, project: str) -> HandoffLines:
     """The documents' lines, and those of the log's entries, the newest first; what a toy model wrote is no source."""
-    key = (ledger.tree, project)
+    key = (ledger.tip, project)
     if key not in _by_version:
         _by_version[key] = _read(ledger, project)
         for old in list(_by_version)[:-MAX_CACHED_VERSIONS]:
@@ -42,7 +43,8 @@ def handoff_lines(ledger: LedgerSnapshot, project: str) -> HandoffLines:
 
 def _read(ledger: LedgerSnapshot, project: str) -> HandoffLines:
     tiers = [tier for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS]
-    documents = {path: document_lines(path, ledger.text(path)) for tier in tiers if (path := path_of(tier, project))}
+    paths = [path for tier in tiers if (path := path_of(tier, project))]
+    documents = {path: document_lines(path, confirmed_text(ledger, path)) for path in paths}
     lines = [line for found in documents.values() for line in found]
     logs = [session_logs.recent(ledger, log).chronological for log in {"", project}]
     entries = [one for log in logs for one in reversed(log[-MAX_ENTRIES:])]

@@ -17,6 +17,7 @@ from handoff.secrets.excerpts import redacted_line
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger import session_logs
+from orchestrator.ledger.confirmed_text import demands_signatures, shown_text
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
@@ -90,6 +91,9 @@ class ModelProposals:
             made[:] = [one for one in _items(name, after) if one.item_id == (line or item).item_id]
             if [one.mark for one in made] != [str(mark)]:
                 raise Refused(f"{path}: {item.item_id} stands where nothing is changed: give its line the mark {mark}")
+            if after == text and item.state == "awaits":
+                hint = "take it back first (--withdraw), then confirm it"
+                raise Refused(f"{path} says so already, and {who} has not signed it: {hint}")
             verb = "Confirm" if keep else "Withdraw"
             subject = f"{verb} what a model proposed: {redacted_line(item.text, 50)}"
             body = f"{name}, item {item.item_id}, by {person}"
@@ -106,7 +110,9 @@ def _every(ledger: LedgerSnapshot, project: str) -> list[ProposedItem]:
     if project and project not in known:
         raise NotFound(f"unknown project {project!r}: there are {', '.join(known) or 'none yet'}")
     names = [project] if project else known
-    return [one for name in names for one in _items(name, ledger.text(path_of(Tier.BRIEFING, name)))]
+    counts = not demands_signatures(ledger)
+    shown = {name: shown_text(ledger, path_of(Tier.BRIEFING, name)) for name in names}
+    return [one for name, text in shown.items() for one in _items(name, text, unsigned_counts=counts)]
 
 
 def _named(ledger: LedgerSnapshot, ident: str, project: str) -> ProposedItem:
@@ -129,15 +135,20 @@ def _unchanged(item: ProposedItem, digest: str) -> ProposedItem:
     return item
 
 
-def _items(project: str, briefing: str) -> list[ProposedItem]:
+def _items(project: str, briefing: str, *, unsigned_counts: bool = False) -> list[ProposedItem]:
     items = parse(briefing)
     lines = {ident: line.text for ident, line in replaced_lines(items).items()}
-    return [_proposed(project, item, lines.get(item.item_id, "")) for item in items if item.item_id]
+    return [
+        _proposed(project, item, lines.get(item.item_id, ""), unsigned_counts=unsigned_counts)
+        for item in items
+        if item.item_id
+    ]
 
 
-def _proposed(project: str, item: BriefingItem, replaces: str) -> ProposedItem:
+def _proposed(project: str, item: BriefingItem, replaces: str, *, unsigned_counts: bool) -> ProposedItem:
     mark = item.mark
-    state = "withdrawn" if mark and mark.withdrawn_by else "awaits" if item.awaits else "confirmed"
+    awaits = item.awaits and not (unsigned_counts and mark and mark.unsigned)
+    state = "withdrawn" if mark and mark.withdrawn_by else "awaits" if awaits else "confirmed"
     return ProposedItem(
         item_id=item.item_id,
         project=project,

@@ -10,6 +10,7 @@ from handoff.context_builder import Assembly, assemble, memoised
 from handoff.tiers import Tier, path_of
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
+from orchestrator.ledger.confirmed_text import confirmed_text
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.project_list import with_project_list
 
@@ -54,7 +55,9 @@ def assemble_context(
     role: str = SYSTEM_PROMPT,
 ) -> Assembly:
     """The four tiers for one task, and what is recalled for it, in at most `budget` tokens as `count` counts them."""
-    tiers = {tier: ledger.text(path_of(tier, project)) for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS}
+    tiers = {
+        tier: confirmed_text(ledger, path_of(tier, project)) for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS
+    }
     tiers[Tier.PORTFOLIO] = with_project_list(tiers[Tier.PORTFOLIO], ledger.charter.projects)
     journal = session_logs.recent(ledger, project)
 

@@ -30,6 +30,7 @@ from missions.mission import Status
 from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.core.time_text import format_utc
+from orchestrator.ledger.confirmed_text import as_counted, demands_signatures, is_unsigned_lesson
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
@@ -161,7 +162,7 @@ def _parse_memos(
     found, bad = [], []
     for path, text in files:
         try:
-            memo = parse_memo(text)
+            memo = parse_memo(as_counted(ledger, path, text))
         except HandoffError as error:
             bad.append(f"{path}: {error}")
             continue
@@ -229,7 +230,9 @@ def read_lessons(ledger: LedgerSnapshot) -> LessonCatalog:
     known = []
     for path, text in _markdown_files(ledger, FOLDER):
         try:
-            known.append(parse_knowledge(path.rpartition("/")[2].removesuffix(".md"), text))
+            lesson = parse_knowledge(path.rpartition("/")[2].removesuffix(".md"), text)
+            decides = bool(lesson.by) and lesson.mark is not None and demands_signatures(ledger)
+            known.append(replace(lesson, unsigned=decides and is_unsigned_lesson(ledger, path, text)))
         except HandoffError as error:
             bad.append(f"{path}: {error}")
     bars = ledger.charter.handoff

@@ -16,6 +16,7 @@ from handoff.briefing import Add, Delta, Resolve, apply, parse
 from handoff.errors import ProposalUnreadable
 from handoff.facts import DroppedChange
 from handoff.marks.model_mark import PROPOSED, ModelMark, person_name
+from handoff.marks.person_marks import without_unsigned
 from handoff.mined.proposed_values import with_replacements
 from handoff.proposal import describe_counts, describe_delta, read_page, remarks, render_page
 from handoff.review import BriefingProposal, Reword, review
@@ -25,6 +26,7 @@ from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
+from orchestrator.ledger.confirmed_text import confirmed_text
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
@@ -141,7 +143,8 @@ class Reviews:
 
     def _reviewed(self, ledger: LedgerSnapshot, name: str) -> ReviewResult:
         fresh = unread_entries(ledger, name)
-        text = without_cursor(ledger.text(path_of(Tier.BRIEFING, name))) or f"# Briefing: {name}\n"
+        path = path_of(Tier.BRIEFING, name)
+        text = without_cursor(confirmed_text(ledger, path)) or f"# Briefing: {name}\n"
         if not fresh:
             return ReviewResult(
                 project=name, entries=(), proposal=EMPTY_PROPOSAL, briefing=text, needs_acceptance=False
@@ -187,7 +190,8 @@ class Reviews:
                 entries=len(one.entries),
                 changes=len(one.proposal.deltas),
             )
-            return {path_of(Tier.BRIEFING, one.project): with_cursor(one.briefing, mark).encode(), path: None}
+            briefing = with_cursor(without_unsigned(one.briefing), mark)
+            return {path_of(Tier.BRIEFING, one.project): briefing.encode(), path: None}
         try:
             before = read_page(ledger.text(path))
         except ProposalUnreadable:

@@ -349,7 +349,7 @@ def _add_file(
     rows = [(entry_id, file.path, file.project, digest) for entry_id, digest in _digests(ledger, file).items()]
     conn.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", rows)
     conn.execute("INSERT INTO source VALUES (?, ?)", (file.path, file.oid))
-    entries = session_logs.parsed(ledger.store, file).entries
+    entries = session_logs.counted(ledger, file).entries
     recall.index(conn, entries, older=older)
     add_warnings(conn, entries, file.project)
 

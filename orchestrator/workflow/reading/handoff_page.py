@@ -15,6 +15,7 @@ from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
+from orchestrator.ledger.confirmed_text import shown_text
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.context import CONTEXT_TIERS, FLEET_TIERS
 from orchestrator.workflow.journal.entry_places import entry_places, heading
@@ -52,7 +53,7 @@ def ledger_at(ledger: LedgerSnapshot, commit: str) -> LedgerSnapshot:
 
 def _document(ledger: LedgerSnapshot, tier: Tier, project: str) -> dict[str, Any]:
     path = path_of(tier, project)
-    text = ledger.text(path)
+    text = shown_text(ledger, path)
     shown = with_project_list(text, ledger.charter.projects) if tier is Tier.PORTFOLIO else text
     items = briefing.parse(shown)
     places = entry_places(ledger.store, ledger.tree, frozenset(cite for item in items for cite in item.cites))
