@@ -57,9 +57,10 @@ class ConfirmationSigners:
     _versions: FileVersions = field(init=False)
     _texts: OrderedDict[tuple[bool, Oid], frozenset[Confirmation]] = field(default_factory=OrderedDict)
     """What a blob says, by whether it is a lesson's own file."""
-    _brought: OrderedDict[str, tuple[Oid, dict[Confirmation, Oid]]] = field(default_factory=OrderedDict)
-    """By path: the tip at the last look, and which commit brought what was asked for."""
-
+    _brought: OrderedDict[tuple[str, Oid], dict[Confirmation, Oid]] = field(default_factory=OrderedDict)
+    """By path and tip: which commit brought what was asked for."""
+    _newest: dict[str, Oid] = field(default_factory=dict)
+    """By path: the tip at the last look that was a new one."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,11 @@ class ConfirmationSigners:
 
     def _bringing(self, tip: Oid, path: str, wanted: frozenset[Confirmation]) -> dict[Confirmation, Oid]:
         """The newest commit that brought each. Only what came since the last look is read, where it came on top."""
-        seen, known = self._brought.get(path, ("", {}))
+        known = self._brought.get((path, tip), {})
+        if known.keys() >= wanted:
+            return known
+        seen = self._newest.get(path, "")
+        known = self._brought.get((path, seen), {})
         on_top = bool(seen) and known.keys() >= wanted and self.store.descends(tip, seen)
         found: dict[Confirmation, Oid] = {}
         commits = self.store.history(tip, path, since=seen if on_top else None)
@@ -94,13 +99,17 @@ class ConfirmationSigners:
             if not left:
                 break
             found |= {one: commit for one in left & self._said(path, commit) if self._brings(path, commit, one)}
-        if on_top:
-            found = {one: commit for one, commit in known.items() if one in wanted} | found
-        self._brought[path] = (tip, found)
-        self._brought.move_to_end(path)
+        self._keep(path, tip, {one: known[one] for one in wanted} | found if on_top else found)
+        return self._brought[path, tip]
+
+    def _keep(self, path: str, tip: Oid, brought: dict[Confirmation, Oid]) -> None:
+        """A conversation asks for an older tip again and again, between two looks at the newest; and a month's text is
+        asked for in the running log besides that log's own."""
+        self._brought[path, tip], self._newest[path] = self._brought.get((path, tip), {}) | brought, tip
         if len(self._brought) > MAX_KEPT_FILES:
-            self._brought.popitem(last=False)
-        return found
+            (gone, at), _ = self._brought.popitem(last=False)
+            if self._newest.get(gone) == at:
+                del self._newest[gone]
 
     def _brings(self, path: str, commit: Oid, one: Confirmation) -> bool:
         """Whether no parent has it; or one had dropped it, and this merge brings it back."""

@@ -124,3 +124,21 @@ def test_a_lessons_file_tells_who_decided_also_where_a_node_writes_the_page_anew
     desk.push({path: render_knowledge(replace(lesson, state=LessonState.REJECTED))})
     assert is_unsigned_lesson(desk.ledger(), path, desk.text(path)), "another verdict is another word"
     assert UNSIGNED in as_counted(desk.ledger(), "PORTFOLIO_CONTEXT.md", page)
+
+
+def test_what_is_known_of_one_look_is_right_in_the_next(town: tuple[Town, Keys]) -> None:
+    """Whoever asks for an older and the newest commit in turn, and for several texts of one file, is told the same as
+    who asks for the first time."""
+    ada, eve = peers(town, "ada", "eve")
+    other = LINE.replace("Port: 9090", "Region: eu")
+    looks = []
+    for who, text in ((ada, LINE), (eve, PLAIN), (eve, LINE), (ada, LINE + other), (eve, other), (ada, LINE)):
+        who.push({PATH: text})
+        looks.append(ada.ledger())
+    fresh = [peers(town, "ada")[0].ledger() for _ in looks]
+    for _ in range(2):
+        for ledger, new in zip(looks, fresh, strict=True):
+            for text in (LINE, other, LINE + other):
+                at = replace(new, tip=ledger.tip, tree=ledger.tree)
+                assert as_counted(ledger, PATH, text) == as_counted(at, PATH, text)
+    assert [UNSIGNED in confirmed_text(ledger, PATH) for ledger in looks] == [False, False, True, True, False, False]
