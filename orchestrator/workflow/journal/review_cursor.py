@@ -66,7 +66,7 @@ def unread_entries(ledger: LedgerSnapshot, project: str) -> list[Entry]:
     for file in session_logs.files(ledger.store, ledger.tree):
         if file.project == project:
             found |= {
-                e.entry_id: e for e in session_logs.parsed(ledger.store, file).chronological if e.entry_id not in known
+                e.entry_id: e for e in session_logs.counted(ledger, file).chronological if e.entry_id not in known
             }
     return list(found.values())
 

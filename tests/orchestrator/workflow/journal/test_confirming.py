@@ -348,6 +348,16 @@ def test_a_line_of_an_entry_counts_as_confirmed_only_by_that_person(keys: Keys, 
         assert ("Never restart the shop" in made.log) == (who == "ada")
 
 
+@pytest.mark.parametrize(("who", "mark"), [("ada", ""), ("eve", f" {PROPOSED}")])
+def test_a_review_takes_a_forged_line_of_an_entry_for_a_proposal(keys: Keys, who: str, mark: str) -> None:
+    """What that person signed is taken as it stands."""
+    fleet = town(keys)
+    ada, other = fleet.peer("ada", key=keys["ada"]), fleet.peer(who, key=keys[who])
+    other.push({SHOP_LOG: log(replace(attempt("one", f"- Port: 9090 {ModelMark(confirmed_by='ada')}"), model=""))})
+    reviews(ada).run()
+    assert f"- Port: 9090{mark} <!--" in ada.text(BRIEFING_PATH)
+
+
 def test_a_commit_names_no_half_of_a_token(keys: Keys) -> None:
     """What a person confirms is told in the commit's first line, which has room for its beginning."""
     words = f"Take {'x' * 30} {TOKEN} from the vault"
