@@ -114,7 +114,7 @@ class JournalWarner:
     _said: list[_FollowedWarning] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def before(self, action: str, *, call: str | None = None) -> ActionAdvice:
+    def before(self, action: str, *, call: str | None = None, may_refuse: bool = True) -> ActionAdvice:
         """As the port says. An index that cannot be used warns of nothing: no work fails for want of a memory."""
         action = _cut(action)
         with self._lock:
@@ -128,7 +128,7 @@ class JournalWarner:
         with self._lock:
             found = [one for one in found if one.text not in self.known][: self.limit - len(self._said)]
             new = [one for one in found if one.text not in self._told] if len(self._told) < MAX_TOLD_TEXTS else []
-            refuses = self.form is WarningForm.REFUSE_ONCE and bool(new)
+            refuses = may_refuse and self.form is WarningForm.REFUSE_ONCE and bool(new)
             self._told.update(one.text for one in new)
             words = action_words(action)
             said = tuple(_FollowedWarning(said=one, first=words, held=refuses) for one in found)

@@ -13,10 +13,11 @@ from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.bridge.bridge_socket import BridgeLine, open_bridge
 from orchestrator.execution.bridge.person_question import PersonQuestion
 from orchestrator.execution.bridge.run_bridge import RunBridge
+from orchestrator.execution.hooks.bash_lines import VARIABLE
 from orchestrator.execution.hooks.hook_socket import HookLine, open_hook_socket
 from orchestrator.execution.hooks.tool_hooks import ToolHooks
 from orchestrator.execution.process.runner import Ending
-from orchestrator.execution.programs.port import ToolServer
+from orchestrator.execution.programs.port import Launch, ToolServer
 from orchestrator.execution.turn import RoundResult, question_reason
 from orchestrator.execution.workspace.attempt_dir import AttemptDir
 
@@ -40,10 +41,14 @@ class RoundDoors:
         own = (self.bridge.server,) if self.bridge else ()
         return (*own, *(ToolServer(**vars(each), seconds=PROJECT_SERVER_SECONDS) for each in self.project))
 
-    def readable(self, *, hooked: bool) -> tuple[Path, ...]:
-        """What a sandbox must show for it; `hooked`: the program runs hooks."""
-        lines = (self.hooks if hooked else None, self.bridge)
-        return tuple(path for line in lines if line is not None for path in line.readable)
+    def opened_to(self, launch: Launch) -> Launch:
+        """The program's start with what it needs of it: the files that a sandbox must show, and for one without hooks
+        what its bash reads first, unless somebody has named another file for that."""
+        asks = launch.hooked or launch.of_bash is not None
+        lines = (self.hooks if asks else None, self.bridge)
+        readable = tuple(path for line in lines if line is not None for path in line.readable)
+        bash = {VARIABLE: str(self.hooks.bash_lines)} if self.hooks and launch.of_bash else {}
+        return replace(launch, readable=(*launch.readable, *readable), environment={**bash, **launch.environment})
 
 
 @contextmanager

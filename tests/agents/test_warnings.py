@@ -1,4 +1,5 @@
-"""The journal's warnings reach the models of the real programs through their hooks, once, and are no denial.
+"""The journal's warnings reach the models of the real programs, once, and are no denial: through their hooks, and where
+none runs through the bash that they start.
 
 No program shows its model a line before an action that it has decided on: it comes with the result, or instead of it.
 """
@@ -13,13 +14,16 @@ import pytest
 
 from handoff.warnings.heard_warnings import WarningVerdict
 from orchestrator.core.ports.action_warner import REFUSED_ONCE, WARNING_FRAME
+from orchestrator.execution.hooks import bash_lines
 from orchestrator.execution.journal_warner import JournalWarner, WarningForm
+from tests.agents.acp_hands import ACP_HANDS
 from tests.agents.hands import HANDS
 from tests.agents.standin import Asked, ModelApi, Turn
 from tests.agents.test_programs import Desk
 from tests.journal_warnings import journal_of, look_up_in
 from tests.orchestrator.conftest import bubblewrap, server
 from tests.orchestrator.repositories import Server
+from tests.waiting import PATIENCE
 
 __all__ = ["bubblewrap", "server"]
 
@@ -64,6 +68,32 @@ def test_with_the_result(desk: Desk, name: str) -> None:
     assert "built in parallel" in asked[1]
     assert 'claude at desktop wrote: \\"' in asked[1]
     assert [one.verdict for one in said.heard] == [WarningVerdict.HELPED]
+
+
+BY_BASH = {
+    "opencode": WarningVerdict.HELPED,
+    "qwen": WarningVerdict.HELPED,
+    "gemini": WarningVerdict.UNCLEAR,  # it tells of no exit code
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("form", list(WarningForm))
+@pytest.mark.parametrize("name", BY_BASH)
+def test_without_a_hook(desk: Desk, name: str, form: WarningForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines come with the command's own output, once, in either form; nothing of it stands in the work."""
+    monkeypatch.setattr(bash_lines, "WAIT_SECONDS", PATIENCE)
+    hands = (HANDS | ACP_HANDS)[name]
+    assert hands.shell
+    said = warner(form)
+    turns = [hands.shell(f"sh {FAILS}"), hands.shell(f"sh {FAILS}; sh {WORKS} >built.txt"), Turn(text="Done.")]
+    outcome = desk.run(hands, *turns, warner=said)
+    assert (outcome.error, outcome.parked, outcome.denials, outcome.files) == ("", "", (), ("built.txt",))
+    asked = [given(desk.api.asked, place) for place in range(3)]
+    assert [one.count(WARNING_FRAME) for one in asked] == [0, 1, 1], desk.output()
+    assert "claude at desktop wrote: " in asked[1]
+    assert "built in parallel" in asked[1]
+    assert [one.verdict for one in said.heard] == [BY_BASH[name]]
 
 
 @pytest.mark.nightly

@@ -8,11 +8,14 @@ home folder. SIGTERM makes it exit with 0 and no result, and an API error gives 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from handoff.warnings.action_warnings import MAX_ACTION_CHARS
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command, write_home_file
@@ -60,6 +63,15 @@ priority = 950
 EXPERIMENTS_FILE = ".gemini/shiftbook-experiments.json"
 REQUEST_TIMEOUT_FLAG = 45773134
 """Its number for the time, in seconds, that it waits for an answer's head: 60 s otherwise."""
+SHELL_TOOL = "run_shell_command"
+_WRAPPED = re.compile(
+    r"(?:shopt -u [a-z ]+; )?_bgpids_file=[^\n]*\n\(\n {2}trap '[^'\n]*' EXIT\n"
+    r"(?P<line>.*)\n\)\n__code=\$\?\nexit \$__code",
+    re.DOTALL,
+)
+"""What it has bash run, around the command line of its model."""
+_SHELL_WORDS = re.compile(r"\s*(?:\S+/)?(?:sh|bash|zsh)\s+-c\s+", re.IGNORECASE)
+"""A shell that it takes off a command line: it is given to bash anyway."""
 REFUSED_TYPES = {"policy_violation", "permission_denied"}
 
 
@@ -104,6 +116,7 @@ class Gemini:
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
+            of_bash=_line_of_bash,
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
@@ -128,12 +141,33 @@ def _silence_settings(brief: RoundRequest) -> dict[str, str]:
     return {"GEMINI_EXP": str(write_home_file(brief.home, EXPERIMENTS_FILE, told))}
 
 
+def _line_of_bash(said: str) -> str:
+    """A command line as its model wrote it, "" of what it runs for itself."""
+    found = _WRAPPED.fullmatch(said)
+    return found["line"] if found else ""
+
+
+def _plain_command(said: str) -> str:
+    """A command line as it has bash run it."""
+    shell = _SHELL_WORDS.match(said)
+    line = said[shell.end() :].strip() if shell else said
+    if not shell or len(line) < 2 or line[0] not in "'\"" or line[0] != line[-1]:
+        return line
+    try:
+        words = shlex.split(line) if line[0] == '"' and len(line) <= MAX_ACTION_CHARS else []
+    except ValueError:
+        words = []
+    return words[0] if len(words) == 1 else line[1:-1]
+
+
 class GeminiOutputParser(JsonEventParser):
     """Reads `-o stream-json`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._called: dict[str, str] = {}
+        self._commands: dict[str, str] = {}
+        """The command lines of those that have no result yet."""
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
@@ -148,7 +182,11 @@ class GeminiOutputParser(JsonEventParser):
                 shown = f"{tool} {main_argument(object_at(found, 'parameters'))}".strip()
                 self._called[call_id(found, "tool_id")], self.answer = shown, ""
                 while len(self._called) > MAX_OPEN_CALLS:
-                    self._called.pop(next(iter(self._called)))
+                    self._commands.pop(first := next(iter(self._called)), None)
+                    self._called.pop(first)
+                if tool == SHELL_TOOL:
+                    command = _plain_command(text_at(found, "parameters", "command"))
+                    self._commands[call_id(found, "tool_id")] = command[:MAX_ACTION_CHARS]
                 return f"[{shown}]"
             case "tool_result":
                 return self._result_of_tool(found)
@@ -161,7 +199,9 @@ class GeminiOutputParser(JsonEventParser):
         return ""
 
     def _result_of_tool(self, found: dict[str, Any]) -> str:
+        command = self._commands.pop(call_id(found, "tool_id"), "")
         if text_at(found, "status") != "error":
+            self.act(command, ok=None)  # it tells of no exit code
             return ""
         why, what = text_at(found, "error", "message"), self._called.pop(call_id(found, "tool_id"), "a tool")
         if (

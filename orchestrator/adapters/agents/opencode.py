@@ -17,7 +17,7 @@ from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
-from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at
+from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at, value_at
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
 from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest, ToolServer
 
@@ -114,6 +114,7 @@ class OpenCode:
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
             hidden=HIDDEN,
+            of_bash=lambda line: line,
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
@@ -186,6 +187,9 @@ class OpenCodeOutputParser(JsonEventParser):
         refused = text_at(part, "state", "error")
         if "specified a rule" in refused or "rejected permission" in refused:
             self.deny(shown)
+        elif command := text_at(given, "command"):
+            code = value_at(part, "state", "metadata", "exit")
+            self.act(command, ok=code == 0 if isinstance(code, int) else None)
         return f"[{shown}{': refused' if refused else ''}]"
 
 

@@ -41,9 +41,10 @@ class ActionWarner(Protocol):
     def active(self) -> bool:
         """Whether anything could be said at all."""
 
-    def before(self, action: str, *, call: str | None = None) -> ActionAdvice:
+    def before(self, action: str, *, call: str | None = None, may_refuse: bool = True) -> ActionAdvice:
         """What is said at an action that is about to be done: each line once a run, and no more than its limit. `call`
-        is the id under which somebody asks who may be anybody, "" without one. Never raises, never waits long."""
+        is the id under which somebody asks who may be anybody, "" without one; `may_refuse` is whether whoever asks can
+        hold the action back. Never raises, never waits long."""
 
     def confirm(self, names: Collection[str], *, call: str) -> None:
         """Hears of a call that the program itself made, by whichever of its names it was asked about; "" is a call
@@ -63,7 +64,7 @@ class Unwarned:
     active = False
     heard: tuple[HeardWarning, ...] = ()
 
-    def before(self, action: str, *, call: str | None = None) -> ActionAdvice:
+    def before(self, action: str, *, call: str | None = None, may_refuse: bool = True) -> ActionAdvice:
         """Nothing."""
         return NO_ADVICE
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.execution.hooks import hook_client
+from orchestrator.execution.hooks.bash_lines import write_bash_lines
 from orchestrator.execution.node_python import node_python, python_files
 
 SOCKET_NAME = "hooks"
@@ -27,9 +28,11 @@ READ_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class HookLine:
-    """A run's way to ask. `command` is what a program runs at its hook, `readable` what a sandbox must show for it."""
+    """A run's way to ask. `command` is what a program runs at its hook, `bash_lines` the file that the bash of one
+    without hooks reads first, `readable` what a sandbox must show for it."""
 
     command: str
+    bash_lines: Path
     readable: tuple[Path, ...]
 
 
@@ -37,9 +40,11 @@ class HookLine:
 def open_hook_socket(folder: Path, answer: Callable[[bytes], bytes]) -> Iterator[HookLine]:
     """Answers hooks for the time of the block. Raises OSError."""
     with open_run_socket(folder, SOCKET_NAME, answer) as path:
-        script = Path(hook_client.__file__)
-        words = [str(node_python()), "-I", "-S", "-B", str(script), str(path)]
-        yield HookLine(command=shlex.join(words), readable=(script, path, *python_files()))
+        python, script = node_python(), Path(hook_client.__file__)
+        lines = write_bash_lines(folder, python, script, path)
+        words = [str(python), "-I", "-S", "-B", str(script), str(path)]
+        readable = (script, path, lines, *python_files())
+        yield HookLine(command=shlex.join(words), bash_lines=lines, readable=readable)
 
 
 @contextmanager

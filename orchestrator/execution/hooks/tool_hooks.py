@@ -5,6 +5,9 @@ its result; what refuses it comes instead, with the reason, and counts among the
 that were held back are kept, and taken off those. Whatever runs in the sandbox may ask here, with any id: so a denial
 is taken off only if it is of the very call that was asked about, which the journal warned of, and what was said counts
 only once the program tells of that call itself.
+
+A program without hooks has its bash ask, with a command line and nothing else (`bash_lines`): it is answered by plain
+text, and nothing is held back there.
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from missions.plain_data import read_json
 from orchestrator.core.ports.action_warner import ActionAdvice, ActionWarner
+from orchestrator.execution.hooks.hook_client import BASH_MARK
 from orchestrator.execution.programs.json_events import call_id, denied_call, object_at, text_at
 from orchestrator.execution.programs.port import EndedAction, ParsedOutput
 
@@ -46,6 +50,8 @@ class ToolHooks:
 
     warner: ActionWarner
     tree: Path
+    of_bash: Callable[[str], str] | None = None
+    """As a `Launch` has it."""
     _held_back: dict[str, _HeldBackCall] = field(default_factory=dict)
     """By the id of the call."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,6 +64,8 @@ class ToolHooks:
 
     def answer(self, said: bytes) -> bytes:
         """What the program is answered; nothing where there is nothing to say, or nothing can be read."""
+        if said.startswith(BASH_MARK):
+            return self._answer_bash(said.removeprefix(BASH_MARK).decode("utf-8", "replace"))
         try:
             found = read_json(said.decode("utf-8", "replace"))
         except ValueError:
@@ -79,6 +87,12 @@ class ToolHooks:
             way = {"additionalContext": advice.text}  # codex drops it where a decision stands beside it
         return json.dumps({"hookSpecificOutput": {"hookEventName": "PreToolUse", **way}}).encode()
 
+    def _answer_bash(self, line: str) -> bytes:
+        """The same in the words of a shell: what it prints before it runs the line."""
+        command = self.of_bash(line) if self.of_bash else ""
+        advice = self.warner.before(command, call="", may_refuse=False)
+        return f"{advice.text}\n".encode() if advice.lines else b""
+
     def followed(self, ended: EndedAction) -> None:
         """Hears what the program says that it did. What was held back was not done."""
         names = {ended.action, _in_tree(ended.action, self.tree)}
@@ -88,7 +102,8 @@ class ToolHooks:
         if held and names.intersection(held.actions):
             return
         action = ended.action if " " in ended.action else _in_tree(ended.action, self.tree)
-        self.warner.followed(action, ok=ended.ok)
+        if ended.ok is not None:
+            self.warner.followed(action, ok=ended.ok)
 
     def without_held_back(self, told: ParsedOutput) -> ParsedOutput:
         """What a program says, less the denials of calls that were held back once."""

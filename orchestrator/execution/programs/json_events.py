@@ -156,7 +156,7 @@ class JsonEventParser(ABC):
         if what not in self.denials and len(self.denials) < MAX_DENIALS:
             self.denials.append(what)
 
-    def act(self, action: str, *, ok: bool, call: str = "") -> None:
+    def act(self, action: str, *, ok: bool | None, call: str = "") -> None:
         """Remembers that something was done."""
         if action and len(self.actions) < MAX_ACTIONS:
             self.actions.append(EndedAction(action=action[:MAX_ACTION_CHARS], ok=ok, call=call))

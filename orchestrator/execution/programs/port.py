@@ -158,6 +158,9 @@ class Launch:
     For a program that may call a turn finished whatever its model's API said."""
     hooked: bool = False
     """Whether it runs the request's hook before its calls."""
+    of_bash: Callable[[str], str] | None = None
+    """Of what it has `bash -c` run, the command line as its output tells of it; "" of what is none of its model's. For
+    a program without hooks: its bash asks the node in their place. None: it does not."""
     windows_after: Callable[[str], tuple[QuotaWindow, ...]] = lambda _session: ()
     """What it wrote down of its account's windows in a session, when the round is over, for a program that keeps them
     in a file. May raise OSError."""
@@ -165,10 +168,11 @@ class Launch:
 
 @dataclass(frozen=True, kw_only=True)
 class EndedAction:
-    """A command line, or a path that was changed, as a program says that it did it, and whether that went well."""
+    """A command line, or a path that was changed, as a program says that it did it, and whether that went well; None
+    where it does not say so."""
 
     action: str
-    ok: bool
+    ok: bool | None
     call: str = ""
     """The id of the call, if it has one."""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff.secrets.excerpts import redacted_line
 from orchestrator.adapters.agents.acp.answer_text import AnswerText
+from orchestrator.adapters.agents.acp.ended_calls import EndedCalls
 from orchestrator.adapters.agents.acp.permissions import MAX_ID_CHARS, CallKinds, answer_permission
 from orchestrator.adapters.agents.acp.protocol_requests import (
     initialize_request,
@@ -99,7 +100,7 @@ class AcpConversation:
         self._mode_setting: SettingRequest | None = None
         self._mode = ""
         self._prompting = self._ended = self._over = self._cancelled = self._undelivered = False
-        self._text, self._kinds = AnswerText(), CallKinds()
+        self._text, self._kinds, self._calls = AnswerText(), CallKinds(), EndedCalls()
         self._plain, self._error = "", ""
         self._trouble: ErrorKind | None = None
         self._denials: dict[str, None] = {}
@@ -141,6 +142,7 @@ class AcpConversation:
                 error=error,
                 trouble=self._trouble,
                 denials=tuple(self._denials),
+                actions=tuple(self._calls.actions),
                 usage=Usage(backend=self._plan.name),
             )
 
@@ -342,6 +344,7 @@ class AcpConversation:
             self._reply_error(found["id"], INVALID_PARAMS, "no permission can be given for that")
             self._deny("a permission that could not be read")
             return "[it asked for a permission that cannot be read]"
+        self._calls.begin(object_at(found, "params", "toolCall"))
         answer = answer_permission(asked, self._plan.tools, self._kinds)
         said = answer.response.model_dump(mode="json", by_alias=True, exclude_none=True)
         self._write({"id": found["id"], "result": said})
@@ -366,6 +369,7 @@ class AcpConversation:
         if not self._prompting:
             return ""  # what was said in an earlier round is told again; of the mode it is looked at before the prompt
         self._kinds.take(update)
+        self._calls.take(update)
         return "\n".join(filter(None, (self._keep_mode(self._mode_set), self._text.take(update))))
 
     def _mode_set(self, result: Any) -> str:

@@ -42,6 +42,8 @@ class AcpProgram:
 
     name: str
     table: AgentPart
+    asks_in_bash: bool = False
+    """Whether it gives `bash -c` the command lines that it tells of, and nothing around them."""
 
     @property
     def installed(self) -> InstalledProgram:
@@ -94,6 +96,7 @@ class AcpProgram:
             hidden=self.table.hidden,
             conversation=AcpConversation(plan, last_words=lambda: last_words(errors)),
             line_decides=True,
+            of_bash=(lambda line: line) if self.asks_in_bash else None,
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:

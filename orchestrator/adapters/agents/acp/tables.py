@@ -40,13 +40,18 @@ BUILT_IN_TABLES: Mapping[str, AgentPart] = {
     ),
 }
 """Seen with qwen 0.24.4 and copilot 1.0.102 (`tests/agents/test_acp_programs.py`)."""
+ASKING_IN_BASH = frozenset({"qwen"})
+"""Those that give `bash -c` just the command line that they tell of. copilot writes its lines into an open shell."""
 
 
 def acp_programs(tables: Mapping[str, AgentPart]) -> tuple[AcpProgram, ...]:
     """All of them, found here or not. What a fleet says of a known one replaces what is known, key by key."""
     own = {name: part for name, part in tables.items() if is_own_agent(name)}
     known = {name: _replaced(part, tables.get(name)) for name, part in BUILT_IN_TABLES.items()}
-    return tuple(AcpProgram(name=name, table=part) for name, part in (*known.items(), *own.items()))
+    return tuple(
+        AcpProgram(name=name, table=part, asks_in_bash=name in ASKING_IN_BASH)
+        for name, part in (*known.items(), *own.items())
+    )
 
 
 def _replaced(part: AgentPart, said: AgentPart | None) -> AgentPart:

@@ -15,6 +15,8 @@ from orchestrator.adapters.agents import claude, gemini
 from orchestrator.adapters.agents.claude import ClaudeOutputParser
 from orchestrator.adapters.agents.codex import MAX_CHANGED_FILES, SETTINGS_FILES, Codex, CodexOutputParser
 from orchestrator.adapters.agents.gemini import GeminiOutputParser
+from orchestrator.adapters.agents.gemini import _line_of_bash as launched_by_gemini
+from orchestrator.adapters.agents.opencode import OpenCodeOutputParser
 from orchestrator.execution.programs import json_events
 from orchestrator.execution.programs.json_events import (
     MAX_DENIALS,
@@ -234,6 +236,63 @@ def test_how_gemini_fails(result: Event, trouble: ErrorKind, error: str | None) 
     told = reading.told(0)
     assert (told.ended, told.trouble) == (True, trouble)
     assert error is None or told.error == error
+
+
+WRAPPED = """\
+shopt -u promptvars nullglob extglob nocaseglob dotglob; _bgpids_file='/tmp/a b/bgpids.tmp'
+(
+  trap 'jobs -p > "$_bgpids_file"' EXIT
+LINE
+)
+__code=$?
+exit $__code"""
+"""What it has bash run."""
+
+
+@pytest.mark.parametrize(
+    ("model", "run"),
+    [
+        ("make all", "make all"),
+        ("echo 'a\nb'\n)\n(\nmake", "echo 'a\nb'\n)\n(\nmake"),
+        ("bash -c 'make all'", "make all"),
+        ('/bin/sh -c  "make \\"all\\""', 'make "all"'),
+        ("bash -c 'one' 'two'", "one' 'two"),
+        ('bash -c "a" "b"', 'a" "b'),
+        ("bash -c make", "make"),
+        ("bash -c '", "'"),
+        ("bash -c \"it's", "\"it's"),
+        ("bash -lc 'make'", "bash -lc 'make'"),
+    ],
+)
+def test_a_command_of_gemini_has_one_name(model: str, run: str) -> None:
+    """What it tells of is what its bash asks about, without what it puts around; how that went it does not say."""
+    of_bash = launched_by_gemini(WRAPPED.replace("LINE", run))
+    reading = GeminiOutputParser()
+    call = {"type": "tool_use", "tool_name": "run_shell_command", "tool_id": "1", "parameters": {"command": model}}
+    shown(reading, call, {"type": "tool_result", "tool_id": "1", "status": "success"})
+    assert reading.told(0).actions == (EndedAction(action=run, ok=None),)
+    assert of_bash == run
+
+
+@pytest.mark.parametrize("said", ["", "uname -a", "(\nmake\n)\n__code=$?\nexit $__code", f"{WRAPPED}\nmake"])
+def test_what_gemini_runs_for_itself_is_no_action(said: str) -> None:
+    """And of a version that wraps its commands otherwise nothing is said: it would be said again and again."""
+    assert launched_by_gemini(said) == ""
+
+
+def test_commands_of_opencode() -> None:
+    """They are told by what its model wrote, and went well by their exit code; a refused one is none."""
+    reading = OpenCodeOutputParser()
+    for state in (
+        {"status": "completed", "input": {"command": "make all"}, "metadata": {"exit": 2}},
+        {"status": "completed", "input": {"command": "make -j1"}, "metadata": {"exit": 0}},
+        {"status": "error", "input": {"command": "make slow"}, "error": "it took too long"},
+        {"status": "error", "input": {"command": "curl x"}, "error": "The user has specified a rule"},
+        {"status": "completed", "input": {"filePath": "a.py"}},
+    ):
+        shown(reading, {"type": "tool_use", "part": {"tool": "bash", "state": state}})
+    told = [(one.action, one.ok) for one in reading.told(0).actions]
+    assert told == [("make all", False), ("make -j1", True), ("make slow", None)]
 
 
 def test_stack_traces_of_gemini_are_not_shown() -> None:

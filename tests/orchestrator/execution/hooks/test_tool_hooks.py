@@ -46,7 +46,7 @@ class AlwaysRefusing:
     active = True
     heard: tuple[HeardWarning, ...] = ()
 
-    def before(self, action: str, *, call: str | None = None) -> ActionAdvice:
+    def before(self, action: str, *, call: str | None = None, may_refuse: bool = True) -> ActionAdvice:
         return ActionAdvice(lines=("no",), refuses=True)
 
     def confirm(self, names: Collection[str], *, call: str) -> None:
