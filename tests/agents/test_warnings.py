@@ -70,6 +70,7 @@ def test_with_the_result(desk: Desk, name: str) -> None:
     assert [one.verdict for one in said.heard] == [WarningVerdict.HELPED]
 
 
+FORM = WarningForm.WITH_RESULT
 BY_BASH = {
     "opencode": WarningVerdict.HELPED,
     "qwen": WarningVerdict.HELPED,
@@ -94,6 +95,23 @@ def test_without_a_hook(desk: Desk, name: str, form: WarningForm, monkeypatch: p
     assert "claude at desktop wrote: " in asked[1]
     assert "built in parallel" in asked[1]
     assert [one.verdict for one in said.heard] == [BY_BASH[name]]
+
+
+TAKE_OUT = (
+    "for file in $(tr '\\0' '\\n' </proc/$PPID/environ | sed -n s/^BASH_ENV=//p); do "
+    "rm -f $file; echo exit 9 >$file; mv $file $file.old; test -s $file && echo it-stands; done"
+)
+
+
+@pytest.mark.nightly
+def test_an_agent_cannot_take_the_asking_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds the file that its bash reads, and can neither remove, change nor move it; the next command asks."""
+    monkeypatch.setattr(bash_lines, "WAIT_SECONDS", PATIENCE)
+    hands = HANDS["opencode"]
+    assert hands.shell
+    desk.run(hands, hands.shell(TAKE_OUT), hands.shell(f"sh {FAILS}"), Turn(text="Done."), warner=warner(FORM))
+    assert "it-stands" in given(desk.api.asked, 1).partition("tool_result")[2], desk.output()
+    assert [WARNING_FRAME in given(desk.api.asked, place) for place in range(3)] == [False, False, True], desk.output()
 
 
 @pytest.mark.nightly

@@ -210,6 +210,8 @@ class GeminiOutputParser(JsonEventParser):
             or "Path not in workspace" in why
         ):
             self.deny(what)
+        else:
+            self.act(command, ok=None)
         return f"[refused or failed: {error_line(why)[:200]}]"
 
     def _result(self, found: dict[str, Any]) -> str:

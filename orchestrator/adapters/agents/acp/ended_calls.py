@@ -22,6 +22,11 @@ from orchestrator.execution.programs.port import EndedAction
 CALL_UPDATES = frozenset({"tool_call", "tool_call_update"})
 
 
+def plain_command(line: str) -> str:
+    """A command line as it is compared: qwen takes the last `&` off one that it runs in the background."""
+    return line.strip().removesuffix("&").rstrip()
+
+
 class EndedCalls:
     """Gathers them from the updates of a session, the first so many."""
 
@@ -46,6 +51,6 @@ class EndedCalls:
         whether it may run."""
         call, command = text_at(told, "toolCallId"), text_at(told, "rawInput", "command")
         if command and len(call) <= MAX_ID_CHARS:
-            self._open[call] = command[:MAX_ACTION_CHARS]
+            self._open[call] = plain_command(command)[:MAX_ACTION_CHARS]
             while len(self._open) > MAX_OPEN_CALLS:
                 del self._open[next(iter(self._open))]

@@ -17,6 +17,7 @@ from typing import Any
 
 from handoff.secrets.excerpts import redacted_line
 from orchestrator.adapters.agents.acp.conversation import AcpConversation, SessionPlan
+from orchestrator.adapters.agents.acp.ended_calls import plain_command
 from orchestrator.adapters.agents.acp.session_settings import SessionSettings
 from orchestrator.core.foreign_files import open_foreign
 from orchestrator.execution.programs.error_kinds import MAX_ERROR_CHARS
@@ -96,7 +97,7 @@ class AcpProgram:
             hidden=self.table.hidden,
             conversation=AcpConversation(plan, last_words=lambda: last_words(errors)),
             line_decides=True,
-            of_bash=(lambda line: line) if self.asks_in_bash else None,
+            of_bash=plain_command if self.asks_in_bash else None,
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:

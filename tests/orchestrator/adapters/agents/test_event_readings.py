@@ -205,6 +205,7 @@ def test_what_gemini_was_not_let_do(error: dict[str, str], denied: bool) -> None
     (_, line) = shown(reading, call, {"type": "tool_result", "tool_id": "1", "status": "error", "error": error})
     assert line == f"[refused or failed: {error['message']}]"
     assert reading.told(0).denials == (("run_shell_command curl x",) if denied else ())
+    assert [one.action for one in reading.told(0).actions] == ([] if denied else ["curl x"])
     unknown = GeminiOutputParser()
     shown(unknown, {"type": "tool_result", "tool_id": "9", "status": "error", "error": {"type": "policy_violation"}})
     assert unknown.told(0).denials == ("a tool",)

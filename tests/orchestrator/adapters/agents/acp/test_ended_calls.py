@@ -30,6 +30,14 @@ def test_what_it_runs_may_be_told_late() -> None:
     assert calls.actions == [EndedAction(action="make all", ok=False)]
 
 
+def test_one_in_the_background_has_one_name() -> None:
+    """qwen has it run without the last `&`, and tells of it with that."""
+    calls = EndedCalls()
+    calls.take(call(rawInput={"command": " make serve & "}))
+    calls.take(ended())
+    assert [one.action for one in calls.actions] == [ended_calls.plain_command("make serve")] == ["make serve"]
+
+
 @pytest.mark.parametrize(
     ("status", "raw", "ok"),
     [
