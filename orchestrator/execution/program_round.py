@@ -101,7 +101,8 @@ class ProgramWorker:
             why = f"{astray[0]} of the project is a link, and {self.name} would do what is said where it leads"
             raise WorkspaceFailed(f"{why}: take the link out of the project")
         reading = launch.conversation or self.program.reading(launch.taken_before)
-        launch, hooks.of_bash = doors.opened_to(launch), launch.of_bash
+        hooks.of_bash, hooks.codes_untold = launch.of_bash, launch.codes_untold
+        launch = doors.opened_to(launch)
         heard = OutputCollector(reading, site, bounds, hooks)
         with self._line(launch, site, bounds) as line, _open_dialogue(launch, brief.prompt, heard) as speech:
             watch = bounds.watch(

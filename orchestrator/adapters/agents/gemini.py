@@ -17,6 +17,7 @@ from typing import Any
 
 from handoff.warnings.action_warnings import MAX_ACTION_CHARS
 from orchestrator.core.ports.model import Usage
+from orchestrator.execution.hooks.bash_lines import exit_code_in
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command, write_home_file
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
@@ -117,6 +118,7 @@ class Gemini:
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
             of_bash=_line_of_bash,
+            codes_untold=True,
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
@@ -201,7 +203,8 @@ class GeminiOutputParser(JsonEventParser):
     def _result_of_tool(self, found: dict[str, Any]) -> str:
         command = self._commands.pop(call_id(found, "tool_id"), "")
         if text_at(found, "status") != "error":
-            self.act(command, ok=None)  # it tells of no exit code
+            code = exit_code_in(text_at(found, "output"))
+            self.act(command, ok=None if code is None else code == 0)
             return ""
         why, what = text_at(found, "error", "message"), self._called.pop(call_id(found, "tool_id"), "a tool")
         if (

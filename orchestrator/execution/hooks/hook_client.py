@@ -19,6 +19,8 @@ MAX_BYTES = 1024 * 1024
 """Of what a program says of a call: a file that it writes stands in it whole."""
 BASH_MARK = b"bash\n"
 """What stands before a command line; what a program says at its hook is an object of JSON."""
+CODE_WANTED, EXIT_CODE_WANTED = b"\0", 3
+"""What stands before an answer if bash is to print the command's exit code, and how bash is told so."""
 
 
 def ask(path: str, said: bytes, seconds: float = WAIT_SECONDS) -> bytes:
@@ -49,18 +51,19 @@ def _left(until: float) -> float:
     return max(0.001, until - time.monotonic())
 
 
-def main(words: list[str]) -> None:
-    """Asks with what stands on standard input, or with a command line."""
+def main(words: list[str]) -> int:
+    """Asks with what stands on standard input, or with a command line; the exit code."""
     try:
         if len(words) > 1:
             answer = ask(words[0], BASH_MARK + words[2].encode("utf-8", "surrogateescape"), float(words[1]))
         else:
             answer = ask(words[0], sys.stdin.buffer.read(MAX_BYTES))
-        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.write(answer.removeprefix(CODE_WANTED))
         sys.stdout.flush()
+        return EXIT_CODE_WANTED if answer.startswith(CODE_WANTED) else 0
     except OSError:
-        return
+        return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

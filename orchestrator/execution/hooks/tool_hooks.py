@@ -23,7 +23,7 @@ from typing import Any
 
 from missions.plain_data import read_json
 from orchestrator.core.ports.action_warner import ActionAdvice, ActionWarner
-from orchestrator.execution.hooks.hook_client import BASH_MARK
+from orchestrator.execution.hooks.hook_client import BASH_MARK, CODE_WANTED
 from orchestrator.execution.programs.json_events import call_id, denied_call, object_at, text_at
 from orchestrator.execution.programs.port import EndedAction, ParsedOutput
 
@@ -51,7 +51,8 @@ class ToolHooks:
     warner: ActionWarner
     tree: Path
     of_bash: Callable[[str], str] | None = None
-    """As a `Launch` has it."""
+    codes_untold: bool = False
+    """Both as a `Launch` has them."""
     _held_back: dict[str, _HeldBackCall] = field(default_factory=dict)
     """By the id of the call."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -91,7 +92,8 @@ class ToolHooks:
         """The same in the words of a shell: what it prints before it runs the line."""
         command = self.of_bash(line) if self.of_bash else ""
         advice = self.warner.before(command, call="", may_refuse=False)
-        return f"{advice.text}\n".encode() if advice.lines else b""
+        wanted = CODE_WANTED if self.codes_untold and (advice.lines or self.warner.heard) else b""
+        return wanted + (f"{advice.text}\n".encode() if advice.lines else b"")
 
     def followed(self, ended: EndedAction) -> None:
         """Hears what the program says that it did. What was held back was not done."""

@@ -161,6 +161,8 @@ class Launch:
     of_bash: Callable[[str], str] | None = None
     """Of what it has `bash -c` run, the command line as its output tells of it; "" of what is none of its model's. For
     a program without hooks: its bash asks the node in their place. None: it does not."""
+    codes_untold: bool = False
+    """Whether it tells no exit codes, so that they must stand in the output of what bash runs."""
     windows_after: Callable[[str], tuple[QuotaWindow, ...]] = lambda _session: ()
     """What it wrote down of its account's windows in a session, when the round is over, for a program that keeps them
     in a file. May raise OSError."""

@@ -266,13 +266,32 @@ exit $__code"""
     ],
 )
 def test_a_command_of_gemini_has_one_name(model: str, run: str) -> None:
-    """What it tells of is what its bash asks about, without what it puts around; how that went it does not say."""
+    """What it tells of is what its bash asks about, without what it puts around."""
     of_bash = launched_by_gemini(WRAPPED.replace("LINE", run))
     reading = GeminiOutputParser()
     call = {"type": "tool_use", "tool_name": "run_shell_command", "tool_id": "1", "parameters": {"command": model}}
     shown(reading, call, {"type": "tool_result", "tool_id": "1", "status": "success"})
     assert reading.told(0).actions == (EndedAction(action=run, ok=None),)
     assert of_bash == run
+
+
+@pytest.mark.parametrize(
+    ("output", "ok"),
+    [
+        ("out\n[exit code 0]\n", True),
+        ("[exit code 2]", False),
+        ("[exit code 2]\nout", False),
+        ("[exit code 0]\nout\n[exit code 2]", None),
+        ("said: [exit code 0]", None),
+        ("", None),
+    ],
+)
+def test_how_a_command_of_gemini_went(output: str, ok: bool | None) -> None:
+    """It does not say: a line of the output does, where bash was asked to print it."""
+    reading = GeminiOutputParser()
+    call = {"type": "tool_use", "tool_name": "run_shell_command", "tool_id": "1", "parameters": {"command": "make"}}
+    shown(reading, call, {"type": "tool_result", "tool_id": "1", "status": "success", "output": output})
+    assert [one.ok for one in reading.told(0).actions] == [ok]
 
 
 @pytest.mark.parametrize("said", ["", "uname -a", "(\nmake\n)\n__code=$?\nexit $__code", f"{WRAPPED}\nmake"])

@@ -82,6 +82,21 @@ def test_a_command_line_hears_its_warning_once(tmp_path: Path) -> None:
     assert [one.verdict for one in hooks.warner.heard] == [WarningVerdict.HELPED]
 
 
+@pytest.mark.parametrize("code", [0, 7])
+def test_an_exit_code_that_nobody_tells_is_printed(tmp_path: Path, code: int) -> None:
+    """Of a program that tells none, from the first warning on; the code itself stays."""
+    with asking(tmp_path) as hooks:
+        hooks.codes_untold = True
+        before = run(tmp_path, f"exit {code}")
+        warned = run(tmp_path, f"(: {FAILS}; echo out; exit {code})")
+        hooks.followed(EndedAction(action=f"(: {FAILS}; echo out; exit {code})", ok=None))
+        after = run(tmp_path, f"exit {code}")
+    assert [one.returncode for one in (before, warned, after)] == [code] * 3
+    assert before.stderr == b""
+    assert after.stderr == f"[exit code {code}]\n".encode()
+    assert bash_lines.exit_code_in(warned.stderr.decode()) == bash_lines.exit_code_in(after.stderr.decode()) == code
+
+
 def test_nothing_is_held_back(tmp_path: Path) -> None:
     """Whatever the fleet's form is: a shell has no way to refuse but an exit code, which is the command's."""
     with asking(tmp_path, form=WarningForm.REFUSE_ONCE) as hooks:
