@@ -184,7 +184,7 @@ class GitRemote:
         branch = f"refs/heads/{self.branch}"
         self.broken.find(self.listed(), lambda ref: SEEN_PREFIX + ref.removeprefix("refs/"))
         if branch in self.broken.found:
-            why = f"objects of {branch} are missing there: see “Recovery” in docs/operating.md"
+            why = f"objects of {branch} are missing there: see “Recovery” in the documents, docs/operating.md"
             raise RemoteUnreachable(self.url, why)
         try:
             self._bring(self.broken.found, timeout)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.settings import Settings
 from orchestrator.core.sqlite_url import sqlite_url
 from sync import files
@@ -17,9 +18,6 @@ from sync import files
 NOTE = "database-server"
 """In the home folder: what the server's database is called for a person. In no backup: where one is put back, its
 database may be another."""
-NEXT_STEP = (
-    "run this with the node's credentials (docs/operating.md, As a service) or set SHIFTBOOK_DATABASE_URL for it; "
-)
 
 
 def note_server(settings: Settings, place: str) -> None:
@@ -41,7 +39,7 @@ def require_told(home: Path, database_url: str) -> None:
     """Raises WrongSetting where this home's database is a server's and its address is not told."""
     place = "" if database_url else noted_server(home)
     if place:
-        why = f"this node's database is {place}, and this command does not see the address: {NEXT_STEP}"
+        why = f"this node's database is {place}, and this command does not see the address: {_next_step()}; "
         raise WrongSetting("SHIFTBOOK_DATABASE_URL", f"{why}where the node has SQLite now, delete {home / NOTE}")
 
 
@@ -53,7 +51,7 @@ def restored_database(home: Path, database_url: str, saved_from: str) -> str:
     own = sqlite_url(home / "shiftbook.db")
     place = saved_from or noted_server(home)
     if place and not database_url:
-        why = f"the database is {place}, and this command does not see the address: {NEXT_STEP}"
+        why = f"the database is {place}, and this command does not see the address: {_next_step()}; "
         raise WrongSetting("SHIFTBOOK_DATABASE_URL", f"{why}{own} moves it into this home")
     return "" if database_url == own else database_url
 
@@ -65,6 +63,10 @@ def require_saveable(settings: Settings) -> None:
     if not settings.database_url and settings.policy.writes_global and not path.is_file():
         raise Refused(
             f"no backup was made: there is no database {path}, and an empty one is not worth saving. Where the node's "
-            "is a server's, run this with the node's credentials (docs/operating.md, As a service) or set "
-            "SHIFTBOOK_DATABASE_URL for it; a node that never ran has nothing to save yet"
+            f"is a server's, {_next_step()}; a node that never ran has nothing to save yet"
         )
+
+
+def _next_step() -> str:
+    how = document_place("docs/operating.md", "As a service")
+    return f"run this with the node's credentials ({how}) or set SHIFTBOOK_DATABASE_URL for it"

@@ -17,6 +17,7 @@ from typing import Any
 
 from orchestrator.bench.result import Measurement, median
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import extra_command
 
 ROUNDS, JOBS = 5, 200
 BAR = 5.0
@@ -27,7 +28,7 @@ def measure(url: str, carry: Callable[[int], None], each: int) -> Measurement:
     """`carry` has our bus carry `each` missions in its round of that number; both take turns. Raises WrongSetting where
     the database cannot be used."""
     if find_spec("procrastinate") is None:
-        raise WrongSetting(OPTION, "it compares with procrastinate: pip install 'shiftbook[bench]'")
+        raise WrongSetting(OPTION, f"it compares with procrastinate: {extra_command('bench')}")
     pairs = []
     with _schema(url) as place:
         _run(_carried_by_queue(place, JOBS // 10))  # what it makes at its first job is no job

@@ -19,13 +19,13 @@ import click
 
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import Refused
+from orchestrator.core.own_installation import extra_command
 
 if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge", "brave-browser")
 """Programs that open an address in a window without tabs (`--app`)."""
-EXTRA = "pip install 'shiftbook[desktop]'"
 WIDTH, HEIGHT = 1440, 900
 START_SECONDS = 60.0
 
@@ -58,7 +58,8 @@ def _pywebview() -> Any:
     try:
         import webview  # type: ignore[import-not-found,unused-ignore]  # an extra
     except ImportError as error:
-        raise Refused(f"a window of its own needs {EXTRA}; `shiftbook desktop --browser` takes your browser") from error
+        needs = extra_command("desktop")
+        raise Refused(f"a window of its own needs {needs}; `shiftbook desktop --browser` takes your browser") from error
     return webview
 
 

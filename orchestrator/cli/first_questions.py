@@ -13,6 +13,7 @@ import click
 
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.secret_text import SecretText
 from sync.errors import SyncError
 
@@ -43,7 +44,8 @@ def _agent(settings: Settings, ledger: Path) -> None:
     here = [name for name, why in lacks.items() if why is None]
     if not here:
         near = "".join(f"\n   {why}" for why in lacks.values() if why and "is not installed" not in why)
-        click.echo(f"1. Which coding agent works here? None of {', '.join(lacks)} yet; docs/agents.md says how.{near}")
+        how = document_place("docs/agents.md")
+        click.echo(f"1. Which coding agent works here? None of {', '.join(lacks)} yet; how: {how}.{near}")
         return
     word = click.prompt("1. Which coding agent works here?", type=click.Choice(["all", *here]), default="all")
     if word != "all":

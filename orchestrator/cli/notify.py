@@ -13,13 +13,14 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import document_place, extra_command
 
 if TYPE_CHECKING:
     from orchestrator.core.ports.notifier import Notifier
     from orchestrator.core.ports.outbox import OutboxItem
     from orchestrator.core.settings import Settings
 
-UNSET_TEXT = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
+UNSET_TEXT = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://…"
 
 
 @click.command("test")
@@ -34,7 +35,7 @@ def test(device: str, as_json: bool) -> None:
         _told(_ring(chosen, device), as_json)
     carries = notifier_factory.notifier(chosen)
     if carries is None:
-        raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET_TEXT)
+        raise WrongSetting("SHIFTBOOK_NOTIFY", f"{UNSET_TEXT} ({document_place('docs/notifications.md')})")
     found = {channel.name: _send_test(carries, number, chosen.node) for number, channel in enumerate(carries.channels)}
     _told(found, as_json)
 
@@ -57,7 +58,7 @@ def _ring(chosen: Settings, device: str) -> dict[str, str]:
 
     carrier, stores = notifier_factory.push_carrier(chosen), wiring.stores(chosen)
     if carrier is None:
-        raise WrongSetting("--device", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
+        raise WrongSetting("--device", f"what rings browsers is not installed: {extra_command('devices')}")
     try:
         there = [one for one in stores.push.every() if device in ("all", one.device)]
     finally:

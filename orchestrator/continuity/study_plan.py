@@ -27,8 +27,8 @@ from orchestrator.continuity.scenarios.history_generator import GENERATOR_VERSIO
 from orchestrator.continuity.scenarios.own_goal import GoalQuestion, goal_question
 from orchestrator.continuity.scenarios.project_history import ProjectHistory
 from orchestrator.continuity.scenarios.questions import ClosedQuestion, questions_of
-from orchestrator.continuity.statistics import MISSING
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.own_installation import extra_command
 from sync import files
 from sync.errors import GitError
 from sync.git import Git
@@ -249,7 +249,7 @@ def require_statistics() -> Any:
     try:
         from orchestrator.continuity.statistics import paired_test, sign_flip
     except ImportError as error:
-        raise WrongSetting("continuity", MISSING) from error
+        raise WrongSetting("continuity", f"its statistics are missing: {extra_command('continuity')}") from error
     del paired_test  # it needs scipy, which what judges a study does, too
     return sign_flip
 

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.model import Usage
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def cost(usage: Usage, *, hour: int = 0) -> float | None:
 @cache
 def missing() -> str:
     """Why no price is known at all, with what mends it; empty where the table is installed."""
-    return "" if find_spec("genai_prices") else "the table of prices is not installed: pip install 'shiftbook[prices]'"
+    return "" if find_spec("genai_prices") else f"the table of prices is not installed: {extra_command('prices')}"
 
 
 def priced(usage: Usage, *, paid_agent: bool = False) -> Usage:

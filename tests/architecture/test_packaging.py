@@ -118,7 +118,28 @@ def test_nothing_loads_an_extra_with_itself() -> None:
 
 
 def test_every_extra_is_offered_where_it_lacks() -> None:
-    """Each extra's name stands in a message that says how to get it."""
-    code = "\n".join(path.read_text(encoding="utf-8") for path in MODULES)
-    extras = PROJECT["optional-dependencies"].keys() - {"all", "fast"}
-    assert {name for name in extras if f"pip install 'shiftbook[{name}]'" not in code} == set()
+    """Each extra's name is asked of the one function that says how this installation gets it."""
+    calls = [each for path in MODULES for each in ast.walk(tree(path)) if isinstance(each, ast.Call)]
+    asked = [each for each in calls if isinstance(each.func, ast.Name) and each.func.id == "extra_command"]
+    named = {each.args[0].value for each in asked if isinstance(each.args[0], ast.Constant)}
+    assert named == PROJECT["optional-dependencies"].keys() - {"all", "fast"}
+
+
+def test_no_hint_knows_better_how_this_was_installed() -> None:
+    """No module says `shiftbook[EXTRA]` by itself: whether pip, pipx or uv brings it depends on the installation."""
+    said = [str(path.relative_to(ROOT)) for path in MODULES if re.search(r"shiftbook\[[a-z]", path.read_text("utf-8"))]
+    assert said == []
+
+
+def test_every_hint_says_where_its_document_is() -> None:
+    """A wheel brings no documents: a module names one by the function that finds it, or says `in the documents`."""
+    found = []
+    for path in MODULES:
+        nodes = list(ast.walk(tree(path)))
+        docstrings = {id(each.value) for each in nodes if isinstance(each, ast.Expr)}
+        for each in nodes:
+            words = each.value if isinstance(each, ast.Constant) and isinstance(each.value, str) else ""
+            name = re.search(r"\bdocs/[a-z-]+\.md", words)
+            if name and words != name[0] and "in the documents, " not in words and id(each) not in docstrings:
+                found.append((str(path.relative_to(ROOT)), words))
+    assert found == []

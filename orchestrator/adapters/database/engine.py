@@ -27,6 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from orchestrator.adapters.database import errors, migration
 from orchestrator.adapters.database.plain.schema_version import BUSY_MS, PRAGMAS
 from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.core.own_installation import extra_command
 
 VARIABLE = "SHIFTBOOK_DATABASE_URL"
 LOCK_TIMEOUT = f"SET LOCAL lock_timeout = {BUSY_MS}"
@@ -110,7 +111,7 @@ def open_database(url: str) -> Database:
             more |= {"pool_pre_ping": True, "connect_args": arguments}
         engine = create_engine(parsed, **more)
     except ImportError as error:
-        why = f"{error}: `pip install 'shiftbook[postgresql]'` brings what it needs"
+        why = f"{error}: `{extra_command('postgresql')}` brings what it needs"
         raise WrongSetting(VARIABLE, why) from error
     except ArgumentError as error:
         raise WrongSetting(VARIABLE, str(error)) from error

@@ -23,10 +23,10 @@ from orchestrator.adapters.models.blocking_call import POLL_SECONDS, run_blockin
 from orchestrator.adapters.models.idle_unload import IdleUnload
 from orchestrator.adapters.models.model_file import SAMPLING, ModelWeights, default_threads
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
 
 MAX_EMBED_TOKENS = 2048
-INSTALL = "pip install 'shiftbook[llamacpp]' (builds for some minutes, needs g++)"
 CLOSE_TIMEOUT_SECONDS = 30.0
 TOO_MANY_TOKENS_PATTERN = re.compile(r"Requested tokens \((\d+)\) exceed (?:context window|batch size) of (\d+)")
 
@@ -58,7 +58,7 @@ class LlamaCpp:
     def missing(self) -> str | None:
         """Why it cannot answer here; loads nothing."""
         if not importlib.util.find_spec("llama_cpp"):
-            return f"llama-cpp-python is not installed: {INSTALL}"
+            return f"llama-cpp-python is not installed: {_install()}"
         return self._weights.missing()
 
     def count(self, text: str) -> int:
@@ -210,7 +210,7 @@ def _library() -> Any:
     try:
         import llama_cpp
     except (ImportError, OSError, RuntimeError) as error:
-        raise ModelUnavailable(f"llama-cpp-python cannot be loaded ({error}): {INSTALL}") from error
+        raise ModelUnavailable(f"llama-cpp-python cannot be loaded ({error}): {_install()}") from error
     return llama_cpp
 
 
@@ -222,3 +222,7 @@ def _grammar(schema: Mapping[str, Any] | None) -> Any:
         return _library().LlamaGrammar.from_json_schema(json.dumps(schema), verbose=False)
     except Exception as error:  # its converter fails in many ways
         raise WrongPrompt(f"the model cannot follow this schema: {error}") from error
+
+
+def _install() -> str:
+    return f"{extra_command('llamacpp')} (builds for some minutes, needs g++)"

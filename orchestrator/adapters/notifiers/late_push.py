@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.notifier import NotDelivered
 from orchestrator.core.ports.push import PushCarrier, PushMessage, PushSubscription
 
@@ -22,7 +23,7 @@ class LatePushCarrier:
         """The real one. Raises WrongSetting."""
         made = self.make()
         if made is None:
-            raise WrongSetting("push", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
+            raise WrongSetting("push", f"what rings browsers is not installed: {extra_command('devices')}")
         return made
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import extra_command
 from sync import files
 
 if TYPE_CHECKING:
@@ -94,6 +95,6 @@ def _library() -> Any:
     try:
         import pyrage
     except ImportError as error:
-        why = "what encrypts backups is not installed: pip install 'shiftbook[age]'"
+        why = f"what encrypts backups is not installed: {extra_command('age')}"
         raise WrongSetting("SHIFTBOOK_BACKUP_TO", why) from error
     return pyrage

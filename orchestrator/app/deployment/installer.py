@@ -19,6 +19,7 @@ from orchestrator.app.deployment.machine import Machine, StepFailed
 from orchestrator.app.deployment.managed_files import FileState, ManagedFile, below
 from orchestrator.app.deployment.plan import check, every_path, planned_files, user_units
 from orchestrator.core.errors import Refused
+from orchestrator.core.own_installation import extra_command
 from sync import files
 
 
@@ -260,8 +261,8 @@ class Installer:
             )
         if self.wanted.headquarters and not self._backs_up_keys:
             steps.append(
-                f"the daily backup holds no keys: SHIFTBOOK_BACKUP_TO=age1… in {self._env_file}, and pip install "
-                "'shiftbook[age]', have it save them, encrypted"
+                f"the daily backup holds no keys: SHIFTBOOK_BACKUP_TO=age1… in {self._env_file}, and "
+                f"{extra_command('age')}, have it save them, encrypted"
             )
         if self.wanted.headquarters:
             steps.append(f"let a worker in: sudo -u {layout.USER} -H {self.wanted.program} fleet invite NAME")

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.core.own_installation import extra_command
 from sync import files
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 
 DEVICE_KEY = "device"
 """The file in the home's folder `keys`."""
-MISSING = "what pairs devices is not installed: pip install 'shiftbook[devices]'"
 
 
 def require_devices_extra() -> None:
     """Raises Refused where the extra `devices` is not installed."""
     if find_spec("cryptography") is None or find_spec("segno") is None:
-        raise Refused(MISSING)
+        raise Refused(_missing())
+
+
+def _missing() -> str:
+    return f"what pairs devices is not installed: {extra_command('devices')}"
 
 
 def devices_installed() -> bool:
@@ -40,7 +44,7 @@ def device_key_path(settings: Settings) -> Path:
 def device_key(settings: Settings) -> ExchangeKey:
     """The node's key for devices. Raises Refused without the extra, and WrongSetting for a file that is no such key."""
     if not devices_installed():
-        raise Refused(MISSING)
+        raise Refused(_missing())
     from mobile_bridge.key_exchange import ExchangeKey
 
     path = device_key_path(settings)

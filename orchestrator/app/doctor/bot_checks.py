@@ -9,6 +9,7 @@ from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.doctor.state_checks import database_is_here
 from orchestrator.app.factories.telegram_factory import SWITCH, chat_network
 from orchestrator.core.errors import OrchestratorError, WrongSetting
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.ports.chat_network import ChatNetwork, ChatNetworkFailed
 from orchestrator.core.settings import Settings
 from orchestrator.core.time_text import format_duration
@@ -18,6 +19,7 @@ from orchestrator.node.rounds.poll_state import ANSWERS, CONFLICT, RESTS, PollSt
 from orchestrator.node.rounds.polling_turn import polling_order
 
 BOT, POLLING, POLLER = "telegram", "telegram here", "telegram poller"
+DOCS = "docs/telegram.md"
 ANOTHER = "one program polls a bot: end the other one, or have @BotFather give this bot another token (/revoke)"
 
 
@@ -26,15 +28,14 @@ def check_bot(settings: Settings) -> Iterator[CheckResult]:
     if not settings.enable_telegram_poll:
         return
     if not settings.policy.telegram:
-        says, remedy = "a worker never polls a bot", f"unset {SWITCH} here; headquarters polls (docs/telegram.md)"
+        says, remedy = "a worker never polls a bot", f"unset {SWITCH} here; headquarters polls ({document_place(DOCS)})"
         yield CheckResult(what=BOT, health=CheckStatus.POOR, says=says, remedy=remedy)
         return
     try:
         network = chat_network(settings)
     except WrongSetting as error:
-        yield CheckResult(
-            what=BOT, health=CheckStatus.BROKEN, says=str(error), remedy="set it as docs/telegram.md says"
-        )
+        remedy = f"set it as is said there: {document_place(DOCS)}"
+        yield CheckResult(what=BOT, health=CheckStatus.BROKEN, says=str(error), remedy=remedy)
         return
     try:
         yield _known(network, len(settings.telegram_chats))

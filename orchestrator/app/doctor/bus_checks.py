@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.factories.bus_factory import open_bus_watch
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.ports.bus_care import BusWatch
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.delegation import bus_report
@@ -19,7 +20,8 @@ def check_bus(settings: Settings) -> Iterator[CheckResult]:
     try:
         watch = open_bus_watch(settings)
     except WrongSetting as error:
-        yield CheckResult(what=WHAT, health=CheckStatus.BROKEN, says=str(error), remedy="see docs/redis.md")
+        remedy = f"how: {document_place('docs/redis.md')}"
+        yield CheckResult(what=WHAT, health=CheckStatus.BROKEN, says=str(error), remedy=remedy)
         return
     if watch is not None:
         yield from watched(watch)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.factories.forge_factory import project_forge
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.ports.forge import Forge, ForgeFailed
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
@@ -14,7 +15,7 @@ from orchestrator.ledger.config.fleet_toml import ProjectPart
 from orchestrator.ledger.config.forge_place import repository_on_forge, token_host
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
-WHAT, DOCS = "forge", "see docs/forges.md"
+WHAT, DOCS = "forge", "docs/forges.md"
 MAX_NAMED = 5
 
 
@@ -54,7 +55,7 @@ def _by_git(name: str, part: ProjectPart) -> CheckResult:
     )
     if part.forge_people:
         says += f" (forge_people is of no use: {', '.join(part.forge_people[:MAX_NAMED])})"
-        return CheckResult(what=WHAT, health=CheckStatus.POOR, says=says, remedy=f'forge_by = "api"; {DOCS}')
+        return CheckResult(what=WHAT, health=CheckStatus.POOR, says=says, remedy=f'forge_by = "api"; {_how()}')
     return CheckResult(what=WHAT, health=CheckStatus.GOOD, says=says)
 
 
@@ -65,16 +66,23 @@ def _check(
         found = forge(settings, part)
         rights = found.rights() if found is not None else None
     except (ForgeFailed, WrongSetting) as error:
-        return CheckResult(what=WHAT, health=CheckStatus.BROKEN, says=f"{name}: {error}", remedy=DOCS)
+        return CheckResult(what=WHAT, health=CheckStatus.BROKEN, says=f"{name}: {error}", remedy=_how())
     if rights is None:
         host = token_host(repository_on_forge(part.forge, part.forge_url or part.url)) if part.forge else ""
         says = f"{name} is on {host}, and this machine has no token for it: nothing is opened or read there from here"
         says += ", nor by any other node while this one is the first"
         return CheckResult(
-            what=WHAT, health=CheckStatus.POOR, says=says, remedy=f"SHIFTBOOK_FORGE_TOKENS={host}=…; {DOCS}"
+            what=WHAT,
+            health=CheckStatus.POOR,
+            says=says,
+            remedy=f"SHIFTBOOK_FORGE_TOKENS={host}=…; {_how()}",
         )
     if rights.missing:
         says = f"{name}: the token of {rights.user or 'its app'} may not {'; '.join(rights.missing)}"
         return CheckResult(what=WHAT, health=CheckStatus.POOR, says=says, remedy="give it that on the forge")
     heard = f"; {len(part.forge_people)} people are heard there" if part.forge_people else "; nobody is heard there"
     return CheckResult(what=WHAT, health=CheckStatus.GOOD, says=f"{name}: {rights.user or 'its app'} may write{heard}")
+
+
+def _how() -> str:
+    return f"how: {document_place(DOCS)}"

@@ -15,6 +15,7 @@ from orchestrator.app.factories import notifier_factory
 from orchestrator.app.ledger_recovery import plan_recovery
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
 from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.ledger.conflicts import list_conflicts
@@ -185,7 +186,7 @@ def check_notices(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
         return CheckResult(what="notices", health=CheckStatus.POOR, says=says, remedy=remedy)
     if not order:
         says = "nobody is told what happens: no node has SHIFTBOOK_NOTIFY"
-        remedy = "docs/notifications.md"
+        remedy = f"how: {document_place('docs/notifications.md')}"
         return CheckResult(what="notices", health=CheckStatus.ABSENT, says=says, remedy=remedy)
     if order[0] not in announced_nodes(ledger):
         remedy = "correct `notify.by` in fleet.toml, or start that node"

@@ -13,10 +13,10 @@ from dotenv import dotenv_values
 from orchestrator.app.backups.secret_parts import PUBLIC_SUFFIXES, SECRET_FOLDERS
 from orchestrator.app.deployment.layout import CREDENTIALS
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings, secret_variables
 
-EXTRA = "pip install 'shiftbook[age]'"
 SHOWN = 5
 """So many files are named."""
 
@@ -47,11 +47,11 @@ def check_backups(settings: Settings) -> Iterator[CheckResult]:
     """Whether headquarters' backups could replace it: without its keys the fleet may be left without an admin."""
     if settings.role is not Role.HEADQUARTERS:
         return
-    remedy = f"set SHIFTBOOK_BACKUP_TO=age1… (age-keygen makes one; keep its key elsewhere) and {EXTRA}"
+    remedy = f"set SHIFTBOOK_BACKUP_TO=age1… (age-keygen makes one; keep its key elsewhere) and {extra_command('age')}"
     if not settings.backup_to:
         says = "they hold no keys: with this machine the only admin's key, tls/ and what devices are called by are lost"
     elif find_spec("pyrage") is None:
-        says, remedy = "none is made: what encrypts them is not installed", EXTRA
+        says, remedy = "none is made: what encrypts them is not installed", extra_command("age")
     else:
         says = "encrypted, keys included"
         yield CheckResult(what="backups", health=CheckStatus.GOOD, says=says)

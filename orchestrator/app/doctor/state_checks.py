@@ -8,6 +8,7 @@ from orchestrator.app import wiring
 from orchestrator.app.database_place import noted_server
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.core.errors import GlobalStateRefused, OrchestratorError
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.settings import Settings
 from orchestrator.core.time_text import format_duration
 from orchestrator.node.headquarters.state_cache import StateCache
@@ -32,7 +33,7 @@ def check_database(settings: Settings) -> CheckResult:
             remedy = "unset SHIFTBOOK_DATABASE_URL here: a worker's own database is SQLite in its home"
         return CheckResult(what="database", health=CheckStatus.BROKEN, says=str(error), remedy=remedy)
     except OrchestratorError as error:
-        remedy = "docs/operating.md, The database, says what to do"
+        remedy = f"how: {document_place('docs/operating.md', 'The database')}"
         return CheckResult(what="database", health=CheckStatus.BROKEN, says=str(error), remedy=remedy)
     try:
         whose = "the fleet's state and this node's own" if settings.policy.writes_global else "this node's own state"

@@ -10,6 +10,7 @@ from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.doctor.state_checks import database_is_here
 from orchestrator.app.factories.feed_factory import MISSING
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.config.supplier_tables import SupplierPart
@@ -50,8 +51,7 @@ def _feed_trouble(settings: Settings, parts: Mapping[str, SupplierPart]) -> Iter
     if not feeds:
         return
     if find_spec("feedparser") is None:
-        said, _, remedy = MISSING.partition(": ")
-        yield f"{', '.join(feeds)}: {said}", remedy
+        yield f"{', '.join(feeds)}: {MISSING}", extra_command("feeds")
         return
     if not database_is_here(settings):
         return

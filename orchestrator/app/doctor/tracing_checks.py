@@ -10,9 +10,9 @@ import httpx
 
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.factories.tracer_factory import ENDPOINTS, hindrance, wanted_exporter
+from orchestrator.core.own_installation import document_place, extra_command
 
 WHAT = "tracing"
-EXTRA = "pip install 'shiftbook[otel]'"
 DEFAULT = "http://localhost:4318/v1/traces"
 """Where the SDK sends to if nothing is said."""
 SECONDS = 5.0
@@ -26,11 +26,12 @@ def check_tracing(environment: Mapping[str, str]) -> Iterator[CheckResult]:
         return
     why = hindrance(exporter, environment)
     if why:
-        remedy = "set it as docs/operating.md, Traces, says; until then nothing is traced"
+        how = document_place("docs/operating.md", "Traces")
+        remedy = f"set it as is said there: {how}; until then nothing is traced"
         yield CheckResult(what=WHAT, health=CheckStatus.POOR, says=why, remedy=remedy)
     elif find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
         says = "OpenTelemetry is not installed: nothing is traced"
-        yield CheckResult(what=WHAT, health=CheckStatus.POOR, says=says, remedy=EXTRA)
+        yield CheckResult(what=WHAT, health=CheckStatus.POOR, says=says, remedy=extra_command("otel"))
     elif exporter == "console":
         yield CheckResult(what=WHAT, health=CheckStatus.GOOD, says="spans are printed (OTEL_TRACES_EXPORTER=console)")
     else:

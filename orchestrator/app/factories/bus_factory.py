@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.app import wiring
 from orchestrator.app.factories.node_parts import NodeParts
 from orchestrator.core.errors import BusUnavailable, WrongSetting
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.bus_care import BusWatch, DeadLetterBox
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
@@ -78,7 +79,7 @@ def open_dead_letters(settings: Settings) -> Iterator[DeadLetterBox]:
 
 def _need_client() -> None:
     if find_spec("redis") is None:
-        raise WrongSetting("SHIFTBOOK_REDIS_URL", "its client is not installed: pip install 'shiftbook[redis]'")
+        raise WrongSetting("SHIFTBOOK_REDIS_URL", f"its client is not installed: {extra_command('redis')}")
 
 
 def _address(settings: Settings) -> RedisAddress:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from orchestrator import __version__
 from orchestrator.app import wiring
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.ports.suppliers.feeds import FeedFailed, FeedReader, FetchedFeed
 from orchestrator.core.settings import Settings
@@ -15,7 +16,7 @@ from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_filing import supplier_filing
 from orchestrator.workflow.signals.intake import SignalIntake
 
-MISSING = "what reads feeds is not installed: pip install 'shiftbook[feeds]'"
+MISSING = "what reads feeds is not installed"
 
 
 class MissingFeedReader:
@@ -23,7 +24,7 @@ class MissingFeedReader:
 
     def fetch(self, url: str, *, etag: str = "", modified: str = "") -> FetchedFeed:
         """Reads nothing."""
-        raise FeedFailed(MISSING)
+        raise FeedFailed(f"{MISSING}: {extra_command('feeds')}")
 
 
 def feed_reader(settings: Settings) -> FeedReader:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.app.factories.telegram_factory import telegram_notifier
 from orchestrator.app.wiring import now
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import extra_command
 
 if TYPE_CHECKING:
     from orchestrator.adapters.notifiers.web_push import WebPushCarrier
@@ -34,7 +35,7 @@ def _apprise(settings: Settings) -> Notifier | None:
     if not urls.strip():
         return None
     if find_spec("apprise") is None:
-        raise WrongSetting("SHIFTBOOK_NOTIFY", "what tells people is not installed: pip install 'shiftbook[notify]'")
+        raise WrongSetting("SHIFTBOOK_NOTIFY", f"what tells people is not installed: {extra_command('notify')}")
     from orchestrator.adapters.notifiers.apprise import AppriseNotifier
 
     return AppriseNotifier(urls=urls)
@@ -64,7 +65,7 @@ def late_push_carrier(settings: Settings) -> PushCarrier | None:
 def rotate_push_key(settings: Settings) -> None:
     """Takes the key for pushes away, so that a new one is made. Raises WrongSetting where the extra is missing."""
     if find_spec("cryptography") is None:
-        raise WrongSetting("rotate-key", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
+        raise WrongSetting("rotate-key", f"what rings browsers is not installed: {extra_command('devices')}")
     from orchestrator.adapters.notifiers.push_key import rotate_push_key as rotate
 
     rotate(settings.home)

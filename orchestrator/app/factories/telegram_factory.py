@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import extra_command
 
 if TYPE_CHECKING:
     from orchestrator.core.ports.chat_network import ChatNetwork
@@ -22,7 +23,7 @@ def require_bot(settings: Settings) -> None:
     if not settings.telegram_chats:
         raise WrongSetting(SWITCH, "SHIFTBOOK_TELEGRAM_CHATS is not set: write whose chats are heard, by their numbers")
     if find_spec("telegram") is None:
-        raise WrongSetting(SWITCH, "what speaks with Telegram is not installed: pip install 'shiftbook[telegram]'")
+        raise WrongSetting(SWITCH, f"what speaks with Telegram is not installed: {extra_command('telegram')}")
 
 
 def chat_network(settings: Settings) -> ChatNetwork:

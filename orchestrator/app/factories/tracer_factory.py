@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from orchestrator.core import tracing
 from orchestrator.core.events import Tell
+from orchestrator.core.own_installation import extra_command
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 EXPORTERS = ("otlp", "console")
@@ -39,7 +40,7 @@ def open_tracing(node: str, tell: Tell) -> Callable[[], None]:
 
         tracer = open_otel_tracer(node, exporter, tell)
     except ImportError as error:
-        why = f"OpenTelemetry is not installed whole ({error}): pip install 'shiftbook[otel]'"
+        why = f"OpenTelemetry is not installed whole ({error}): {extra_command('otel')}"
     except (
         Exception
     ) as error:  # the SDK says what is wrong with an OTEL_* value by whatever it raises, also when imported

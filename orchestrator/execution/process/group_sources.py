@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.core.disk_space import MIB
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.process.run_group import (
     CPU_WEIGHT,
@@ -178,9 +179,10 @@ def find_source(*, mount: Path | None, root: bool) -> GroupSource | NotBounded:
     source = source or _systemd(mount, user=not root)
     if source is None and root and not Path("/run/systemd/system").exists():
         source = _at_the_top(mount)
+    how = document_place("docs/operating.md")
     return source or NotBounded(
         why="nobody has given this process a group of its own, and no systemd makes one for it",
-        remedy="run the node as a unit with Delegate=yes (docs/operating.md), or log in with a user's systemd",
+        remedy=f"run the node as a unit with Delegate=yes ({how}), or log in with a user's systemd",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from orchestrator.core.own_installation import document_place
 from orchestrator.core.ports.bus_care import BusCondition
 from orchestrator.core.time_text import format_duration
 
@@ -101,8 +102,9 @@ def _safety(condition: BusCondition) -> Iterator[BusFinding]:
         )
     if condition.rights:
         says = f"this user may also {' and '.join(condition.rights)}"
+        how = document_place("docs/redis.md")
         yield BusFinding(
-            kind="rights", says=says, remedy="give the fleet the user of docs/redis.md, and switch `default` off"
+            kind="rights", says=says, remedy=f"give the fleet a user of its own, and switch `default` off; how: {how}"
         )
 
 

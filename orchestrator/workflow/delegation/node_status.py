@@ -69,7 +69,7 @@ def read_status(report: str) -> NodeStatus:
         return NodeStatus.model_validate(found)
     except ValidationError as error:
         place = ".".join(map(str, error.errors(include_input=False)[0]["loc"])) or "it"
-        raise WrongSetting("report", f"{place} is not as docs/roles.md says") from error
+        raise WrongSetting("report", f"{place} is not as it is said in the documents, docs/roles.md") from error
     except ValueError as error:
         raise WrongSetting("report", "it is no JSON") from error
 

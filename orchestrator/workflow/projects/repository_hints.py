@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from handoff.secrets.excerpts import redacted_line
+from orchestrator.core.own_installation import document_place
 from orchestrator.workflow.projects.devcontainer import MAX_CHARS, PATHS, read_devcontainer
 from orchestrator.workflow.projects.toolchain import RepositoryFiles
 
@@ -59,8 +60,8 @@ def _devcontainer_hints(files: RepositoryFiles, setup: str) -> Iterator[str]:
     if other := [each for each in found.features if each not in FEATURE_PROGRAMS]:
         yield f"{path} has features that mean nothing here ({', '.join(other)}): what they bring must be on the nodes"
     if found.ports:
-        ports = ", ".join(found.ports)
-        yield f"{path} forwards {ports}: what tests need there can be a service of the project (docs/projects.md)"
+        ports, how = ", ".join(found.ports), document_place("docs/projects.md")
+        yield f"{path} forwards {ports}: what tests need there can be a service of the project ({how})"
     if found.runs_in:
         yield f"{path} runs in {found.runs_in}, which is not used: what tests need of it must be on the nodes"
 
@@ -72,5 +73,5 @@ def _services(files: RepositoryFiles) -> Iterator[str]:
         if known := list(dict.fromkeys(PROGRAMS[each] or each for each in images if each in PROGRAMS)):
             yield (
                 f"{path} has {', '.join(known)}: if its tests need that, write `[projects.NAME.services.…]` into"
-                " fleet.toml; docs/projects.md, Dev services, has lines to copy"
+                f" fleet.toml; lines to copy: {document_place('docs/projects.md', 'Dev services')}"
             )

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.app.doctor import secret_checks
 from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.app.doctor.secret_checks import check_backups, check_secret_server, check_secrets
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import SETTING_NAMES, Settings, is_secret, secret_variables, variable
 
@@ -88,7 +89,7 @@ def test_headquarters_whose_backups_hold_no_keys_is_told(tmp_path: Path, monkeyp
     (plain,) = check_backups(Settings(home=tmp_path, role=Role.HEADQUARTERS))
     assert (plain.health, "hold no keys" in plain.says) == (CheckStatus.POOR, True)
     assert "SHIFTBOOK_BACKUP_TO" in plain.remedy
-    assert "shiftbook[age]" in plain.remedy
+    assert extra_command("age") in plain.remedy
     sealed = Settings(home=tmp_path, role=Role.HEADQUARTERS, backup_to=(READER,))
     assert [each.health for each in check_backups(sealed)] == [CheckStatus.GOOD]
     monkeypatch.setattr(secret_checks, "find_spec", lambda _name: None)

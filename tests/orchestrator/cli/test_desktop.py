@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from orchestrator.cli import desktop as module
 from orchestrator.core.errors import Refused
+from orchestrator.core.own_installation import extra_command
 
 URL = "http://127.0.0.1:8823"
 
@@ -47,7 +48,7 @@ def test_without_the_extra_it_says_which(home: Path) -> None:
     assert home.is_dir()
     error = call().exception
     assert isinstance(error, Refused)
-    assert "pip install 'shiftbook[desktop]'" in str(error)
+    assert extra_command("desktop") in str(error)
     assert "--browser" in str(error)
 
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from orchestrator.core import pricing
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.model import Usage
 
 BILLS = [
@@ -111,6 +112,6 @@ def test_without_the_extra_no_price_is_known(monkeypatch: pytest.MonkeyPatch) ->
     pricing.missing.cache_clear()
     try:
         assert pricing.cost(BILLS[0][0]) is None
-        assert "pip install 'shiftbook[prices]'" in pricing.missing()
+        assert extra_command("prices") in pricing.missing()
     finally:
         pricing.missing.cache_clear()

@@ -20,6 +20,7 @@ from orchestrator.adapters.agents.acp.conversation import AcpConversation, Sessi
 from orchestrator.adapters.agents.acp.ended_calls import plain_command
 from orchestrator.adapters.agents.acp.session_settings import SessionSettings
 from orchestrator.core.foreign_files import open_foreign
+from orchestrator.core.own_installation import extra_command
 from orchestrator.execution.programs.error_kinds import MAX_ERROR_CHARS
 from orchestrator.execution.programs.home_files import write_home_file
 from orchestrator.execution.programs.installed import InstalledProgram
@@ -34,7 +35,6 @@ MAX_READ_ERRORS = 4096
 """Bytes at the end of its standard error that are looked at when it died."""
 START_SCRIPT = 'exec "$@" 2>"$0"'
 """Its standard output carries messages alone: what else it says must not stand in one of their lines."""
-EXTRA_LINE = "pip install 'shiftbook[acp]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class AcpProgram:
             keys = " or ".join(APIS[each].key for each in self.table.apis)
             return f"{self.name} has no key: set {keys}; a log-in of yours is not lent, because only the line counts"
         if find_spec("acp") is None:
-            return f"{self.name} needs the extra acp, which is not installed: {EXTRA_LINE}"
+            return f"{self.name} needs the extra acp, which is not installed: {extra_command('acp')}"
         return None
 
     def version(self) -> str:

@@ -26,7 +26,9 @@ class NodeReportBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     report: str = Field(min_length=2, max_length=MAX_REPORT_CHARS, description="JSON, exactly as it was signed")
-    signature: str = Field("", max_length=8192, description="SSH signature by the node's key; see docs/roles.md")
+    signature: str = Field(
+        "", max_length=8192, description="SSH signature by the node's key; see in the documents, docs/roles.md"
+    )
 
 
 class Registered(BaseModel):

@@ -15,6 +15,7 @@ from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import app_services
 from orchestrator.app.factories import notifier_factory
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.push import PushCarrier, PushSubscription
 from orchestrator.ledger.config import quiet_hours
 from orchestrator.ledger.config.notification import NotificationKind
@@ -106,7 +107,7 @@ def _device() -> str:
 def _carrier() -> PushCarrier:
     found = notifier_factory.push_carrier(app_services().settings)
     if found is None:
-        raise ServiceUnavailable("what rings browsers is not installed: pip install 'shiftbook[devices]'")
+        raise ServiceUnavailable(f"what rings browsers is not installed: {extra_command('devices')}")
     return found
 
 

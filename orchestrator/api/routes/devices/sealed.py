@@ -55,7 +55,7 @@ def blueprint() -> APIBlueprint:
     """The route."""
     routes = APIBlueprint("sealed", __name__)
 
-    @routes.post("/sealed", summary="A sealed request of a paired device; docs/devices.md has the form")
+    @routes.post("/sealed", summary="A sealed request of a paired device; form: in the documents, docs/devices.md")
     @needs("open", anywhere=True, devices=True, carried_bytes=CARRIED_BYTES)
     def sealed() -> Response:
         if SEALED_DEVICE_KEY in request.environ:

@@ -13,6 +13,7 @@ from orchestrator.app import wiring
 from orchestrator.app.doctor.bot_checks import check_bot, check_poller
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.factories import telegram_factory
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.node_pages import Presence
@@ -85,7 +86,7 @@ def test_a_bot_without_its_library(tmp_path: Path, api: TelegramServer, monkeypa
     """The extra is named."""
     monkeypatch.setattr(telegram_factory, "find_spec", lambda _name: None)
     (one,) = check_bot(settings(tmp_path, api))
-    assert "pip install 'shiftbook[telegram]'" in one.says
+    assert extra_command("telegram") in one.says
 
 
 def test_who_has_no_bot(tmp_path: Path, api: TelegramServer) -> None:

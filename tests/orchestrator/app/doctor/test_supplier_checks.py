@@ -11,6 +11,7 @@ from orchestrator.app import wiring
 from orchestrator.app.doctor import supplier_checks
 from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.app.doctor.supplier_checks import check_suppliers
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -75,7 +76,7 @@ def test_a_feed_without_what_reads_it(tmp_path: Path, keys: Keys, monkeypatch: p
     """The extra is named."""
     monkeypatch.setattr(supplier_checks, "find_spec", lambda _name: None)
     (one,) = check_suppliers(settings(tmp_path), ledger(keys, NEWS))
-    assert (one.says, one.remedy) == ("news: what reads feeds is not installed", "pip install 'shiftbook[feeds]'")
+    assert (one.says, one.remedy) == ("news: what reads feeds is not installed", extra_command("feeds"))
 
 
 def test_a_database_that_is_away_hides_nothing_else(tmp_path: Path, keys: Keys) -> None:

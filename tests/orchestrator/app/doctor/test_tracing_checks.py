@@ -9,6 +9,7 @@ import pytest
 from orchestrator.app.doctor import tracing_checks
 from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.app.doctor.tracing_checks import check_tracing, traces_address
+from orchestrator.core.own_installation import extra_command
 from tests.otlp_receiver import otlp_receiver
 from tests.servers import free_port
 
@@ -73,7 +74,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_spec("opentelemetry") is not None
     monkeypatch.setattr(tracing_checks, "find_spec", lambda _name: None)
     (one,) = check_tracing({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
-    assert (one.health, one.remedy) == (CheckStatus.POOR, "pip install 'shiftbook[otel]'")
+    assert (one.health, one.remedy) == (CheckStatus.POOR, extra_command("otel"))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.app.factories.tracer_factory import open_tracing, wanted_exporter
 from orchestrator.core import tracing
+from orchestrator.core.own_installation import extra_command
 from orchestrator.core.tracing import SilentTracer
 from tests.buses import Told
 from tests.otlp_receiver import otlp_receiver
@@ -109,7 +110,7 @@ def test_without_the_extra_it_says_what_to_install(missing: str) -> None:
     environment = dict(os.environ) | {"OTEL_TRACES_EXPORTER": "otlp"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
     assert "nothing is traced" in done.stdout, done.stderr
-    assert "pip install 'shiftbook[otel]'" in done.stdout
+    assert extra_command("otel") in done.stdout
 
 
 @pytest.mark.parametrize(
