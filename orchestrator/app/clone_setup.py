@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.app.clone_programs import (
+    DRIVER_KEY,
+    DRIVER_WORDS,
+    HOOK_MARK,
+    HOOK_WORDS,
+    driver_command,
+    driver_trouble,
+    hook_path,
+    hook_text,
+    hook_trouble,
+    read_hook,
+)
 from orchestrator.app.clone_signing import configure_signing
 from orchestrator.app.identity import set_identity
 from orchestrator.app.standing import BRANCH_KEY
@@ -13,20 +24,22 @@ from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from sync.git import Git
 
-HOOK_MARK = "# Written by shiftbook"
-HOOK = f"""\
-#!/bin/sh
-{HOOK_MARK} init and join: looks at the ledger's files before they are pushed. `git push --no-verify` goes past it.
-command -v {{python}} >/dev/null 2>&1 || exit 0
-exec {{python}} -P -m orchestrator check --pushed {{branch}}
-"""
+
+@dataclass(frozen=True, kw_only=True)
+class CloneChanges:
+    """What was done in a clone, in words: `done` for the first time, `mended` in one that was set up before."""
+
+    done: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
 
 
-def configure_clone(git: Git, folder: Path, settings: Settings, person: str, branch: str) -> list[str]:
-    """Signing, the merge driver, pulls that keep what is not committed yet, the hook. Returns what was done, in words.
+def configure_clone(git: Git, folder: Path, settings: Settings, person: str, branch: str) -> CloneChanges:
+    """Signing, the merge driver, pulls that keep what is not committed yet, the hook.
 
     Nothing that the person has set themselves is changed.
     """
+    before = _own_settings(git)
+    driver = driver_trouble(git)
     set_identity(git, person)
     configure_signing(git, folder, settings)
     git.config(
@@ -34,24 +47,43 @@ def configure_clone(git: Git, folder: Path, settings: Settings, person: str, bra
             "pull.rebase": "true",
             "rebase.autoStash": "true",
             BRANCH_KEY: branch,
-            # -P: the ledger's folder, where Git runs the driver, must not be where Python looks for modules
-            **merge_driver.driver_settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
+            **merge_driver.driver_settings(driver_command()),
         }
     )
-    return _write_hook(git, folder, branch)
+    written = _write_hook(git, folder, branch)
+    if BRANCH_KEY.lower() not in before:  # nobody has set it up yet
+        return CloneChanges(done=("git push in it looks at your files first (`shiftbook check`)",) if written else ())
+    mended = [f"mended the {DRIVER_WORDS}: {driver}"] if driver else []
+    mended += [f"mended the {HOOK_WORDS}: {written}"] if written else []
+    return CloneChanges(mended=(*mended, *_changed_settings(git, before)))
 
 
-def _write_hook(git: Git, folder: Path, branch: str) -> list[str]:
-    """The hook before a push, unless the person has one, or keeps hooks elsewhere."""
-    scoped = git.text("config", "--show-scope", "--get-all", "core.hooksPath", codes=(0, 1)).splitlines()
-    if any(not line.startswith("command") for line in scoped):  # ours stands on the command line
-        return []
-    path = folder / git.text("rev-parse", "--git-common-dir") / "hooks" / "pre-push"
-    text = HOOK.format(python=shlex.quote(sys.executable), branch=shlex.quote(branch))
-    there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    if there == text or (there and HOOK_MARK not in there):
-        return []
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o755)
-    return [] if there else ["git push in it looks at your files first (`shiftbook check`)"]
+def _own_settings(git: Git) -> dict[str, str]:
+    """What stands in the clone's own configuration, by the name in small letters; the last where there are several."""
+    said = git.run("config", "--local", "--list", "-z", codes=(0, 1, 128)).decode("utf-8", "replace")
+    return {name: value for name, _, value in (entry.partition("\n") for entry in said.split("\0") if entry)}
+
+
+def _changed_settings(git: Git, before: dict[str, str]) -> list[str]:
+    """Which settings are others now, in words; the merge driver and who the person is are told elsewhere."""
+    told = (DRIVER_KEY.rpartition(".")[0], "user.name", "user.email")
+    changed = {key: value for key, value in _own_settings(git).items() if before.get(key) != value}
+    return [
+        f"mended git's setting {key}: it was {before.get(key, 'not there')}"
+        for key in changed
+        if not key.startswith(told)
+    ]
+
+
+def _write_hook(git: Git, folder: Path, branch: str) -> str:
+    """The hook before a push, unless the person has one, or keeps hooks elsewhere. Why it was written; empty if not."""
+    path = hook_path(git, folder)
+    if path is None:
+        return ""
+    there = read_hook(path)
+    why = "" if there and HOOK_MARK not in there else hook_trouble(path, branch)
+    if why:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(hook_text(branch), encoding="utf-8")
+        path.chmod(0o755)
+    return why

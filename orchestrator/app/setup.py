@@ -51,6 +51,8 @@ class LedgerSetup:
     branch: str
     person: str
     done: tuple[str, ...]
+    mended: tuple[str, ...]
+    """What was not any more as it had been set up, in words."""
     known: bool
     """Whether the person's key is listed, so that missions they push will run."""
     line: str
@@ -98,10 +100,10 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
     if _unpushed(git, branch):
         git.run("push", "--quiet", "--no-verify", "--set-upstream", "origin", branch)
         done.append(f"pushed {branch} to {url}")
-    done += configured
+    done += configured.done
     done += _write_environment_file(settings, _ledger_variables(url, branch), f"this machine's node works for {url}")
     TrustPins(path=settings.home / "pin.json", ledger=url).anchor(git.text("rev-parse", "HEAD"))
-    return _setup_result(git, folder, url, branch, person, settings, done)
+    return _setup_result(git, folder, url, branch, person, settings, done, configured.mended)
 
 
 def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
@@ -126,14 +128,15 @@ def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
     _refuse_credential(f"the address of origin in {folder}", origin)
     person = person_name(git)
     ensure_keys(settings, person)
-    done += configure_clone(git, folder, settings, person, branch)
+    configured = configure_clone(git, folder, settings, person, branch)
+    done += configured.done
     works = f"this machine's node works for {origin}"
     done += _write_environment_file(settings, _ledger_variables(origin, branch), works)
     done += _share_objects(folder, settings, origin, branch)
     settings, renamed = _with_free_name(git, settings)
     done += renamed
     TrustPins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
-    return _setup_result(git, folder, origin, branch, person, settings, done)
+    return _setup_result(git, folder, origin, branch, person, settings, done, configured.mended)
 
 
 def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
@@ -315,7 +318,14 @@ def _write_environment_file(settings: Settings, wanted: Mapping[str, str], says:
 
 
 def _setup_result(
-    git: Git, folder: Path, url: str, branch: str, person: str, settings: Settings, done: Sequence[str]
+    git: Git,
+    folder: Path,
+    url: str,
+    branch: str,
+    person: str,
+    settings: Settings,
+    done: Sequence[str],
+    mended: tuple[str, ...],
 ) -> LedgerSetup:
     mine, node = ensure_keys(settings, person)
     signers = read_signers(_committed(git, SIGNERS_PATH))
@@ -330,6 +340,7 @@ def _setup_result(
         branch=branch,
         person=name,
         done=tuple(done),
+        mended=mended,
         known=known,
         line=Principal(name=name, roles=frozenset({"author"}), key=mine.public).line,
         node=settings.node,

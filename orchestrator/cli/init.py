@@ -40,11 +40,12 @@ def init(folder: Path, remote: str, here: bool, as_json: bool) -> None:
         _require_consent(folder, used)
     with undone_on_failure(folder) if used and used.top == folder.resolve() else nullcontext():
         made = setup.init(folder, load_settings(), remote=remote)
-    _report(made, as_json)
-    first = made.done and made.works_for == made.remote
-    if first and not as_json:
+    first = bool(made.done) and made.works_for == made.remote and not as_json
+    asks = first and sys.stdin.isatty() and sys.stdout.isatty()
+    _report(made, as_json, says_next=not asks)  # the questions end with a next step of their own
+    if first:
         terminal.say_past()
-    if first and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
+    if asks:
         from orchestrator.cli.first_questions import ask
 
         ask(made.folder)
@@ -85,16 +86,16 @@ def join(url: str, folder: Path | None, as_json: bool) -> None:
     _report(setup.join(url, folder or clone_folder(url), load_settings()), as_json)
 
 
-def _report(made: LedgerSetup, as_json: bool) -> None:
-    """Says what was done and what comes next."""
+def _report(made: LedgerSetup, as_json: bool, *, says_next: bool = True) -> None:
+    """Says what was done and, if nobody else does, what comes next."""
     if as_json:
         terminal.print_json(
             {key: str(value) if isinstance(value, Path) else value for key, value in asdict(made).items()}
         )
         return
-    for line in made.done:
-        click.echo(line)
-    if not made.done:
+    for line in (*made.done, *made.mended):
+        terminal.say(line)
+    if not made.done and not made.mended:
         click.echo(f"nothing to do: {made.folder} is a ledger, shared through {made.remote}")
     if made.works_for != made.remote:
         click.echo(f"\nThis machine's node still works for {made.works_for}.")
@@ -105,6 +106,6 @@ def _report(made: LedgerSetup, as_json: bool) -> None:
         click.echo(f"\n{' and '.join(waits).capitalize()} wait until an admin of the fleet has typed:")
         for line in made.admit:
             click.echo(f"  {line}")
-    if made.known:
+    if made.known and says_next:
         run = "; then `shiftbook node run`" if made.works_for == made.remote else ""
         click.echo(f"\nNext: write {made.folder / 'missions' / 'hello.md'}, commit, push{run}.")

@@ -47,6 +47,17 @@ class OwnInstallation:
             return f"{self._pip_install} -e {shlex.quote(f'{folder}[{extra}]')}"
         return f"{self._pip_install} {shlex.quote(f'{folder or PACKAGE}[{extra}]')}"
 
+    def reinstall_command(self) -> str:
+        """What a person types to have the web page in this installation, which is built when that is made."""
+        if (self.environment / UV_RECEIPT).is_file():
+            return f"uv tool upgrade --reinstall-package {PACKAGE} {PACKAGE}"
+        if (self.environment / PIPX_RECEIPT).is_file():
+            return f"pipx reinstall {PACKAGE}"
+        folder = self.source_folder
+        if folder is not None and self._is_editable:
+            return f"make -C {shlex.quote(str(folder))} page"
+        return f"{self._pip_install} --force-reinstall --no-deps {shlex.quote(str(folder or PACKAGE))}"
+
     def document_place(self, name: str) -> str:
         """Where a document such as `docs/start.md` is: its file in the clone, else its address, else its name."""
         folder = self.source_folder
@@ -130,6 +141,11 @@ def _own() -> OwnInstallation:
 def extra_command(extra: str) -> str:
     """What a person types to add an extra to the installation that runs."""
     return _own().extra_command(extra)
+
+
+def reinstall_command() -> str:
+    """What a person types to have the web page in the installation that runs."""
+    return _own().reinstall_command()
 
 
 def document_place(name: str, section: str = "") -> str:

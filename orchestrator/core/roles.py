@@ -56,6 +56,10 @@ class RoleSwitches:
     proactive_autonomy: bool = False
 
 
+PAGE_SWITCH = "SHIFTBOOK_DEVICE_SYNC=1"
+"""What has a worker serve the page, and devices."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RolePolicy:
     """What one node may do: a column of the table of roles."""

@@ -9,9 +9,11 @@ from orchestrator.app import wiring
 from orchestrator.app.doctor import (
     bot_checks,
     bus_checks,
+    clone_checks,
     forge_checks,
     ledger_checks,
     machine_checks,
+    page_checks,
     secret_checks,
     state_checks,
     supplier_checks,
@@ -48,6 +50,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield from machine_checks.check_agents()
     yield machine_checks.check_model(settings)
     yield machine_checks.check_disk(settings.home)
+    yield page_checks.check_page(settings)
     yield secret_checks.check_secrets(settings)
     yield from secret_checks.check_secret_server(settings)
     yield from secret_checks.check_backups(settings)
@@ -84,6 +87,7 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
     yield from forge_checks.check_forges(settings, ledger)
     yield from trust_checks.check_timed_lines(ledger)
     yield from trust_checks.check_signing(settings)
+    yield from clone_checks.check_clones(settings)
     yield from ledger_checks.check_size(settings, ledger)
     yield from ledger_checks.check_pushes(ledger)
     yield from supplier_checks.check_suppliers(settings, ledger)

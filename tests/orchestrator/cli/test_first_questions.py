@@ -75,3 +75,23 @@ def test_a_wrong_answer_is_said_and_the_next_question_asked(made: Path, tmp_path
     assert "is no folder on this machine" in said.output
     assert "SHIFTBOOK_NOTIFY" in said.output
     assert "SHIFTBOOK_NOTIFY" not in (tmp_path / "home" / ".env").read_text()
+
+
+def test_on_a_terminal_there_is_one_next_step(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the questions are asked their last line says how to go on, and nothing else does."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "another"))
+    said = CliRunner().invoke(cli, ["init", str(tmp_path / "second")], input="\n\n\n")
+    assert said.exit_code == 0, said.output
+    assert said.output.count("Next:") == 1
+    assert said.output.splitlines()[-1].startswith("Next: shiftbook mission new")
+
+
+def test_what_was_mended_is_said(made: Path) -> None:
+    """A clone whose merge driver starts a program that is gone is not called one with nothing to do."""
+    driver = run_git(made, "config", "merge.shiftbook.driver")
+    run_git(made, "config", "merge.shiftbook.driver", "/gone/python -P" + driver.partition(" -P")[2].rstrip("\n"))
+    said = CliRunner().invoke(cli, ["init", str(made)])
+    assert said.output.splitlines()[0] == "mended the merge driver: it starts /gone/python, which is gone"
+    assert "nothing to do" not in said.output
+    assert CliRunner().invoke(cli, ["init", str(made)]).output.startswith("nothing to do: ")
