@@ -64,6 +64,11 @@ class BuiltPage:
         return self.files.get(path)
 
 
+def is_built(folder: Path = FOLDER) -> bool:
+    """Whether there is a page, without reading its files."""
+    return (folder / "build.json").is_file()
+
+
 def read_built_page(folder: Path = FOLDER) -> BuiltPage | None:
     """What is in the folder now; None where no page was built. Only what is listed here is ever served."""
     try:

@@ -97,7 +97,7 @@ def _run(
     stop_tracing = open_tracing(settings.node, tell)
     node = node_factory.build_node(settings, tell, once=once)
     serves = settings.http is not None and not once
-    web = WebServer(settings.home, tell, begin=begin_web) if serves else None
+    web = WebServer(settings.home, tell, begin=begin_web, policy=settings.policy) if serves else None
     told_to_end = _install_signal_handlers(node, tell, web, supervisor)
     stops = [_watch_ledger(settings.ledger, node.jobs.wake.set)]
     stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.jobs.wake.set))

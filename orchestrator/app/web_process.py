@@ -18,6 +18,8 @@ from typing import IO, Protocol
 
 from missions.plain_data import read_json
 from orchestrator.core.events import Tell
+from orchestrator.core.own_installation import reinstall_command
+from orchestrator.core.roles import PAGE_SWITCH, RolePolicy
 from sync.backoff import Backoff
 from sync.process import own_session
 
@@ -74,8 +76,10 @@ def serve_words(pipe: int) -> list[str]:
 class WebServer:
     """The web server of the node whose home this is; `begin` is how its process comes to be."""
 
-    def __init__(self, home: Path, tell: Tell, *, begin: BeginWeb = begin_interpreter) -> None:
-        self.home, self.tell, self._begin = home, tell, begin
+    def __init__(
+        self, home: Path, tell: Tell, *, begin: BeginWeb = begin_interpreter, policy: RolePolicy | None = None
+    ) -> None:
+        self.home, self.tell, self._begin, self._policy = home, tell, begin, policy
         self._process: WebProcess | None = None
         self._ending, self._renewing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
@@ -145,13 +149,27 @@ class WebServer:
         while process.poll() is None:
             url = served_at(self.home, process.pid)
             if url:
-                self.tell("http", f"serving at {url}")
+                self.tell("http", serving_words(url, self._policy))
                 return
             time.sleep(0.1)
 
     def _why(self, code: int) -> str:
         said = (self.home / "http.err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return said[-1].removeprefix("shiftbook: ")[:300] if said else f"code {code}"
+
+
+def serving_words(url: str, policy: RolePolicy | None) -> str:
+    """What a person is told who has just had this node serve: the address, and where the page is, or why it is not."""
+    said = f"serving at {url}"
+    if policy is None:
+        return said
+    if not policy.page:
+        return f"{said}, but no page: {PAGE_SWITCH} has a {policy.role.value} serve the page and devices"
+    from mobile_bridge.built_page import is_built
+
+    if is_built():
+        return f"{said}; the page is {url}/app/"
+    return f"{said}, but no page: none is in this installation; `{reinstall_command()}` builds it"
 
 
 def served_at(home: Path, pid: int | None = None) -> str:

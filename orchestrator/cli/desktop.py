@@ -105,6 +105,7 @@ def _served(settings: Settings) -> Iterator[tuple[str, bool]]:
     if url:
         yield url, False
         return
+    _require_page(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     troubles: list[str] = []
 
@@ -122,6 +123,19 @@ def _served(settings: Settings) -> Iterator[tuple[str, bool]]:
         yield url, True
     finally:
         server.stop()
+
+
+def _require_page(settings: Settings) -> None:
+    """Raises Refused where what this would serve has no page."""
+    from mobile_bridge.built_page import is_built
+
+    from orchestrator.core.own_installation import reinstall_command
+    from orchestrator.core.roles import PAGE_SWITCH
+
+    if settings.http is not None and not settings.policy.page:
+        raise Refused(f"a {settings.role.value} serves no page: `{PAGE_SWITCH} shiftbook desktop` has it do so")
+    if not is_built():
+        raise Refused(f"the page is not in this installation: `{reinstall_command()}` builds it")
 
 
 def _wait() -> None:

@@ -94,11 +94,17 @@ def serve(parent: int | None) -> None:
     `shiftbook node run` starts it beside itself.
     """
     from orchestrator.api import process
+    from orchestrator.app.web_process import serving_words
+    from orchestrator.cli import terminal
+
+    settings, said = load_settings(), list[str]()
 
     def say(url: str) -> None:
-        click.echo(f"serving at {url} ({url}/openapi.json says what); Ctrl-C ends it", err=True)
+        first = f"{serving_words(url, settings.policy)}\n{url}/openapi.json says what; Ctrl-C ends it"
+        terminal.say(f"serving at {url}, too" if said else first, err=True)
+        said.append(url)
 
-    process.run(load_settings(), parent=parent, listening=say if parent is None else lambda url: None)
+    process.run(settings, parent=parent, listening=say if parent is None else lambda url: None)
 
 
 @click.command("gatehouse", hidden=True)

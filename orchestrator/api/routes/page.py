@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from orchestrator.api.web.auth_gate import needs
+from orchestrator.core.own_installation import reinstall_command
 
 CONTENT_POLICY = "; ".join(
     (
@@ -34,9 +35,12 @@ PERMISSIONS_POLICY = (
 )
 NOT_BUILT = """Shiftbook's web page is not in this installation.
 
-A released wheel has it. In a clone `make page` builds it. A copy that was installed from a clone without npm's registry
-has it once that can be reached and it is installed anew (`uv tool install --reinstall .`, pip, pipx). Then start the
-node again.
+A released wheel has it. Made from a clone it needs npm's registry: once that can be reached, type on the machine that
+serves this
+
+    {command}
+
+and start the node again.
 Everything else works: `shiftbook` in a terminal says what waits for you.
 """
 LASTING = "public, max-age=31536000, immutable"
@@ -87,7 +91,8 @@ def page_response(path: str) -> Response:
     """The file for this address, as the browser takes it. Raises NotFound."""
     page = served_page()
     if page is None:
-        return _with_policies(Response(NOT_BUILT, status=404, mimetype="text/plain"))
+        words = NOT_BUILT.format(command=reinstall_command())
+        return _with_policies(Response(words, status=404, mimetype="text/plain"))
     file = page.find(path)
     if file is None:
         raise NotFound("the page has no such file")

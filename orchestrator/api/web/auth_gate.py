@@ -34,7 +34,7 @@ from orchestrator.api.web.context import SERVICES_KEY, AppServices, app_services
 from orchestrator.api.web.disconnects import came_over_connection, came_over_tls, request_socket
 from orchestrator.api.web.rate_limit import RateLimiter, network_of
 from orchestrator.api.web.revocation import RevocationWatch
-from orchestrator.core.roles import HttpSurface, RolePolicy
+from orchestrator.core.roles import PAGE_SWITCH, HttpSurface, RolePolicy
 
 Scope = Literal["open", "look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read", "join"]
 READERS: tuple[Scope, ...] = ("look", "missions", "approvals", "ops")
@@ -177,7 +177,7 @@ def served(need: Need, policy: RolePolicy) -> bool:
 def _way_to_it(need: Need, policy: RolePolicy) -> str:
     """What has a node serve a route that it does not, if a setting of it does."""
     devices = served(need, replace(policy, http=HttpSurface.DEVICES))
-    return "; SHIFTBOOK_DEVICE_SYNC=1 has it serve the page and devices" if devices else ""
+    return f"; {PAGE_SWITCH} has it serve the page and devices" if devices else ""
 
 
 def guard(app: Flask, clock: Callable[[], float]) -> None:
@@ -199,7 +199,10 @@ def _authorize() -> Response | None:
         raise InternalServerError
     settings = app_services().settings
     if not served(need, settings.policy):
-        raise NotFound(f"a {settings.role.value} does not serve this{_way_to_it(need, settings.policy)}")
+        why = f"a {settings.role.value} does not serve this{_way_to_it(need, settings.policy)}"
+        if request.accept_mimetypes["text/html"] > request.accept_mimetypes["application/json"]:
+            return Response(f"{why}\n", status=404, mimetype="text/plain")  # a person reads it, in a browser
+        raise NotFound(why)
     if not need.anywhere:
         _check_origin()
     if request.method == "OPTIONS":

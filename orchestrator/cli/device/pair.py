@@ -11,8 +11,10 @@ import click
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.device.listing import SCOPE
+from orchestrator.cli.terminal import printable
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import Refused
+from orchestrator.core.roles import PAGE_SWITCH
 
 if TYPE_CHECKING:
     from orchestrator.app.devices.device_pairing import DevicePairing
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from orchestrator.core.ports.stores import Stores
     from orchestrator.core.settings import Settings
 
+SERVED_SECONDS = 10.0
+"""Seconds that what serves here may take to answer."""
 LOOK_SECONDS = 0.3
 """Seconds between two looks at how far the device is."""
 
@@ -36,6 +40,8 @@ def pair(scopes: tuple[str, ...], name: str, as_json: bool) -> None:
     from orchestrator.app.devices.own_addresses import node_urls, page_url
 
     settings = load_settings()
+    if not as_json:
+        require_served(settings)
     stores = wiring.stores(settings)
     try:
         door = open_pairing(settings, stores)
@@ -88,17 +94,33 @@ def open_pairing(settings: Settings, stores: Stores) -> DevicePairing:
     )
 
 
-def _show(link: str, settings: Settings) -> None:
-    import segno
+def require_served(settings: Settings) -> None:
+    """Raises Refused where no device could open the link: nothing answers here, or what answers serves no page."""
+    import httpx
 
     from orchestrator.app.web_process import served_at
+
+    url = served_at(settings.home)
+    start = "shiftbook node run" if settings.policy.page else f"{PAGE_SWITCH} shiftbook node run"
+    lacking = f"nothing is served here, so no device could come in: start `{start}` in another terminal, then this"
+    if not url:
+        raise Refused(lacking)
+    try:
+        asked = {"Accept": "text/html"}
+        answer = httpx.get(f"{url}/app/", headers=asked, timeout=SERVED_SECONDS, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Refused(lacking) from error
+    if answer.status_code == 404:
+        why = printable(answer.text.partition("\n")[0][:300])
+        raise Refused(f"no device could come in: {url}/app/ answers “{why}”")
+
+
+def _show(link: str, settings: Settings) -> None:
+    import segno
 
     segno.make(link, error="l", micro=False).terminal(compact=True)
     click.echo("Scan this with the device, or open the link there. It counts once, for five minutes:\n")
     click.echo(f"  {link}\n")
-    if not served_at(settings.home):
-        start = "shiftbook node run" if settings.policy.page else "SHIFTBOOK_DEVICE_SYNC=1 shiftbook node run"
-        click.echo(f"shiftbook: nothing is served here yet: start `{start}` in another terminal", err=True)
     if settings.http is not None and settings.http.loopback and not settings.public_url:
         click.echo(
             f"shiftbook: only this machine reaches this node ({settings.http.host}); for a phone set "

@@ -166,5 +166,5 @@ def test_a_push_key_that_cannot_be_read_keeps_the_message_with_the_reason() -> N
 
 def test_a_push_without_the_library_says_what_brings_it() -> None:
     """Somebody took it out while the node ran."""
-    with pytest.raises(NotDelivered, match=r"shiftbook\[devices\]"):
+    with pytest.raises(NotDelivered, match=r"\[devices\]"):
         LatePushCarrier(lambda: None).send(_device(), PushMessage(payload=b"", ttl_seconds=1, topic="t", urgent=False))

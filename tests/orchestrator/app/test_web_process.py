@@ -11,7 +11,9 @@ from typing import IO
 import pytest
 
 from missions.plain_data import read_json
-from orchestrator.app.web_process import RECORD_FILE, WebServer
+from orchestrator.app.web_process import RECORD_FILE, WebServer, serving_words
+from orchestrator.core.own_installation import reinstall_command
+from orchestrator.core.roles import Role, RoleSwitches, role_policy
 from tests.waiting import until
 
 
@@ -82,3 +84,33 @@ def test_however_it_is_begun_it_is_watched_and_ended(tmp_path: Path) -> None:
     assert told == ["the web server ended (no room); it is started again"]
     assert [process.poll() for process in begun] == [3, -signal.SIGTERM]
     assert (tmp_path / "http.err").read_bytes() == b""
+
+
+URL = "http://127.0.0.1:8823"
+
+
+@pytest.mark.parametrize(
+    ("role", "switches", "built", "words"),
+    [
+        (Role.STANDALONE_NODE, RoleSwitches(), True, f"; the page is {URL}/app/"),
+        (Role.LOCAL_WORKER, RoleSwitches(device_sync=True), True, f"; the page is {URL}/app/"),
+        (
+            Role.STANDALONE_NODE,
+            RoleSwitches(),
+            False,
+            f", but no page: none is in this installation; `{reinstall_command()}` builds it",
+        ),
+        (
+            Role.LOCAL_WORKER,
+            RoleSwitches(),
+            False,
+            ", but no page: SHIFTBOOK_DEVICE_SYNC=1 has a LOCAL_WORKER serve the page and devices",
+        ),
+    ],
+)
+def test_whoever_serves_hears_where_the_page_is(
+    monkeypatch: pytest.MonkeyPatch, role: Role, switches: RoleSwitches, built: bool, words: str
+) -> None:
+    """Its address, or why there is none and what mends it; a worker hears of its setting first."""
+    monkeypatch.setattr("mobile_bridge.built_page.is_built", lambda: built)
+    assert serving_words(URL, role_policy(role, switches)) == f"serving at {URL}{words}"

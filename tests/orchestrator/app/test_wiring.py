@@ -19,7 +19,7 @@ def test_an_address_without_the_extra_is_refused_with_what_brings_it(
     """A node with SHIFTBOOK_NOTIFY and no apprise says so in one line; without the setting it needs none."""
     monkeypatch.setitem(sys.modules, "apprise", None)
     assert notifier_factory.notifier(load_settings(home=tmp_path, notify="")) is None
-    with pytest.raises(WrongSetting, match=r"shiftbook\[notify\]"):
+    with pytest.raises(WrongSetting, match=r"\[notify\]"):
         notifier_factory.notifier(load_settings(home=tmp_path, notify="json://127.0.0.1:9/x"))
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from orchestrator.cli import desktop as module
 from orchestrator.core.errors import Refused
-from orchestrator.core.own_installation import extra_command
+from orchestrator.core.own_installation import extra_command, reinstall_command
 
 URL = "http://127.0.0.1:8823"
 
@@ -134,3 +134,24 @@ def test_what_cannot_be_served_is_told(home: Path, monkeypatch: pytest.MonkeyPat
     error = call().exception
     assert isinstance(error, Refused)
     assert "SHIFTBOOK_HTTP" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("role", "built", "says"),
+    [
+        ("LOCAL_WORKER", True, "`SHIFTBOOK_DEVICE_SYNC=1 shiftbook desktop`"),
+        ("STANDALONE_NODE", False, f"`{reinstall_command()}` builds it"),
+    ],
+)
+def test_a_window_without_a_page_is_not_opened(
+    home: Path, monkeypatch: pytest.MonkeyPatch, role: str, built: bool, says: str
+) -> None:
+    """A worker is told its setting, and an installation without a page how it gets one, before anything is served."""
+    (home / "http.json").unlink()
+    monkeypatch.setenv("FACTORY_ROLE", role)
+    monkeypatch.setattr("mobile_bridge.built_page.is_built", lambda: built)
+    view = SimpleNamespace(create_window=lambda *_, **__: pytest.fail("a window"), start=lambda **_: None)
+    monkeypatch.setitem(sys.modules, "webview", view)
+    error = call().exception
+    assert isinstance(error, Refused)
+    assert says in str(error)

@@ -37,7 +37,7 @@ def one_line(error: Exception) -> str:
         ("nosuchdb://x/y", "not nosuchdb"),
         ("mysql+pymysql://x/y", "not mysql"),
         ("postgresql+nodriver://x/y", "nodriver"),
-        ("postgresql+psycopg2://x/y", "shiftbook\\[postgresql\\]"),
+        ("postgresql+psycopg2://x/y", "\\[postgresql\\]"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("sqlite:////proc/nowhere/a.db", "nowhere"),

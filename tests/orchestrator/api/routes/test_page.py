@@ -12,6 +12,7 @@ from mobile_bridge.built_page import read_built_page
 
 from orchestrator.api.routes import page
 from orchestrator.api.routes.fleet import me
+from orchestrator.core.own_installation import reinstall_command
 from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, bearer
 
@@ -171,7 +172,7 @@ def test_without_a_page_it_says_how_to_get_one(build: Build, monkeypatch: pytest
     client = build(Role.HEADQUARTERS).client
     answer = client.get("/app/")
     assert (answer.status_code, answer.mimetype) == (404, "text/plain")
-    assert "make page" in answer.text
+    assert reinstall_command() in answer.text
     assert client.get("/api/v1/me").get_json()["page"] == ""
 
 
@@ -189,6 +190,16 @@ def test_which_roles_serve_the_page(build: Build, folder: Path, role: Role, devi
     answer = build(role, device_sync=device_sync).client.get("/app/")
     assert answer.status_code == status
     assert ("SHIFTBOOK_DEVICE_SYNC=1 has it serve the page" in answer.text) is (status == 404)
+
+
+def test_a_browser_at_a_worker_is_answered_in_words(build: Build, folder: Path) -> None:
+    """A person who follows the address reads a sentence with the setting, and a program a problem with the same."""
+    client = build(Role.LOCAL_WORKER).client
+    words = "a LOCAL_WORKER does not serve this; SHIFTBOOK_DEVICE_SYNC=1 has it serve the page and devices"
+    for path in ("/", "/app/", "/app/missions"):
+        answer = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert (answer.status_code, answer.mimetype, answer.text) == (404, "text/plain", f"{words}\n")
+    assert client.get("/app/").get_json()["detail"] == words
 
 
 def test_a_page_elsewhere_gets_nothing_through_a_persons_browser(client: FlaskClient) -> None:
