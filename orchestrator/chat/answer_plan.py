@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handoff.answers import admission
@@ -13,7 +13,7 @@ from handoff.answers.citable import CitableLine, spoken_line
 from handoff.answers.destructive import GuardedStream, with_guards
 from handoff.answers.extraction import SILENT
 from handoff.answers.grounding import Unsupported
-from orchestrator.core.model_competence import Competence
+from orchestrator.core.model_competence import Competence, unchosen
 from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
@@ -52,7 +52,10 @@ class AnswerPlan:
             return None
         if not self.sources.recorded and (self.tools or not self.held_back):
             return None
-        return admission.own_answer(self.question, self.sources)
+        own = admission.own_answer(self.question, self.sources)
+        if own.found or not self.competence.better_here:
+            return own
+        return replace(own, text=f"{own.text} {unchosen(self.competence.better_here)}")
 
     @property
     def advice(self) -> str:

@@ -8,6 +8,7 @@ luck, too.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -72,6 +73,8 @@ class Competence:
     parameters: int = 0
     context_tokens: int = 0
     check: ModelCheck | None = None
+    better_here: str = ""
+    """A better model that is here and is not chosen."""
 
     @property
     def good_for(self) -> GoodFor:
@@ -105,7 +108,14 @@ class Competence:
 
     def says(self) -> str:
         """What it is good for, and where a better one comes from, in one line."""
-        return f"{self.verdict}; better: {BETTER_MODEL}" if self.is_toy else self.verdict
+        return f"{self.verdict}; {self.way_to_better}" if self.is_toy else self.verdict
+
+    @property
+    def way_to_better(self) -> str:
+        """What gives a better model: choosing one that is here, or fetching one."""
+        if self.better_here:
+            return unchosen(self.better_here)
+        return f"better: {BETTER_MODEL}"
 
     @property
     def verdict(self) -> str:
@@ -128,6 +138,11 @@ class Competence:
 
 CODING_CURE = f"install one of {CODING_AGENTS}, or say `--agent builtin` to let the model here try"
 NO_CODING_AGENT = f"no node has a coding agent: {CODING_CURE}"
+
+
+def unchosen(model: str) -> str:
+    """What is said of a model that is here and does not answer, with what has it do so."""
+    return f"{model} is here and not chosen: `shiftbook models use {shlex.quote(model)}`"
 
 
 def parameters_of(text: str) -> int:

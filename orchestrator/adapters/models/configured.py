@@ -17,6 +17,7 @@ from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile, Mo
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.model_competence import unchosen
 from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import NODE_PREFIX, Backend, BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
@@ -37,7 +38,8 @@ class InProcessBackend:
     def models(self) -> tuple[ListedModel, ...]:
         """Its own first, then what was pulled. Raises ModelUnavailable."""
         if why := self.open("").missing():
-            raise ModelUnavailable(why)
+            pulled_names = [path.stem for path in gguf_files(self.folder) if path != self.weights.source()]
+            raise ModelUnavailable("; ".join([why, *map(unchosen, pulled_names[:1])]))
         own = self._listed(self.weights.name, self.weights.source())
         pulled = [self._listed(path.stem, path) for path in gguf_files(self.folder)]
         return (own, *(each for each in pulled if each.size and each.name != own.name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from orchestrator.adapters.models.circuit_breaker import BreakerState, CircuitBreaker
@@ -55,6 +55,8 @@ class Router:
         self._clock = clock
         self._lock = threading.Lock()
         self._known = [_BackendState() for _ in self._candidates]
+        self._better = (float("-inf"), "")
+        """When a better model was looked for last, and which was found."""
 
     def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
         """Who answers now. `wanted` is a model, a backend, or `backend/model`; `peers` whether another node may be.
@@ -92,7 +94,19 @@ class Router:
 
     def _judge(self, at: int, model: Model) -> Competence:
         unlisted = ListedModel(name=model.name, backend=model.backend, context_tokens=model.context_tokens)
-        return self.judge(next((each for each in self._known[at].listed if each.name == model.name), unlisted))
+        judged = self.judge(next((each for each in self._known[at].listed if each.name == model.name), unlisted))
+        return replace(judged, better_here=self._better_here()) if judged.is_toy else judged
+
+    def _better_here(self) -> str:
+        """The first model of this machine that is no toy: who pulled one and chose none has that. Looked for anew where
+        it is in this process, for it may have been pulled since; not more often than other backends are looked at."""
+        at, found = self._better
+        if self._clock() - at >= FRESH_SECONDS:
+            here = ((known, each) for known, each in zip(self._known, self._candidates, strict=True) if not each.peer)
+            seen = (one for known, each in here for one in (_listing(each) if each.local else known.listed))
+            found = next((one.name for one in seen if not self.judge(one).is_toy), "")
+            self._better = (self._clock(), found)
+        return found
 
     def missing(self) -> str:
         """Why no model can answer now; empty where one can. Looks for backends that nobody looked for yet."""
@@ -227,3 +241,11 @@ class Router:
         with self._lock:
             known.breaker = known.breaker.failed(now) if error else known.breaker.succeeded()
             known.trouble = str(error) if error else ""
+
+
+def _listing(candidate: BackendCandidate) -> tuple[ListedModel, ...]:
+    """What a backend in this process offers now."""
+    try:
+        return candidate.backend.models()
+    except ModelUnavailable:
+        return ()

@@ -11,7 +11,6 @@ from orchestrator.app import wiring
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.app.root_file_system import root_folder
 from orchestrator.core import disk_space
-from orchestrator.core.model_competence import BETTER_MODEL
 from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.settings import Settings
 from orchestrator.execution.process.group_sources import describe_groups
@@ -103,7 +102,8 @@ def check_model(settings: Settings) -> CheckResult:
         says = f"{model.backend}: {judged.verdict}"
         if model.backend in IN_PROCESS and settings.model_idle:
             says += f"; unloaded after {settings.model_idle:g} idle minutes"
-        return CheckResult(what="model", health=health, says=says, remedy=BETTER_MODEL if judged.is_toy else "")
+        remedy = judged.way_to_better.removeprefix("better: ") if judged.is_toy else ""
+        return CheckResult(what="model", health=health, says=says, remedy=remedy)
     remedy = "shiftbook models pull embedded (93 MB), or set SHIFTBOOK_MODEL to a GGUF file"
     says = f"{why}; questions are not answered here"
     return CheckResult(what="model", health=CheckStatus.POOR, says=says, remedy=remedy)

@@ -11,6 +11,7 @@ from handoff.answers.extraction import SILENT
 from handoff.answers.grounding import Unsupported
 from handoff.entry import parse_log
 from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.model import Generation, Prompt, Stop
 from orchestrator.core.ports.model_backend import BackendChoice
 from orchestrator.workflow.answers.answer_sources import SourceFinder
@@ -70,6 +71,17 @@ def test_what_the_handoff_does_not_say_a_toy_does_not_say(talk: Talk) -> None:
     sized(talk, "tiny-135m").model.says = INVENTED
     answer = talk.say("Who founded the shop?", project="shop")
     assert (answer.text, talk.model.prompts) == (SILENT, [])
+
+
+def test_a_model_that_is_here_and_not_chosen_is_named(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who pulled a model and hears that the handoff does not say is told that another answers, and what changes it."""
+    sized(talk, "tiny-135m")
+    better = Competence(model="tiny-135m", parameters=135_000_000, better_here="large-70b")
+    monkeypatch.setattr(BackendChoice, "competence", property(lambda self: better))
+    answer = talk.say("Who founded the shop?", project="shop")
+    assert answer.text == f"{SILENT} large-70b is here and not chosen: `shiftbook models use large-70b`"
+    assert answer.advice.endswith("; large-70b is here and not chosen: `shiftbook models use large-70b`")
+    assert SILENT not in talk.say("What is the port?", project="shop").text
 
 
 def test_what_the_person_said_is_a_source(talk: Talk) -> None:
