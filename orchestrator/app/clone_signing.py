@@ -84,7 +84,7 @@ def try_signing(folder: Path, settings: Settings) -> SigningTrial:
 def _trial(folder: Path, wrong: str, settings: Mapping[str, str]) -> SigningTrial:
     place = shlex.quote(str(folder))
     lines = [f"git -C {place} config {key} {shlex.quote(value)}" for key, value in settings.items()]
-    remedy = "run: " + " && ".join(lines) if lines else "see to that the key in the home folder's keys/ can be read"
+    remedy = f"run: `{' && '.join(lines)}`" if lines else "see to that the key in the home folder's keys/ can be read"
     return SigningTrial(folder=folder, wrong=wrong, remedy=remedy)
 
 

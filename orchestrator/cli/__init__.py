@@ -40,18 +40,20 @@ def _show_usage_error(error: click.ClickException) -> None:
     if isinstance(error, NoArgsIsHelpError):
         error.show()
         return
+    from orchestrator.cli.terminal import say
+
     context = getattr(error, "ctx", None)
     near = _word_meant(error)
-    click.echo(f"shiftbook: {error.format_message()}{f' {near}' if near else ''}", err=True)
+    say(f"shiftbook: {error.format_message()}{f' {near}' if near else ''}", err=True)
     if context is not None and context.help_option_names:
-        click.echo(f"`{context.command_path} {context.help_option_names[-1]}` says how it is used", err=True)
+        say(f"`{context.command_path} {context.help_option_names[-1]}` says how it is used", err=True)
 
 
 def _say_error(words: str, code: int) -> None:
     """On standard error. It may quote what anybody has sent."""
-    from orchestrator.cli.terminal import printable
+    from orchestrator.cli.terminal import printable, say
 
-    click.echo(f"shiftbook: {printable(words)}", err=True)
+    say(f"shiftbook: {printable(words)}", err=True)
     _say_as_json(words, code)
 
 

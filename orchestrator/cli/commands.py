@@ -270,6 +270,6 @@ SECTIONS: Sections = {
 }
 EXAMPLE = """\b
 Example:
-  shiftbook mission new --project shop "The log-in forgets who I am"
+  shiftbook mission new "The log-in forgets who I am"
   shiftbook                  what waits for you
   shiftbook mission diff -   what the last one changed"""

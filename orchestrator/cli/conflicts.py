@@ -45,7 +45,7 @@ def show(ident: str, as_json: bool) -> None:
     click.echo(f"{one.mission}: {one.part}\n")
     click.echo(f"kept{_author_text(one.kept_by, one.kept_in)}:\n{_indented(one.kept)}\n")
     click.echo(f"not kept{_author_text(one.lost_by, one.lost_in)}:\n{_indented(one.lost)}\n")
-    click.echo(f"`shiftbook conflicts resolve {one.ident}` with --kept, --lost or --text VALUE")
+    terminal.say(f"`shiftbook conflicts resolve {one.ident}` with --kept, --lost or --text VALUE")
 
 
 @click.command("resolve")

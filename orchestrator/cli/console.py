@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.box import Box
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.text import Text
@@ -44,6 +45,8 @@ MIN_GUTTER_COLUMNS = 6
 """A time and its day, such as 03 Nov."""
 MAX_COLUMNS = 100
 """A line that is longer is hard to read, and its state stands too far from its title."""
+PIECES = re.compile(r"\s+|(?:`[^`]*`|[^\s`]|`)+")
+"""A text's blanks and words; what stands between backticks is one, with what touches it."""
 GAP = "  "
 """Between a title and its state."""
 MARGIN = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
@@ -105,8 +108,11 @@ class ShiftLines:
                 yield from (Segment(mark.plain, console.get_style(mark.style)), end)
             else:
                 yield from (Segment(_fitted(words, room).rstrip(), styles["bold"]), end)
-            for line in _wrapped(printable_diff(detail), room, console):
-                yield from (Segment(" " * (gutter + 2)), rule, Segment(line, styles["dim"]), end)
+            for line in unbroken_lines(printable_diff(detail), room) if detail else ():
+                if cell_len(line) <= room:
+                    yield from (Segment(" " * (gutter + 2)), rule, Segment(line, styles["dim"]), end)
+                else:
+                    yield from (Segment(shifted(line, gutter + 4, options.max_width), styles["dim"]), end)
 
 
 def _fitted(text: str, columns: int) -> str:
@@ -114,12 +120,34 @@ def _fitted(text: str, columns: int) -> str:
     return set_cell_size(text, columns) if cell_len(text) <= columns else f"{set_cell_size(text, columns - 1)}\u2026"
 
 
-def _wrapped(text: str, columns: int, console: Console) -> Iterator[str]:
-    for line in text.splitlines():
-        if cell_len(line) <= columns:
-            yield line
-        else:
-            yield from (piece.plain.rstrip() for piece in Text(line).wrap(console, columns))
+def unbroken_lines(text: str, columns: int) -> Iterator[str]:
+    """A text in lines of so many columns, broken between words alone: never in a command between backticks, nor in a
+    word such as a path. What is longer than a line stands on one of its own. Leading blanks stay."""
+    for line in text.split("\n"):
+        taken, blanks = "", ""
+        for piece in PIECES.findall(line):
+            if piece.isspace():
+                blanks = piece
+            elif not taken or cell_len(taken + blanks + piece) <= columns:
+                taken, blanks = taken + blanks + piece, ""
+            else:
+                yield from _foldable(taken, columns)
+                taken, blanks = piece, ""
+        yield from _foldable(taken, columns)
+
+
+def _foldable(line: str, columns: int) -> Iterator[str]:
+    """A line; one of a script that is written without blanks has to end somewhere."""
+    if cell_len(line) <= columns or line.isascii() or "`" in line:
+        yield line
+    else:
+        yield from chop_cells(line, columns)
+
+
+def shifted(words: str, column: int, width: int) -> str:
+    """A line that does not fit from this column on, further left and without what stands beside it: whoever copies a
+    command or a path gets it whole."""
+    return " " * min(column, max(0, width - cell_len(words))) + words
 
 
 def column_lines(rows: Sequence[Sequence[str]], width: int) -> Iterator[Text]:

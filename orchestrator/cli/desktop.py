@@ -19,7 +19,6 @@ import click
 
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import Refused
-from orchestrator.core.own_installation import extra_command
 
 if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
@@ -58,6 +57,8 @@ def _pywebview() -> Any:
     try:
         import webview  # type: ignore[import-not-found,unused-ignore]  # an extra
     except ImportError as error:
+        from orchestrator.core.own_installation import extra_command
+
         needs = extra_command("desktop")
         raise Refused(f"a window of its own needs {needs}; `shiftbook desktop --browser` takes your browser") from error
     return webview

@@ -13,6 +13,8 @@ from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from orchestrator.app.doctor.check_result import CheckResult
 
 STATUS_BY_HEALTH = {"good": "done", "not here": "queued", "poor": "review", "broken": "failed"}
@@ -45,7 +47,7 @@ def _migrate(*, as_json: bool) -> None:
     if as_json:
         terminal.print_json({"moved": moved})
     elif moved:
-        click.echo(f"{moved:,} files moved into folders by day, in one commit; `git revert` takes it back.")
+        terminal.say(f"{moved:,} files moved into folders by day, in one commit; `git revert` takes it back.")
     else:
         click.echo("Nothing to move: the archive lies by days.")
 
@@ -57,29 +59,47 @@ def _print(findings: list[CheckResult], *, verbose: bool) -> None:
         for one in findings:
             detail = one.detail if verbose else ""
             terminal.print_line((one.what, one.health, one.says, f"→ {one.remedy}" if one.remedy else "", detail))
-    click.echo(things_to_do(findings))
+    terminal.say(things_to_do(findings))
 
 
 def _print_page(findings: list[CheckResult], *, verbose: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     from orchestrator.app.doctor.check_result import CheckStatus
-    from orchestrator.cli.console import STATUS_COLOURS, console, margin_table
+    from orchestrator.cli.console import console
 
-    rows = margin_table()
-    rows.add_column(justify="right", style="dim", no_wrap=True)
-    rows.add_column()
+    gutter = max((len(one.what) for one in findings), default=0)
+    out = console()
     for one in findings:
-        state = Text(one.health.value, style=f"bold {STATUS_COLOURS[STATUS_BY_HEALTH[one.health.value]]}")
         before = " → " if one.health is CheckStatus.ABSENT else "\n→ "
         words = one.says + (before + one.remedy if one.remedy else "")
         words += f"\n{one.detail}" if verbose and one.detail else ""
-        entry = Table.grid(padding=(0, 2, 0, 0))
-        entry.add_column(min_width=STATE_COLUMNS, no_wrap=True)
-        entry.add_row(state, Text(words))
-        rows.add_row(one.what, entry)
-    console().print(rows)
+        out.print(_entry(one, gutter, words, out.width), crop=False, soft_wrap=True)
+
+
+def _entry(one: CheckResult, gutter: int, words: str, width: int) -> Text:
+    """One thing beside the margin rule: what it is, how it stands, and the words in lines that break no command."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS, shifted, unbroken_lines
+    from orchestrator.workflow.approval.diff_view import printable_diff
+
+    column = gutter + len(" ") + len(" │ ") + STATE_COLUMNS + len("  ")
+    state = f"bold {STATUS_COLOURS[STATUS_BY_HEALTH[one.health.value]]}"
+    entry = Text.assemble((f" {one.what:>{gutter}}", "dim"))
+    room = max(1, width - column)
+    lines = list(unbroken_lines(printable_diff(words), room))
+    if cell_len(lines[0]) > room:
+        lines.insert(0, "")
+    for number, line in enumerate(lines):
+        if cell_len(line) > room:
+            entry.append(f"\n{shifted(line, column, width)}")
+            continue
+        if number:
+            entry.append("\n" + " " * (gutter + 1))
+        entry.append(" │ ", style=RULE_COLOUR)
+        entry.append(f"{'' if number else one.health.value:<{STATE_COLUMNS}}  ", style=state)
+        entry.append(line)
+    return entry
 
 
 def things_to_do(findings: list[CheckResult]) -> str:

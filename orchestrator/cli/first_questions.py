@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.core.own_installation import document_place
@@ -31,8 +32,8 @@ def ask(ledger: Path) -> None:
         try:
             question(settings, ledger)
         except (OrchestratorError, SyncError, click.ClickException) as error:
-            click.echo(f"shiftbook: {error}", err=True)
-    click.echo('\nNext: shiftbook mission new "…"; then `shiftbook node run` works on it.')
+            terminal.say(f"shiftbook: {error}", err=True)
+    terminal.say('\nNext: `shiftbook mission new "…"`; then `shiftbook node run` works on it.')
 
 
 def _agent(settings: Settings, ledger: Path) -> None:
@@ -45,7 +46,7 @@ def _agent(settings: Settings, ledger: Path) -> None:
     if not here:
         near = "".join(f"\n   {why}" for why in lacks.values() if why and "is not installed" not in why)
         how = document_place("docs/agents.md")
-        click.echo(f"1. Which coding agent works here? None of {', '.join(lacks)} yet; how: {how}.{near}")
+        terminal.say(f"1. Which coding agent works here? None of {', '.join(lacks)} yet; how: {how}.{near}")
         return
     word = click.prompt("1. Which coding agent works here?", type=click.Choice(["all", *here]), default="all")
     if word != "all":
@@ -81,4 +82,4 @@ def _notify(settings: Settings, ledger: Path) -> None:
     except WrongSetting as error:
         raise WrongSetting(error.name, f"{error.why}; nothing is kept: set it in {settings.home / '.env'}") from error
     write_setting(settings, "SHIFTBOOK_NOTIFY", address)
-    click.echo("Try it: shiftbook notify test")
+    click.echo("Try it: `shiftbook notify test`")

@@ -96,11 +96,11 @@ def _report(made: LedgerSetup, as_json: bool, *, says_next: bool = True) -> None
     for line in (*made.done, *made.mended):
         terminal.say(line)
     if not made.done and not made.mended:
-        click.echo(f"nothing to do: {made.folder} is a ledger, shared through {made.remote}")
+        terminal.say(f"nothing to do: {made.folder} is a ledger, shared through {made.remote}")
     if made.works_for != made.remote:
-        click.echo(f"\nThis machine's node still works for {made.works_for}.")
-        click.echo(f"What you type in {made.folder} goes to {made.remote}; to have the node work for it, write")
-        click.echo(f"SHIFTBOOK_LEDGER={made.remote} into {made.environment} and start the node again.")
+        terminal.say(f"\nThis machine's node still works for {made.works_for}.")
+        terminal.say(f"What you type in {made.folder} goes to {made.remote}; to have the node work for it, write")
+        terminal.say(f"SHIFTBOOK_LEDGER={made.remote} into {made.environment} and start the node again.")
     if made.admit:
         waits = [*["missions that you push"][made.known :], *["this machine's node"][made.node_known :]]
         click.echo(f"\n{' and '.join(waits).capitalize()} wait until an admin of the fleet has typed:")
@@ -108,4 +108,4 @@ def _report(made: LedgerSetup, as_json: bool, *, says_next: bool = True) -> None
             click.echo(f"  {line}")
     if made.known and says_next:
         run = "; then `shiftbook node run`" if made.works_for == made.remote else ""
-        click.echo(f"\nNext: write {made.folder / 'missions' / 'hello.md'}, commit, push{run}.")
+        terminal.say(f"\nNext: write {made.folder / 'missions' / 'hello.md'}, commit, push{run}.")

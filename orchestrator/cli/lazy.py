@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 from click.exceptions import NoSuchCommand
 
+UNBROKEN = "\u00a0"
+"""A blank at which click breaks no line."""
+BETWEEN_BACKTICKS = re.compile(r"`[^`]+`")
 CommandTable = Mapping[str, tuple[str, str]]
 """Verb → (`module:attribute` below `orchestrator.cli`, what it is for in a few words). Without words it is hidden."""
 Sections = Mapping[str, tuple[str, ...]]
 """Heading → the verbs below it in a group's help."""
+
+
+class HelpLines(click.HelpFormatter):
+    """The lines of a help text, which are broken in no command between backticks."""
+
+    def write_text(self, text: str) -> None:
+        """A paragraph."""
+        super().write_text(_as_words(text))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], *args: Any, **attrs: Any) -> None:
+        """Options or verbs with what each is for."""
+        super().write_dl([(first, _as_words(second)) for first, second in rows], *args, **attrs)
+
+    def getvalue(self) -> str:
+        """All of it, with plain blanks."""
+        return super().getvalue().replace(UNBROKEN, " ")
+
+
+def _as_words(text: str) -> str:
+    """Each command between backticks as one word."""
+    return BETWEEN_BACKTICKS.sub(lambda found: UNBROKEN.join(found[0].split()), text)
+
+
+click.Context.formatter_class = HelpLines  # of every command: contexts are made by click, one for each
 
 
 class LazyGroup(click.Group):

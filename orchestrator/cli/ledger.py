@@ -51,7 +51,7 @@ def _agreed() -> bool:
     """Whether the person says so; where nobody can be asked nothing is done."""
     if sys.stdin.isatty():
         return click.confirm("Push this to the server?")
-    click.echo("nothing was changed: `shiftbook ledger recover --yes` does it")
+    terminal.say("nothing was changed: `shiftbook ledger recover --yes` does it")
     return False
 
 
@@ -59,5 +59,5 @@ def _done(steps: list[RecoveryStep], as_json: bool) -> list[RecoveryStep]:
     for step in steps if not as_json else ():
         click.echo(f"{step.ref}: not done: {step.failed}" if step.failed else f"{step.ref}: done")
     if not as_json and any(step.ref.startswith("refs/heads/recovered-") for step in steps):
-        click.echo("Merge that branch in your clone (`git fetch && git merge origin/recovered-…`), push, delete it.")
+        terminal.say("Merge that branch in your clone (`git fetch && git merge origin/recovered-…`), push, delete it.")
     return steps

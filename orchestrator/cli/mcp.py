@@ -11,7 +11,6 @@ from orchestrator import __version__
 from orchestrator.app import wiring
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.own_installation import extra_command
 
 
 @click.command("mcp")
@@ -32,6 +31,8 @@ def mcp(project: str, agent: str, missions: str, run_lines: bool) -> None:
     changes no rule, approves nothing and trusts nothing. Have your client start this command; it prints no data.
     """
     if find_spec("mcp") is None:
+        from orchestrator.core.own_installation import extra_command
+
         raise WrongSetting("mcp", f"the official SDK is not installed: {extra_command('mcp')}")
     from orchestrator.mcp.server import serve
     from orchestrator.mcp.service import McpService

@@ -13,7 +13,6 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.own_installation import document_place, extra_command
 
 if TYPE_CHECKING:
     from orchestrator.core.ports.notifier import Notifier
@@ -35,6 +34,8 @@ def test(device: str, as_json: bool) -> None:
         _told(_ring(chosen, device), as_json)
     carries = notifier_factory.notifier(chosen)
     if carries is None:
+        from orchestrator.core.own_installation import document_place
+
         raise WrongSetting("SHIFTBOOK_NOTIFY", f"{UNSET_TEXT} ({document_place('docs/notifications.md')})")
     found = {channel.name: _send_test(carries, number, chosen.node) for number, channel in enumerate(carries.channels)}
     _told(found, as_json)
@@ -58,6 +59,8 @@ def _ring(chosen: Settings, device: str) -> dict[str, str]:
 
     carrier, stores = notifier_factory.push_carrier(chosen), wiring.stores(chosen)
     if carrier is None:
+        from orchestrator.core.own_installation import extra_command
+
         raise WrongSetting("--device", f"what rings browsers is not installed: {extra_command('devices')}")
     try:
         there = [one for one in stores.push.every() if device in ("all", one.device)]

@@ -38,8 +38,8 @@ def for_people(stream: TextIO | None = None) -> bool:
 
 
 def say(words: str, *, err: bool = False, below: str = "") -> None:
-    """Lines, broken between words where a terminal would break them within one; into a pipe as they are. What is
-    broken goes on behind `below`."""
+    """Lines, broken between words where a terminal would break them within one, and in no command between backticks;
+    into a pipe as they are. What is broken goes on behind `below`."""
     click.echo(broken(words, sys.stderr if err else sys.stdout, below), err=err)
 
 
@@ -51,16 +51,23 @@ def confirm(question: str, *, default: bool, abort: bool = False) -> bool:
     return click.confirm(last.rstrip(), default=default, abort=abort)
 
 
-def broken(words: str, stream: TextIO, below: str = "") -> str:
+def broken(words: str, stream: TextIO | None = None, below: str = "") -> str:
     """Lines as `say` writes them into this stream."""
     if not for_people(stream):
         return words
     import shutil
-    import textwrap
 
     columns = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
-    wrap = textwrap.TextWrapper(columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(wrap.fill(line) for line in words.split("\n"))
+    if words.isascii() and all(len(line) <= columns for line in words.split("\n")):
+        return words
+    from orchestrator.cli.console import shifted, unbroken_lines
+
+    lines: list[str] = []
+    for line in words.split("\n"):
+        first, *rest = unbroken_lines(line, columns)
+        rest = list(unbroken_lines(line.removeprefix(first).lstrip(), columns - len(below))) if rest else []
+        lines += [first, *(shifted(each, len(below), columns) if each else "" for each in rest)]
+    return "\n".join(lines)
 
 
 def print_rows(rows: Iterable[Row], lines: Iterable[Sequence[str]] = ()) -> None:
@@ -71,7 +78,7 @@ def print_rows(rows: Iterable[Row], lines: Iterable[Sequence[str]] = ()) -> None
     if for_people():
         from orchestrator.cli.console import console, shift_lines
 
-        console().print(shift_lines(rows))
+        console().print(shift_lines(rows), crop=False)
     else:
         print_lines(lines or ((title, status, when, detail) for when, title, detail, status in rows))
 
@@ -180,9 +187,9 @@ def say_past() -> None:
 def warn(fleet: Fleet) -> None:
     """Says what is wrong with what is shown: it is old, or something on the branch is not followed."""
     if fleet.offline:
-        click.echo(f"shiftbook: {fleet.offline}; showing what was last seen", err=True)
+        say(f"shiftbook: {fleet.offline}; showing what was last seen", err=True)
     for alarm in fleet.alarms:
-        click.echo(f"shiftbook: {alarm}", err=True)
+        say(f"shiftbook: {alarm}", err=True)
 
 
 def clock_time(when: datetime | None) -> str:

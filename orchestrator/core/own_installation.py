@@ -139,12 +139,12 @@ def _own() -> OwnInstallation:
 
 
 def extra_command(extra: str) -> str:
-    """What a person types to add an extra to the installation that runs."""
-    return _own().extra_command(extra)
+    """What a person types to add an extra to the installation that runs, between backticks as in every hint."""
+    return f"`{_own().extra_command(extra)}`"
 
 
 def reinstall_command() -> str:
-    """What a person types to have the web page in the installation that runs."""
+    """What a person types to have the web page in the installation that runs; without backticks."""
     return _own().reinstall_command()
 
 

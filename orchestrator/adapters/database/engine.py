@@ -111,7 +111,7 @@ def open_database(url: str) -> Database:
             more |= {"pool_pre_ping": True, "connect_args": arguments}
         engine = create_engine(parsed, **more)
     except ImportError as error:
-        why = f"{error}: `{extra_command('postgresql')}` brings what it needs"
+        why = f"{error}: {extra_command('postgresql')} brings what it needs"
         raise WrongSetting(VARIABLE, why) from error
     except ArgumentError as error:
         raise WrongSetting(VARIABLE, str(error)) from error

@@ -37,7 +37,7 @@ def check_forges(
                 f"{name} is on no forge any more, and nobody looks at the pull request of {', '.join(left[:MAX_NAMED])}"
             )
             yield CheckResult(
-                what=WHAT, health=CheckStatus.POOR, says=says, remedy=f"shiftbook project edit {name} --forge …"
+                what=WHAT, health=CheckStatus.POOR, says=says, remedy=f"`shiftbook project edit {name} --forge …`"
             )
 
 

@@ -14,6 +14,7 @@ from orchestrator.core import disk_space
 from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.settings import Settings
 from orchestrator.execution.process.group_sources import describe_groups
+from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.workspace import disk_usage
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from sync.git import Git
@@ -89,6 +90,7 @@ def check_agents(rules: FleetConfig | None = None) -> Iterator[CheckResult]:
             yield CheckResult(what=what, health=CheckStatus.GOOD, says=says)
         else:
             says, _, remedy = why.removeprefix(f"{program.name} ").removeprefix("is ").partition(": ")
+            remedy = f"`{remedy}`" if remedy in INSTALL_LINES.values() else remedy
             yield CheckResult(what=what, health=CheckStatus.ABSENT, says=says, remedy=remedy)
 
 
@@ -104,7 +106,7 @@ def check_model(settings: Settings) -> CheckResult:
             says += f"; unloaded after {settings.model_idle:g} idle minutes"
         remedy = judged.way_to_better.removeprefix("better: ") if judged.is_toy else ""
         return CheckResult(what="model", health=health, says=says, remedy=remedy)
-    remedy = "shiftbook models pull embedded (93 MB), or set SHIFTBOOK_MODEL to a GGUF file"
+    remedy = "`shiftbook models pull embedded` (93 MB), or set SHIFTBOOK_MODEL to a GGUF file"
     says = f"{why}; questions are not answered here"
     return CheckResult(what="model", health=CheckStatus.POOR, says=says, remedy=remedy)
 

@@ -19,7 +19,7 @@ def check_page(settings: Settings) -> CheckResult:
     if page is None:
         health = CheckStatus.POOR if settings.policy.page else CheckStatus.ABSENT
         says = "none is in this installation: it could not be built when that was made"
-        return CheckResult(what=WHAT, health=health, says=says, remedy=reinstall_command())
+        return CheckResult(what=WHAT, health=health, says=says, remedy=f"`{reinstall_command()}`")
     if not settings.policy.page:
         says = f"it is here; a {settings.role.value} does not serve it"
         remedy = f"{PAGE_SWITCH} has it do so"

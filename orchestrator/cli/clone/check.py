@@ -25,7 +25,7 @@ def check(folder: Path, pushed: str, as_json: bool) -> None:
     folder = folder.absolute()
     lines = list(sys.stdin) if pushed else []
     if pushed and clone_check.is_behind(folder, pushed, lines):
-        click.echo("others have pushed since (nodes write there, too): `git pull`, then `git push` again", err=True)
+        terminal.say("others have pushed since (nodes write there, too): `git pull`, then `git push` again", err=True)
     found = clone_check.check_push(folder, pushed, lines) if pushed else clone_check.check_clone(folder)
     if as_json:
         terminal.print_json([asdict(one) for one in found])
@@ -36,5 +36,5 @@ def check(folder: Path, pushed: str, as_json: bool) -> None:
     if not found and not as_json and not pushed:
         click.echo("nothing is wrong: fleet.toml, allowed_signers and all missions can be used")
     if found and pushed:
-        click.echo("mend that, commit and push again; `git push --no-verify` pushes it as it is", err=True)
+        terminal.say("mend that, commit and push again; `git push --no-verify` pushes it as it is", err=True)
     sys.exit(1 if found else 0)

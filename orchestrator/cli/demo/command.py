@@ -68,7 +68,7 @@ def _find_model(settings: Settings, *, yes: bool, ask: bool) -> bool:
 
     if not model_missing(settings):
         return True
-    click.echo("No model answers on this machine yet; `shiftbook models list` says why.", err=True)
+    terminal.say("No model answers on this machine yet; `shiftbook models list` says why.", err=True)
     if yes or (ask and click.confirm("Fetch the embedded one now, SmolLM2-135M, 93 MB?", default=True, err=True)):
         try:
             wiring.model_manager(settings).pull("embedded", tell=lambda *_: None)

@@ -14,7 +14,6 @@ from orchestrator.cli.device.listing import SCOPE
 from orchestrator.cli.terminal import printable
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import Refused
-from orchestrator.core.roles import PAGE_SWITCH
 
 if TYPE_CHECKING:
     from orchestrator.app.devices.device_pairing import DevicePairing
@@ -99,10 +98,11 @@ def require_served(settings: Settings) -> None:
     import httpx
 
     from orchestrator.app.web_process import served_at
+    from orchestrator.core.roles import PAGE_SWITCH
 
     url = served_at(settings.home)
     start = "shiftbook node run" if settings.policy.page else f"{PAGE_SWITCH} shiftbook node run"
-    lacking = f"nothing is served here, so no device could come in: start `{start}` in another terminal, then this"
+    lacking = f"nothing is served here, so no device could come in: `{start}` in another terminal, then this again"
     if not url:
         raise Refused(lacking)
     try:

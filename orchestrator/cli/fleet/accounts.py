@@ -30,9 +30,9 @@ def accounts(as_json: bool) -> None:
         terminal.print_json(page)
         return
     if page["mode"] == "off":
-        click.echo('Accounts are not followed: fleet.toml says `mode = "off"` under [quotas].')
+        terminal.say('Accounts are not followed: fleet.toml says `mode = "off"` under [quotas].')
     elif not page["accounts"]:
-        click.echo("No node has an agent that works with an account: `shiftbook fleet can` says what this one has.")
+        terminal.say("No node has an agent that works with an account: `shiftbook fleet can` says what this one has.")
     print_accounts(found, every=True)
 
 

@@ -64,7 +64,7 @@ def dead_list(limit: int, as_json: bool) -> None:
     if not letters:
         click.echo("No dead letters.")
     elif terminal.for_people():
-        click.echo("`shiftbook bus dead show ID`, then `… retry ID` or `… drop ID`.")
+        terminal.say("`shiftbook bus dead show ID`, then `… retry ID` or `… drop ID`.")
 
 
 @click.command("show")

@@ -41,7 +41,7 @@ def invite(name: str, hours: int, url: str, as_json: bool) -> None:
         return
     click.echo(link.text)
     click.echo(f"{name} joins with it until {ends:%Y-%m-%d %H:%M} UTC, on its machine, by one of", err=True)
-    click.echo("  shiftbook join 'LINK'                  then `shiftbook node run`", err=True)
+    terminal.say("  shiftbook join 'LINK'                  then `shiftbook node run`", err=True)
     click.echo("  shiftbook deploy worker --join 'LINK'  as a service", err=True)
     if link.in_clear:
         click.echo("the address has no TLS: whoever is on the line reads the link, and all that workers send", err=True)

@@ -62,7 +62,7 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], wat
     if nodes:
         terminal.print_rows(node_row(node) for node in nodes)
     else:
-        click.echo("No node has announced itself yet. Start one with `shiftbook node run`.")
+        terminal.say("No node has announced itself yet. Start one with `shiftbook node run`.")
     load = found.beat_load()
     if load is not None:
         click.echo(f"{load.says[0].upper()}{load.says[1:]}.")

@@ -34,7 +34,7 @@ def can(as_json: bool) -> None:
         click.echo(f"{what}: {', '.join(report[what]) or 'none'}")
     click.echo(f"divisions: {', '.join(_division(each) for each in report['divisions'])}")
     if not report["announced"]:
-        click.echo("it has not announced itself: `shiftbook node run` finds its agents", err=True)
+        terminal.say("it has not announced itself: `shiftbook node run` finds its agents", err=True)
 
 
 def _division(one: dict[str, Any]) -> str:

@@ -18,7 +18,6 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.core.own_installation import document_place
 
 if TYPE_CHECKING:
     from orchestrator.core.ports.stores import Stores
@@ -64,7 +63,7 @@ def list_(supplier: str, verdict: str, limit: int, as_json: bool) -> None:
         detail = " · ".join(filter(None, [f"{each.received:%Y-%m-%d %H:%M}", each.type, each.why, *each.missions]))
         terminal.print_rows([("", each.supplier, detail, each.verdict or "begun")])
     if not found:
-        click.echo("No supplier has told anything in the last days. `shiftbook signals sources` lists them.")
+        terminal.say("No supplier has told anything in the last days. `shiftbook signals sources` lists them.")
 
 
 @click.command("sources")
@@ -90,6 +89,8 @@ def sources(as_json: bool) -> None:
         ]
         terminal.print_rows([("", row["supplier"], " · ".join(filter(None, facts)), "")])
     if not rows:
+        from orchestrator.core.own_installation import document_place
+
         how = document_place("docs/suppliers.md")
         click.echo(f"There is no supplier: [suppliers.NAME] in fleet.toml makes one ({how}).")
 

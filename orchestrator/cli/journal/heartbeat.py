@@ -42,7 +42,9 @@ def list_(as_json: bool) -> None:
     for problem in shown["problems"]:
         terminal.print_status(problem, "quarantined")
     if not shown["lines"] and not shown["problems"]:
-        click.echo("Nothing is looked at: HEARTBEAT.md has no lines. `- disk below 5 GB` below `## Every beat` is one.")
+        terminal.say(
+            "Nothing is looked at: HEARTBEAT.md has no lines. `- disk below 5 GB` below `## Every beat` is one."
+        )
 
 
 @click.command("check")

@@ -94,7 +94,7 @@ def tail(project: str | None, limit: int, as_json: bool) -> None:
 
         terminal.print_json([entry_json(fleet.bus.store, file, entry) for file, entry in found])
     elif not found:
-        click.echo("The journal is empty: a finished mission writes into it, and so does `shiftbook log add`.")
+        terminal.say("The journal is empty: a finished mission writes into it, and so does `shiftbook log add`.")
     else:
         terminal.print_rows((_entry_row(*one) for one in found), lines=(_entry_line(*one) for one in found))
 

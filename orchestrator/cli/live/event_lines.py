@@ -112,14 +112,21 @@ class EventLines(_Lines):
 
     def _lines(self, event: str, sentence: str) -> Iterator[Text]:
         """One line; on a terminal as many as it takes, broken between words, beside the margin rule."""
+        from rich.cells import cell_len
         from rich.text import Text
 
-        from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS
+        from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS, shifted, unbroken_lines
 
         words = Text.assemble((event, f"bold {STATUS_COLOURS.get(event, '')}".strip()), " ", sentence)
         width = min(self._out.width, MAX_COLUMNS) - len(MARGIN)
         gutter = f"{datetime.now().astimezone():%H:%M:%S} "
-        for line in words.wrap(self._out, max(width, MIN_COLUMNS)) if self._out.is_terminal else [words]:
-            line.rstrip()
+        lines = unbroken_lines(words.plain, max(width, MIN_COLUMNS)) if self._out.is_terminal else [words.plain]
+        at = 0
+        for plain in lines:
+            at = words.plain.index(plain, at)
+            line, at = words[at : at + len(plain)], at + len(plain)
+            if self._out.is_terminal and cell_len(plain) > max(width, MIN_COLUMNS):
+                yield Text(shifted(plain, len(MARGIN), self._out.width))
+                continue
             yield Text.assemble((gutter, "dim"), ("│ ", RULE_COLOUR), line)
             gutter = " " * len(gutter)

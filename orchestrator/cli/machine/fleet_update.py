@@ -27,7 +27,7 @@ def file_roll(release: str, nodes: tuple[str, ...], *, as_json: bool) -> None:
         click.echo(f"{number}. {step.node}: {step.mission}")
     for node, why in plan.left_out.items():
         click.echo(f"left out: {node}, {why}")
-    click.echo("Each waits for the one before; `shiftbook fleet` shows where it stands, --call-off ends it.")
+    terminal.say("Each waits for the one before; `shiftbook fleet` shows where it stands, --call-off ends it.")
 
 
 def call_off_roll(*, as_json: bool) -> None:

@@ -74,4 +74,4 @@ def print_lines(lines: Sequence[RenderableType], *, paged: bool = False) -> None
 def _print_all(out: Console, lines: Sequence[RenderableType]) -> None:
     whole = not terminal.for_people()  # into a pipe, where nothing is broken
     for line in lines:
-        out.print(line, soft_wrap=whole or getattr(line, "no_wrap", False))
+        out.print(line, soft_wrap=whole or getattr(line, "no_wrap", False), crop=False)

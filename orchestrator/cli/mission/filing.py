@@ -156,7 +156,7 @@ def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
         return
     click.echo(f"{name} is changed")
     for one in disputes:
-        click.echo(f"not kept: {one.says}; `shiftbook conflicts show {one.ident}`")
+        terminal.say(f"not kept: {one.says}; `shiftbook conflicts show {one.ident}`")
 
 
 def _in_editor(base: bytes) -> bytes:

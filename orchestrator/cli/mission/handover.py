@@ -50,7 +50,7 @@ def from_chat(conversation: str, name: str, as_json: bool, **fields: str | None)
     if as_json:
         terminal.print_json(asdict(filed))
         return
-    click.echo(f"filed missions/{filed.name}.md; follow it with `shiftbook mission watch {filed.name}`")
+    terminal.say(f"filed missions/{filed.name}.md; follow it with `shiftbook mission watch {filed.name}`")
     if filed.files:
         click.echo(f"it starts from what the chat changed: {', '.join(filed.files[:10])}")
 

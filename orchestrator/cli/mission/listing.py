@@ -42,7 +42,7 @@ def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) 
     if as_json:
         terminal.print_json([view.json() for view in views])
     elif not views:
-        click.echo("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
+        terminal.say("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
     else:
         terminal.print_rows((mission_row(view) for view in views), lines=(mission_line(view) for view in views))
         if terminal.for_people() and not status:

@@ -62,7 +62,8 @@ def _print_detail(detail: MissionDetail) -> None:
     from orchestrator.cli.console import shift_lines
     from orchestrator.cli.mission import diff_page
 
-    page: list[RenderableType] = [shift_lines([mission_row(detail.view)]), *map(Text, _notes(detail))]
+    notes = map(terminal.broken, _notes(detail))
+    page: list[RenderableType] = [shift_lines([mission_row(detail.view)]), *map(Text, notes)]
     for heading, words in _parts(detail):
         page += [Text(f"\n{heading}", style="bold"), Text(words)]
     if detail.diff:

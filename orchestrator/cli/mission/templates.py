@@ -31,7 +31,9 @@ def list_(as_json: bool) -> None:
     for problem in shown.problems:
         terminal.print_status(problem, "quarantined")
     if not shown.views and not shown.problems:
-        click.echo('No templates yet. `shiftbook template new nightly --every "0 3 * * *" Run the long tests` is one.')
+        terminal.say(
+            'No templates yet. `shiftbook template new nightly --every "0 3 * * *" Run the long tests` is one.'
+        )
 
 
 @click.command("new")

@@ -72,7 +72,7 @@ def without_programs(found: Sequence[DiscoveredRepository]) -> list[DiscoveredRe
     for one in found:
         if one.runs:
             why = f"{one.name} is left out: {one.url} {describe_runs(one)}"
-            click.echo(f"shiftbook: {why}; look at it, then `shiftbook project add {one.here or one.url}`", err=True)
+            terminal.say(f"shiftbook: {why}; look at it, then `shiftbook project add {one.here or one.url}`", err=True)
     return [one for one in found if not one.runs]
 
 

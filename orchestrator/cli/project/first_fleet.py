@@ -34,7 +34,7 @@ def settings_with_fleet(*, asks: bool, agreed: bool, quiet: bool) -> Settings:
         why = f"no fleet is set, and {folder} holds something: `shiftbook init FOLDER` makes one elsewhere"
         raise WrongSetting("SHIFTBOOK_LEDGER", why)
     if asks:
-        click.echo("this machine has no fleet yet; `shiftbook join URL` joins one that is there")
+        terminal.say("this machine has no fleet yet; `shiftbook join URL` joins one that is there")
         question = f"make one in {FLEET_FOLDER}?"
         agreed = click.confirm(question, default=True)
     if not agreed:

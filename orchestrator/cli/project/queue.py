@@ -28,7 +28,7 @@ def queue(name: str, as_json: bool) -> None:
         return
     if not part.merge_queue:
         click.echo(f"{name} has no merge queue: each result is merged at once when it is approved")
-        click.echo(f"`shiftbook project edit {name} --merge-queue` gives it one")
+        terminal.say(f"`shiftbook project edit {name} --merge-queue` gives it one")
         return
     if not state.missions:
         click.echo(f"nothing waits in the merge queue of {name}")

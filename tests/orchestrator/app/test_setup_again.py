@@ -219,7 +219,7 @@ def test_the_doctor_names_the_setting_that_is_wrong(key: str, value: str, tmp_pa
     assert f"config {key} " in tried.remedy
     assert tried.remedy.count("config") == 1
     assert git.counted() == objects
-    subprocess.run(tried.remedy.removeprefix("run: "), shell=True, check=True)
+    subprocess.run(tried.remedy.removeprefix("run: ").strip("`"), shell=True, check=True)
     assert not try_signing(made.folder, settings).wrong
 
 

@@ -103,6 +103,7 @@ def test_a_long_entry_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -
     words = "limit waits for your look: `shiftbook mission diff limit`, then approve or reject -m"
     EventLines()("folded", words)
     lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
+    assert "`shiftbook mission diff limit`" in lines[1]
     assert all(len(line) <= 60 and line[9:11] == "│ " for line in lines)
     assert " ".join(line[11:] for line in lines) == f"folded {words}"

@@ -84,7 +84,7 @@ def test_on_a_terminal_there_is_one_next_step(made: Path, tmp_path: Path, monkey
     said = CliRunner().invoke(cli, ["init", str(tmp_path / "second")], input="\n\n\n")
     assert said.exit_code == 0, said.output
     assert said.output.count("Next:") == 1
-    assert said.output.splitlines()[-1].startswith("Next: shiftbook mission new")
+    assert said.output.splitlines()[-1].startswith("Next: `shiftbook mission new")
 
 
 def test_what_was_mended_is_said(made: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_wheel_names_its_documents_by_their_address(place: Path, urls: str, wa
 def test_this_clone_says_so() -> None:
     """The suite runs out of a clone: its hints name files that are there, with the section, and its own pip."""
     assert document_place("docs/start.md", "First") == f"{ROOT / 'docs' / 'start.md'}, “First”"
-    assert re.search(r" install -e \S*\[otel\]'?$", extra_command("otel"))
+    assert re.search(r" install -e \S*\[otel\]'?`$", extra_command("otel"))
 
 
 def test_every_document_that_is_named_is_one() -> None:

@@ -35,7 +35,7 @@ def test_a_page_that_was_not_built_is_told(
     """With what builds it in this installation; to whom serves none it is no fault."""
     monkeypatch.setattr(page_checks, "read_built_page", lambda: None)
     one = page_checks.check_page(settings(tmp_path, role=role))
-    assert (one.what, one.health, one.remedy) == ("page", health, reinstall_command())
+    assert (one.what, one.health, one.remedy) == ("page", health, f"`{reinstall_command()}`")
 
 
 def test_a_worker_is_told_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
