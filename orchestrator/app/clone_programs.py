@@ -20,6 +20,7 @@ command -v {{python}} >/dev/null 2>&1 || exit 0
 exec {{python}} -P -m orchestrator check --pushed {{branch}}
 """
 DRIVER_KEY = f"merge.{merge_driver.DRIVER_NAME}.driver"
+ELSEWHERE, OLDER = "which is not this program", "another version of this program wrote it"
 DRIVER_WORDS, HOOK_WORDS = "merge driver", "pre-push hook"
 
 
@@ -30,6 +31,11 @@ class CloneProgram:
     what: str
     wrong: str = ""
     own: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether what it starts is there: then another version does it, and nothing is left undone."""
+        return not self.wrong or self.wrong.endswith((ELSEWHERE, OLDER))
 
 
 def driver_command() -> str:
@@ -97,7 +103,7 @@ def _trouble(command: str) -> str:
     except ValueError:
         return "it cannot be read"
     if program == sys.executable:
-        return "another version of this program wrote it"
+        return OLDER
     if shutil.which(program) is None:
         return f"it starts {program}, which is gone"
-    return f"it starts {program}, which is not this program"
+    return f"it starts {program}, {ELSEWHERE}"

@@ -21,13 +21,11 @@ def check_clones(settings: Settings) -> Iterator[CheckResult]:
                 says = f"{folder}: {one.own}; `shiftbook check` is not asked before a push"
                 yield CheckResult(what=one.what, health=CheckStatus.ABSENT, says=says)
             elif one.wrong:
-                lost = (
-                    "files go out unlooked at" if one.what == HOOK_WORDS else "edits of both sides are merged by line"
-                )
+                lost = "; " + ("files go out unlooked at" if one.what == HOOK_WORDS else "Git merges by line instead")
                 yield CheckResult(
                     what=one.what,
                     health=CheckStatus.POOR,
-                    says=f"{folder}: {one.wrong}; {lost}",
+                    says=f"{folder}: {one.wrong}{'' if one.works else lost}",
                     remedy=f"`shiftbook init {shlex.quote(str(folder))}` sets it up again",
                 )
             else:

@@ -112,7 +112,7 @@ def require_served(settings: Settings) -> None:
         raise Refused(lacking) from error
     if answer.status_code == 404:
         why = printable(answer.text.partition("\n")[0][:300])
-        raise Refused(f"no device could come in: {url}/app/ answers “{why}”")
+        raise Refused(f"no device could come in: {url}/app/ answers “{why}” (`shiftbook doctor` says more)")
 
 
 def _show(link: str, settings: Settings) -> None:
