@@ -36,7 +36,7 @@ def inbox(context: click.Context, as_json: bool) -> None:
     chosen = load_settings()
     if not chosen.ledger and not as_json:
         click.echo(context.find_root().get_help())
-        click.echo(FIRST_STEPS)
+        terminal.say(FIRST_STEPS)
         terminal.say_past()
         return
     fleet = wiring.fleet(chosen)

@@ -123,7 +123,7 @@ def print_status(words: str, status: str) -> None:
         return
     from orchestrator.cli.console import STATUS_COLOURS, console
 
-    console().print(words, style=STATUS_COLOURS[status])
+    console().print(broken(words), style=STATUS_COLOURS[status], soft_wrap=True)
 
 
 def print_json(data: Any) -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,10 +89,18 @@ class ChatPage:
 
     def note(self, text: str) -> None:
         """Quiet words beside the rule: who answered, what a tool did."""
+        from rich.cells import cell_len
+
+        from orchestrator.cli.console import shifted, unbroken_lines
+
         self.end()
         dim, plain = (DIM, PLAIN) if self._colour else ("", "")
-        for line in textwrap.wrap(text, self._columns() - GUTTER_COLUMNS - 2, break_on_hyphens=False) or [""]:
-            self.out.write(f"{self._margin()}{dim}{line}{plain}\n")
+        columns = self._columns()
+        room = columns - GUTTER_COLUMNS - 2
+        for line in unbroken_lines(" ".join(text.split()), room):
+            before = self._margin() if cell_len(line) <= room else ""
+            words = line if before else shifted(line, GUTTER_COLUMNS + 2, columns)
+            self.out.write(f"{before}{dim}{words}{plain}\n")
         self.out.flush()
 
     def _columns(self) -> int:

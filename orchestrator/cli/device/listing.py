@@ -44,7 +44,7 @@ def list_(everything: bool, as_json: bool) -> None:
         terminal.print_json([device_facts(row) for row in rows])
         return
     if not rows:
-        click.echo(NONE)
+        terminal.say(NONE)
         return
     terminal.print_rows(
         (terminal.clock_time(row.seen), row.name, _may(row), "revoked" if row.revoked else "paired") for row in rows

@@ -54,7 +54,7 @@ def pair(scopes: tuple[str, ...], name: str, as_json: bool) -> None:
         device = _compare(door, _wait(door, begun))
     finally:
         stores.close()
-    click.echo(_welcome(device))
+    terminal.say(_welcome(device))
 
 
 @click.command("confirm")
@@ -74,7 +74,7 @@ def confirm(pairing: str, code: str, as_json: bool) -> None:
     if as_json:
         terminal.print_json(device_facts(device))
     else:
-        click.echo(_welcome(device))
+        terminal.say(_welcome(device))
 
 
 def open_pairing(settings: Settings, stores: Stores) -> DevicePairing:
@@ -122,7 +122,7 @@ def _show(link: str, settings: Settings) -> None:
     click.echo("Scan this with the device, or open the link there. It counts once, for five minutes:\n")
     click.echo(f"  {link}\n")
     if settings.http is not None and settings.http.loopback and not settings.public_url:
-        click.echo(
+        terminal.say(
             f"shiftbook: only this machine reaches this node ({settings.http.host}); for a phone set "
             "SHIFTBOOK_HTTP=0.0.0.0:8823, or SHIFTBOOK_PUBLIC_URL to the address of a proxy with TLS",
             err=True,

@@ -91,7 +91,7 @@ def restore(file: Path, force: bool, identity: Path | None, as_json: bool) -> No
     made = f"{done.manifest.node}'s backup of {done.manifest.made}"
     click.echo(f"{done.home} is as in {made}, with {done.rows:,} rows in {done.database}")
     if not done.manifest.secrets:
-        click.echo(
+        terminal.say(
             f"it holds no secrets; {done.carried} of this machine's own were taken over. Where keys lack now, "
             "`shiftbook doctor` says which and what to do"
         )
@@ -104,7 +104,7 @@ def restore(file: Path, force: bool, identity: Path | None, as_json: bool) -> No
     for words in done.kept_out:
         click.echo(words)
     if not done.revocations_known:
-        click.echo(
+        terminal.say(
             f"who was revoked after {done.manifest.made} is let in again: look at `shiftbook device list` and "
             "`shiftbook token list`, and revoke them anew"
         )

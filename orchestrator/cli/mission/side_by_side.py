@@ -70,7 +70,7 @@ def compare(name: str, diffs: bool, as_json: bool) -> None:
     if diffs:
         _print_diffs(attempts)
     if any(each.status == "review" for each in attempts):
-        click.echo(
+        terminal.say(
             f"`shiftbook mission approve {group} --attempt N` accepts one and calls the others off; --best chooses"
         )
 

@@ -30,7 +30,7 @@ def list_(as_json: bool) -> None:
     if rows:
         terminal.print_columns(rows)
     else:
-        click.echo(
+        terminal.say(
             "No project yet. Add one with `shiftbook project add URL`, or look for some with `project discover`."
         )
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.cli import cli, doctor, terminal
+from orchestrator.cli.chat.page import ChatPage
 from orchestrator.cli.console import console, shift_lines, unbroken_lines
 from orchestrator.cli.live.event_lines import EventLines
 
@@ -101,3 +102,12 @@ def test_a_help_text(narrow: None) -> None:
     assert "\u00a0" not in said
     whole = CliRunner().invoke(cli, ["--help"], terminal_width=60).output
     assert all(len(line) <= 60 for line in whole.splitlines())
+
+
+def test_a_note_of_the_chat(narrow: None) -> None:
+    """Which model could answer is said with the command that chooses it."""
+    out = io.StringIO()
+    ChatPage(out).note(f"a toy answers; another model is here and not chosen: {COMMAND}, or see {PATH}")
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()]
+    assert any(COMMAND in line for line in lines)
+    assert any(line.strip() == PATH for line in lines)
