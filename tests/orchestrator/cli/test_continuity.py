@@ -148,7 +148,9 @@ def test_a_study_of_any_backend(typed: Type, server: str, monkeypatch: pytest.Mo
     assert "--yes" in str(refused.exception)
     assert "28 calls" in str(refused.exception)
     assert "in no commit" in refused.stderr
-    first = json.loads(typed("run", "study", "--yes", "--json").stdout)
+    ran = typed("run", "study", "--yes", "--json")
+    assert ran.exit_code == 0, (ran.exception, ran.stderr)
+    first = json.loads(ran.stdout)
     assert (first["made"], first["done"], first["planned"]) == (28, 28, 28)
     rest = typed("run", "study", "--yes")
     assert "0 trials made, 28 of 28 are there; next: shiftbook continuity report study" in rest.stdout
