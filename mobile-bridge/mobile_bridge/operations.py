@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
-
+from missions.declared.value_rules import Limits
 from mobile_bridge.errors import OperationRefused
 from sync.hybrid_clock import MAX_DRIFT_MS, Stamp
+
+if TYPE_CHECKING:  # a node to which no device says anything needs no pydantic
+    from pydantic import TypeAdapter, ValidationError
 
 MAX_OPERATION_BYTES = 1024 * 1024
 """Bytes of one operation's text."""
@@ -45,24 +47,27 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 NODE_MARK = "@"
 """What the names of nodes begin with among the devices."""
 
-_Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+_Key = Annotated[str, Limits(pattern=KEY_PATTERN)]
+_AS_SAID: Mapping[str, Any] = {"extra": "forbid", "strict": True}
+"""Pydantic's configuration."""
 _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
-@with_config(ConfigDict(extra="forbid", strict=True))
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
     """One operation. `base` is the key of the one whose value its author saw, `resolves` those that it settles."""
 
-    device: Annotated[str, StringConstraints(pattern=DEVICE_PATTERN)]
-    seq: Annotated[int, Field(ge=1, le=SAFE_INTEGER)]
-    hlc: Annotated[str, StringConstraints(pattern=HLC_PATTERN)]
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _AS_SAID
+
+    device: Annotated[str, Limits(pattern=DEVICE_PATTERN)]
+    seq: Annotated[int, Limits(ge=1, le=SAFE_INTEGER)]
+    hlc: Annotated[str, Limits(pattern=HLC_PATTERN)]
     kind: Literal["append", "set"]
-    entity: Annotated[str, StringConstraints(pattern=ENTITY_PATTERN)]
-    field: Annotated[str, StringConstraints(pattern=FIELD_PATTERN)]
+    entity: Annotated[str, Limits(pattern=ENTITY_PATTERN)]
+    field: Annotated[str, Limits(pattern=FIELD_PATTERN)]
     value: Any
-    base: Annotated[str, StringConstraints(pattern=f"^$|{KEY_PATTERN}")] = ""
-    resolves: Annotated[tuple[_Key, ...], Field(max_length=MAX_RESOLVED)] = ()
+    base: Annotated[str, Limits(pattern=f"^$|{KEY_PATTERN}")] = ""
+    resolves: Annotated[tuple[_Key, ...], Limits(max_length=MAX_RESOLVED)] = ()
 
     @property
     def key(self) -> str:
@@ -86,13 +91,14 @@ class Draft:
     resolves: tuple[str, ...] = ()
 
 
-@with_config(ConfigDict(extra="forbid", strict=True))
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OperationBatch:
     """What one push brings. `node` is the node that passes on what others said; empty for a device's own."""
 
-    ops: Annotated[list[Operation], Field(max_length=MAX_OPERATIONS)]
-    node: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _AS_SAID
+
+    ops: Annotated[list[Operation], Limits(max_length=MAX_OPERATIONS)]
+    node: Annotated[str, Limits(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
 
 
 def parse_stamp(hlc: str) -> Stamp:
@@ -127,6 +133,8 @@ def encode_value(value: Any) -> str:
 
 def read_batch(data: bytes) -> OperationBatch:
     """The operations of a push, each checked by itself. Raises OperationRefused."""
+    from pydantic import ValidationError
+
     try:
         found: OperationBatch = _adapter(OperationBatch).validate_json(data)
     except ValidationError as error:
@@ -136,6 +144,8 @@ def read_batch(data: bytes) -> OperationBatch:
 
 def read_operations(texts: Iterable[str]) -> list[Operation]:
     """Operations of a page that a node gave. Raises OperationRefused."""
+    from pydantic import ValidationError
+
     try:
         found: list[Operation] = _adapter(list[Operation]).validate_json("[" + ",".join(texts) + "]")
     except ValidationError as error:
@@ -221,6 +231,8 @@ def _parts(value: Any, where: str) -> Collection[Any]:
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 

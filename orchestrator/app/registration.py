@@ -8,23 +8,27 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from orchestrator import __version__
 from orchestrator.app import wiring
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.settings import Settings
-from orchestrator.node.headquarters.registrar import Registrar
-from orchestrator.node.headquarters.shared_reader import SharedStateReader
-from orchestrator.node.headquarters.state_cache import StateCache
 from orchestrator.node.loop import Node
-from orchestrator.workflow.delegation.node_status import NodeStatus
-from orchestrator.workflow.delegation.shared_state import SharedState
+
+if TYPE_CHECKING:  # a node that reports to nobody needs none of it
+    from orchestrator.node.headquarters.registrar import Registrar
+    from orchestrator.workflow.delegation.node_status import NodeStatus
+    from orchestrator.workflow.delegation.shared_state import SharedState
 
 
 def open_registrar(settings: Settings, node: Node) -> Registrar | None:
     """The registrar of a worker that knows headquarters; None for every other node."""
     if not settings.hq_url or not settings.policy.registers:
         return None
+    from orchestrator.node.headquarters.registrar import Registrar
+    from orchestrator.node.headquarters.shared_reader import SharedStateReader
+    from orchestrator.node.headquarters.state_cache import StateCache
 
     def status(number: int, latency_ms: float | None) -> NodeStatus:
         return node_status(settings, node, number, latency_ms)
@@ -61,6 +65,8 @@ def shut_out(settings: Settings, state: SharedState) -> tuple[str, ...]:
 
 def node_status(settings: Settings, node: Node, number: int, latency_ms: float | None) -> NodeStatus:
     """How this node is now. What cannot be found out is left at nothing."""
+    from orchestrator.workflow.delegation.node_status import NodeStatus
+
     offer, disk = node.scheduler.offer, shutil.disk_usage(settings.home)
     usd, tokens = _spent_today(node)
     return NodeStatus(

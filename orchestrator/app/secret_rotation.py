@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from orchestrator.app.web_process import WebServer
 from orchestrator.core.background import run_in_background
@@ -17,11 +18,13 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.settings import SETTING_NAMES, Settings, secret_variables, variable
-from orchestrator.node.headquarters.registrar import Registrar
 from orchestrator.node.loop import Node
 from orchestrator.node.wakeups import HqEventClient
 from sync.disk.watch import watch_file
 from sync.git_remote import GitRemote
+
+if TYPE_CHECKING:  # a node that reports to nobody needs none of it
+    from orchestrator.node.headquarters.registrar import Registrar
 
 EVERY_SECONDS = 300.0
 SETTLE_SECONDS = 0.5

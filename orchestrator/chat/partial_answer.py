@@ -10,8 +10,6 @@ import json
 import re
 from typing import Any
 
-from pydantic_core import from_json
-
 from missions.plain_data import read_json
 
 _ESCAPES = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..(?!\\?\Z|\\u.{0,3}\Z)|(\\.)", re.DOTALL)
@@ -29,6 +27,8 @@ def answer_content(raw: str) -> str:
     text = PartialAnswer().take(raw)
     if text:
         return text
+    from pydantic_core import from_json
+
     try:
         read = from_json(raw.encode(errors="replace"), allow_partial=True)
     except ValueError:
@@ -53,6 +53,8 @@ class PartialAnswer:
 
     def take(self, text: str) -> str:
         """The new characters of the answer in this piece; none from where it is no JSON."""
+        from pydantic_core import from_json
+
         self._json += text.encode(errors="replace").decode()
         try:
             read = from_json(self._json, allow_partial="trailing-strings")
@@ -65,6 +67,8 @@ class PartialAnswer:
         return new
 
     def _without_halves(self) -> Any:
+        from pydantic_core import from_json
+
         try:
             whole = _ESCAPES.sub(lambda found: found[1] or found[2] or r"\ufffd", self._json)
             return from_json(whole, allow_partial="trailing-strings")

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
 from handoff.entry import parse_log
 from handoff.secrets.excerpts import redacted_line
 from missions import document
@@ -116,34 +114,21 @@ def kept_files(claim: Claim, record: ResultRecord) -> dict[str, bytes]:
     return kept
 
 
-class _RecordModel(BaseModel):
-    """`record.json` as it may be written, by whatever node."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    mission: str
-    epoch: int
-    fields: dict[str, str | int | float | bool | None]
-    finished: str
-    log_path: str
-    memo_path: str = ""
-    facts: ChangeFacts = ChangeFacts()
-
-
-_FACTS = TypeAdapter(ChangeFacts)
-
-
 MAX_PART_BYTES = 8 * 1024 * 1024
 """Of each file that a record carries; ours are a tenth of that."""
 
 
 def read_facts(data: object) -> ChangeFacts:
     """Facts from plain data. Raises ValueError for what cannot be any."""
-    return _FACTS.validate_json(json.dumps(data))
+    from orchestrator.ledger.record_model import FACTS
+
+    return FACTS.validate_json(json.dumps(data))
 
 
 def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
     """Reads what a log commit carries. Raises KeyError, ValueError or ObjectMissing for one that is not a record."""
+    from orchestrator.ledger.record_model import read_record_fields
+
     tree = load_commit(store, commit).tree
 
     def evidence(path: str) -> bytes:
@@ -157,14 +142,13 @@ def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
 
     endings = ("diff", "submodules.diff", "output.txt")
     artifacts = {ending: text(f"artifacts/{ending}") for ending in endings}
+    written = text("record.json")
     try:
-        meta = _RecordModel.model_validate_json(text("record.json"))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in ("record.json", *first["loc"]))
-        raise ValueError(_printable_line(f"{where}: {first['msg']}")) from error
+        meta = read_record_fields(written)
+    except ValueError as error:
+        raise ValueError(_printable_line(f"record.json{error}")) from error
     return ResultRecord(
-        **dict(meta),
+        **meta,
         proposals={name: text(f"proposals/{name}") for name in _proposal_names(store, tree)},
         section=text("section.md"),
         entry=text("entry.md"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event
+from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
@@ -27,7 +28,6 @@ from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.maintenance import Maintenance
-from orchestrator.node.mission_bus.threads import BusThreads
 from orchestrator.node.notifications.publisher import NotificationPublisher
 from orchestrator.node.precedence import hq_look
 from orchestrator.node.rounds.fetch_pause import FetchPause
@@ -41,6 +41,9 @@ from orchestrator.node.sole_run import require_alone
 from orchestrator.policy.push_allowance import is_rate_limited
 from sync.errors import SyncError
 from sync.remote import RefUpdate
+
+if TYPE_CHECKING:  # most nodes have no bus beside the ledger
+    from orchestrator.node.mission_bus.threads import BusThreads
 
 JOIN_SECONDS = 30
 """Seconds that the end of a node waits for each attempt that was told to stop."""

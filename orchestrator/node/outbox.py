@@ -10,9 +10,9 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING
 
 from missions.errors import BadClaim
 from missions.lease import Claim, ClaimState, read_claim
@@ -22,7 +22,8 @@ from orchestrator.ledger.snapshot import HeldClaim
 from sync import files
 from sync.place_names import below
 
-_RECORD = TypeAdapter(ResultRecord)  # a letter of an earlier version has no facts
+if TYPE_CHECKING:  # most nodes start with an empty outbox
+    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,14 @@ def _read_pending_result(path: Path) -> PendingResult | None:
         found = read_json(path.read_text(encoding="utf-8"))
         claim = read_claim(json.dumps(found["claim"]).encode())
         held = HeldClaim(claim=claim, oid=str(found["oid"]))
-        record = _RECORD.validate_json(json.dumps(found["record"]))
+        record = _record_reader().validate_json(json.dumps(found["record"]))
         return PendingResult(held=held, state=ClaimState(found["state"]), reason=str(found["reason"]), record=record)
     except (OSError, ValueError, TypeError, KeyError, BadClaim):
         return None
+
+
+@cache
+def _record_reader() -> TypeAdapter[ResultRecord]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ResultRecord)  # a letter of an earlier version has no facts

@@ -15,7 +15,8 @@ from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.feeds.feed_state import PREFIX, read_state
+from orchestrator.workflow.feeds.feed_marks import PREFIX
+from orchestrator.workflow.feeds.feed_state import read_state
 
 WHAT = "suppliers"
 

@@ -14,17 +14,15 @@ from orchestrator.core.own_installation import extra_command
 from orchestrator.core.ports.bus_care import BusWatch, DeadLetterBox
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
-from orchestrator.node.mission_bus.bus_worker import BusWorker
-from orchestrator.node.mission_bus.filing import BusFiling
-from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
-from orchestrator.node.mission_bus.recorder import MissionRecorder
-from orchestrator.node.mission_bus.threads import BusThreads
 from orchestrator.policy.authorization import Trust
-from orchestrator.workflow.delegation.task_types import load_task_types
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # most nodes have no such bus
     from orchestrator.adapters.redis_bus.bus import RedisBus
     from orchestrator.adapters.redis_bus.connection import RedisAddress
+    from orchestrator.node.mission_bus.bus_worker import BusWorker
+    from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
+    from orchestrator.node.mission_bus.recorder import MissionRecorder
+    from orchestrator.node.mission_bus.threads import BusThreads
 
 
 def build_bus(parts: NodeParts, opened: ExitStack) -> BusThreads | None:
@@ -35,6 +33,9 @@ def build_bus(parts: NodeParts, opened: ExitStack) -> BusThreads | None:
     settings = parts.settings
     if not settings.redis_url.get_secret_value() or settings.role is Role.STANDALONE_NODE:
         return None
+    from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
+    from orchestrator.node.mission_bus.threads import BusThreads
+
     tasks = LedgerTasks(wake=parts.wake.set, clock=wiring.clock) if settings.policy.takes_missions else None
     return BusThreads(
         worker=build_bus_worker(parts, opened, tasks),
@@ -92,6 +93,9 @@ def build_bus_worker(parts: NodeParts, opened: ExitStack, tasks: LedgerTasks | N
     """What takes missions off the bus; None where this node takes none."""
     if tasks is None:
         return None
+    from orchestrator.node.mission_bus.bus_worker import BusWorker
+    from orchestrator.workflow.delegation.task_types import load_task_types
+
     settings = parts.settings
     bus = open_mission_bus(settings)
     opened.callback(bus.close)
@@ -115,6 +119,9 @@ def build_bus_worker(parts: NodeParts, opened: ExitStack, tasks: LedgerTasks | N
 
 def build_recorder(parts: NodeParts, opened: ExitStack) -> MissionRecorder:
     """What files and records at headquarters, with a view of the ledger of its own."""
+    from orchestrator.node.mission_bus.filing import BusFiling
+    from orchestrator.node.mission_bus.recorder import MissionRecorder
+
     settings = parts.settings
     bus, door = open_mission_bus(settings), wiring.fleet(settings)
     opened.callback(bus.close)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
@@ -44,7 +45,6 @@ from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.loop import Node
 from orchestrator.node.maintenance import Maintenance
-from orchestrator.node.mission_bus.threads import BusThreads
 from orchestrator.node.notifications.publisher import NotificationPublisher, open_publisher
 from orchestrator.node.notifications.push_dispatcher import PushDispatcher
 from orchestrator.node.notifications.rung_devices import RungDevices
@@ -64,6 +64,9 @@ from orchestrator.workflow.idle.review_filing import ReviewFiling
 from orchestrator.workflow.journal.review_schedule import ReviewSchedule
 from orchestrator.workflow.merge_queue.queue_work import TEST_SECONDS, QueueWork
 from orchestrator.workflow.recurring.filing import TemplateSchedule
+
+if TYPE_CHECKING:  # most nodes have no bus beside the ledger
+    from orchestrator.node.mission_bus.threads import BusThreads
 
 
 def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:

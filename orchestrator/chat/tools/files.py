@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from orchestrator.chat.tools.paths import WorkspaceFiles
-from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
+from orchestrator.chat.tools.tool import ToolResult, shorten_middle
+from orchestrator.chat.tools.tool_arguments import ToolArguments
 from orchestrator.core.ports.model import Stop
 
 MAX_READ_LINES = 400

@@ -14,7 +14,8 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.chat.tools.paths import path_parts
-from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
+from orchestrator.chat.tools.tool import ToolResult, shorten_middle
+from orchestrator.chat.tools.tool_arguments import ToolArguments
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.git_tree import move_git_folders
 from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV

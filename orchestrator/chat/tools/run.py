@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
+from orchestrator.chat.tools.tool import ToolResult, shorten_middle
+from orchestrator.chat.tools.tool_arguments import ToolArguments
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Confinement, Sandbox

@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import Field
 
 from orchestrator.chat.tools.paths import WorkspaceFiles
-from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
+from orchestrator.chat.tools.tool import ToolResult, shorten_middle
+from orchestrator.chat.tools.tool_arguments import ToolArguments
 from orchestrator.core.ports.model import Stop
 from sync.process import own_session
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from handoff.secrets.excerpts import redacted_excerpt
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.action_warner import ActionWarner, Unwarned
 from orchestrator.core.ports.model import Stop
+
+if TYPE_CHECKING:  # a node whose model uses no tools needs no pydantic
+    from orchestrator.chat.tools.tool_arguments import ToolArguments
 
 MAX_RESULT_CHARACTERS = 6000
 """Characters of a result that the model is given; what is left out is said."""
@@ -32,29 +33,6 @@ class ToolPermission(StrEnum):
     ALLOW = "allow"
     ASK = "ask"
     DENY = "deny"
-
-
-class ToolArguments(BaseModel):
-    """What a call is given. Unknown names are refused: a model that invents one means something else."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    @field_validator("*")
-    @classmethod
-    def _check_text(cls, value: object) -> object:
-        """No program takes a NUL in its arguments, and half a surrogate pair cannot be written down."""
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str) and ("\0" in text or not _is_unicode(text)):
-                raise ValueError("it holds a NUL character, or half a character")
-        return value
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +133,8 @@ class Toolbox:
 
     def act(self, call: ToolRequest) -> str:
         """What policy calls this use; the tool's name where its arguments cannot be read."""
+        from pydantic import ValidationError
+
         tool = self._find(call.tool)
         try:
             return tool.act(tool.takes.model_validate(call.arguments)) if tool else call.tool
@@ -181,6 +161,8 @@ class Toolbox:
         )
 
     def _made(self, call: ToolRequest, stop: Stop) -> ToolResult:
+        from pydantic import ValidationError
+
         tool = self._find(call.tool)
         if tool is None:
             why = self.lacks.get(call.tool, f"there are {', '.join(self.names)}")
@@ -213,7 +195,7 @@ _UNSUPPORTED_KEYWORDS = frozenset(
 )
 
 
-def grammar_schema(takes: type[BaseModel]) -> dict[str, Any]:
+def grammar_schema(takes: type[ToolArguments]) -> dict[str, Any]:
     """The arguments' JSON schema without the bounds that llama.cpp's grammars choke on; those are checked by us."""
     return _without_unsupported(takes.model_json_schema())  # type: ignore[no-any-return]
 

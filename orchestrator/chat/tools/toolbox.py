@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.chat.tools.files import ReadTool, WriteTool
-from orchestrator.chat.tools.git import GitTool
 from orchestrator.chat.tools.paths import WorkspaceFiles
-from orchestrator.chat.tools.run import CommandRunner, Confine, RunTool, ShellTool
-from orchestrator.chat.tools.search import SearchTool
 from orchestrator.chat.tools.tool import Tool, Toolbox, ToolPolicy, grammar_schema, object_schema
 from orchestrator.chat.tools.workspace import ChatWorkspace
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.action_warner import ActionWarner, Unwarned
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.ledger.config.fleet_toml import TOOLS
+
+if TYPE_CHECKING:
+    from orchestrator.chat.tools.run import Confine
 
 TOOL_NAMES = TOOLS
 INSTRUCTIONS = (
@@ -37,6 +36,11 @@ def build_toolbox(
 ) -> Toolbox:
     """The tools for a workspace; `confine` as `CommandRunner` takes it. Raises WrongSetting for a tool that does not
     exist."""
+    from orchestrator.chat.tools.files import ReadTool, WriteTool  # their arguments need pydantic
+    from orchestrator.chat.tools.git import GitTool
+    from orchestrator.chat.tools.run import CommandRunner, RunTool, ShellTool
+    from orchestrator.chat.tools.search import SearchTool
+
     if unknown := [name for name in wanted if name not in TOOL_NAMES]:
         raise WrongSetting("tools", f"there are {', '.join(TOOL_NAMES)}, not {{!r}}", unknown[0][:40])
     place = WorkspaceFiles(root=ground.tree)

@@ -9,16 +9,20 @@ once one has done it. What it replaces is nobody's history, and the server's gar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-
+from missions.declared.value_rules import After, Limits
 from missions.plain_data import read_json
 from orchestrator.ledger.transport import TURN
 from sync.errors import SyncError
 from sync.objects import find, load_commit
 from sync.remote import ObjectStore, Oid
+
+if TYPE_CHECKING:  # a node in whose fleet nobody has looked yet needs no pydantic
+    from pydantic import TypeAdapter
 
 FLEET_TURN = f"{TURN}fleet"
 RECORD_FILE = "turns.json"
@@ -30,8 +34,16 @@ CUT_CHARS = 100
 FORGOTTEN_AFTER = timedelta(days=1)
 """A finding that went away and comes back within so long is the same one: it is not told again."""
 
-Short = Annotated[str, Field(max_length=200)]
-Key = Annotated[str, Field(max_length=64)]
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("it has no time zone")
+    return moment
+
+
+Short = Annotated[str, Limits(max_length=200)]
+Key = Annotated[str, Limits(max_length=64)]
+Moment = Annotated[datetime, After(_aware)]
 
 
 def node_turn(node: str) -> str:
@@ -39,35 +51,33 @@ def node_turn(node: str) -> str:
     return f"{TURN}node/{node}"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class KeptFinding(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class KeptFinding:
     """A finding. `gone`: since when it stands no more; `told`: whether people were told, as far as the budget let."""
 
     line: Key
     subject: Short
-    says: Annotated[str, Field(max_length=400)]
-    since: AwareDatetime
+    says: Annotated[str, Limits(max_length=400)]
+    since: Moment
     by: Short
     told: bool = False
-    gone: AwareDatetime | None = None
+    gone: Moment | None = None
 
 
-class TurnRecord(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class TurnRecord:
     """The record. `lines` are the times up to which each line was looked at; `day` is that of the spent budget."""
 
-    lines: Annotated[dict[Key, AwareDatetime], Field(max_length=400)] = {}
-    findings: Annotated[dict[Key, KeptFinding], Field(max_length=MAX_FINDINGS)] = {}
+    lines: Annotated[dict[Key, Moment], Limits(max_length=400)] = field(default_factory=dict)
+    findings: Annotated[dict[Key, KeptFinding], Limits(max_length=MAX_FINDINGS)] = field(default_factory=dict)
     day: date | None = None
-    notices: Annotated[int, Field(ge=0)] = 0
-    missions: Annotated[int, Field(ge=0)] = 0
-    usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    notices: Annotated[int, Limits(ge=0)] = 0
+    missions: Annotated[int, Limits(ge=0)] = 0
+    usd: Annotated[float, Limits(ge=0, allow_inf_nan=False)] = 0.0
 
     def print(self) -> bytes:
         """As it is stored."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
+        return _adapter(TurnRecord).dump_json(self, indent=1) + b"\n"
 
     def standing(self) -> dict[str, KeptFinding]:
         """The findings that stand now."""
@@ -81,11 +91,11 @@ class TurnRecord(_Frozen):
         """The record on that day: a new day has a new budget."""
         if day == self.day:
             return self
-        return self.model_copy(update={"day": day, "notices": 0, "missions": 0, "usd": 0.0})
+        return replace(self, day=day, notices=0, missions=0, usd=0.0)
 
     def spent(self, usd: float) -> TurnRecord:
         """The record after one more mission."""
-        return self.model_copy(update={"missions": self.missions + 1, "usd": self.usd + usd})
+        return replace(self, missions=self.missions + 1, usd=self.usd + usd)
 
     def looked(
         self, line: str, slot: datetime, found: Mapping[str, tuple[str, str]], *, by: str, now: datetime
@@ -97,16 +107,16 @@ class TurnRecord(_Frozen):
         findings, fresh = dict(self.findings), list[str]()
         for key, each in self.findings.items():
             if each.line == line and key not in found and each.gone is None:
-                findings[key] = each.model_copy(update={"gone": now})
+                findings[key] = replace(each, gone=now)
         for key, (subject, says) in list(found.items())[:MAX_FINDINGS_PER_LINE]:
             known = self.findings.get(key)
             if known is not None:
-                findings[key] = known.model_copy(update={"gone": None, "says": says})
+                findings[key] = replace(known, gone=None, says=says)
             elif len(findings) < MAX_FINDINGS:
                 findings[key] = KeptFinding(line=line, subject=subject, says=says, since=now, by=by)
                 fresh.append(key)
         lines = {**self.lines, line: slot}
-        return self.model_copy(update={"lines": lines, "findings": findings}), fresh
+        return replace(self, lines=lines, findings=findings), fresh
 
     def tidied(self, lines: Iterable[str], now: datetime) -> TurnRecord:
         """The record without what is long gone, and without lines that the checklist has no more."""
@@ -116,17 +126,15 @@ class TurnRecord(_Frozen):
             for key, each in self.findings.items()
             if each.line in known and (each.gone is None or each.gone > now - FORGOTTEN_AFTER)
         }
-        return self.model_copy(
-            update={"findings": kept, "lines": {name: at for name, at in self.lines.items() if name in known}}
-        )
+        return replace(self, findings=kept, lines={name: at for name, at in self.lines.items() if name in known})
 
     def telling(self, notices_per_day: int) -> TurnRecord:
         """The record after people were told of what stands, as far as the day's budget goes; the rest waits."""
         findings, left = dict(self.findings), notices_per_day - self.notices
         for key, each in self.standing().items():
             if not each.told and left > 0:
-                findings[key], left = each.model_copy(update={"told": True}), left - 1
-        return self.model_copy(update={"findings": findings, "notices": notices_per_day - left})
+                findings[key], left = replace(each, told=True), left - 1
+        return replace(self, findings=findings, notices=notices_per_day - left)
 
     def fitted(self) -> TurnRecord:
         """The record as it can be read again.
@@ -144,23 +152,33 @@ class TurnRecord(_Frozen):
         for key in sorted(findings, key=lambda key: _length(findings[key]), reverse=True):
             if excess > 0:
                 each = findings[key]
-                cut = each.model_copy(update={"subject": each.subject[:CUT_CHARS], "says": each.says[:CUT_CHARS]})
+                cut = replace(each, subject=each.subject[:CUT_CHARS], says=each.says[:CUT_CHARS])
                 excess -= _length(each) - _length(cut)
                 findings[key] = cut
-        return self.model_copy(update={"findings": findings})
+        return replace(self, findings=findings)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _length(found: KeptFinding) -> int:
     """Bytes of a finding, at least."""
-    return len(found.model_dump_json().encode())
+    return len(_adapter(KeptFinding).dump_json(found))
 
 
 def read_record(data: bytes) -> TurnRecord:
     """What `print` made. Raises ValueError for anything else."""
+    from pydantic import ValidationError
+
     try:
-        return TurnRecord.model_validate(read_json(data))
+        found: TurnRecord = _adapter(TurnRecord).validate_python(read_json(data))
     except ValidationError as error:
         raise ValueError("it is no record of turns") from error
+    return found
 
 
 def load_record(store: ObjectStore, oid: Oid) -> TurnRecord:

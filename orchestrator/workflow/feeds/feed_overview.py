@@ -9,7 +9,8 @@ from typing import Any
 from orchestrator.core.ports.stores import Cursors
 from orchestrator.core.ports.suppliers.signals import Signals
 from orchestrator.ledger.config.supplier_tables import SupplierPart
-from orchestrator.workflow.feeds.feed_state import PREFIX, read_state
+from orchestrator.workflow.feeds.feed_marks import PREFIX
+from orchestrator.workflow.feeds.feed_state import read_state
 from orchestrator.workflow.signals.intake import LIES
 
 

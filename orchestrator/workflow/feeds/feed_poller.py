@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.ports.stores import Cursors
 from orchestrator.core.ports.suppliers.feeds import FeedEntry, FeedFailed, FeedReader
 from orchestrator.ledger.config.supplier_tables import SupplierPart
-from orchestrator.workflow.feeds.feed_state import PREFIX, FeedState, entry_key, read_state
+from orchestrator.workflow.feeds.feed_marks import PREFIX, entry_key
 from orchestrator.workflow.signals.intake import DEFERRED, SignalIntake, SignalResult
+
+if TYPE_CHECKING:  # most nodes poll no feed, and need no pydantic
+    from orchestrator.workflow.feeds.feed_state import FeedState
 
 ENTRY_TYPE = "feed.entry"
 """What a rule's `type` says to be about entries."""
@@ -51,6 +54,8 @@ class FeedPoller:
 
     def state(self, supplier: str, part: SupplierPart) -> FeedState:
         """What is kept of a supplier's feed."""
+        from orchestrator.workflow.feeds.feed_state import read_state
+
         return read_state(self.marks.get(PREFIX + supplier), part.feed)
 
     def poll(self, supplier: str, part: SupplierPart) -> PolledFeed:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from missions.plain_data import read_json
-from orchestrator.core.ports.suppliers.feeds import FeedEntry, FeedFailed
+from orchestrator.core.ports.suppliers.feeds import FeedFailed
 
 MAX_KNOWN = 2000
 """Entries that are remembered; feeds have at most 500 at a time."""
 KNOWN_FOR = timedelta(days=30)
 MAX_PAUSE = timedelta(days=1)
 MAX_DOUBLINGS = 12
-PREFIX = "feed "
 
 
 class KnownEntry(BaseModel):
@@ -65,11 +63,6 @@ class FeedState(BaseModel):
         return self.model_copy(
             update={"known": {**self.known, ident: self.known[ident].model_copy(update={"done": True})}}
         )
-
-
-def entry_key(entry: FeedEntry) -> str:
-    """Tells an entry from the feed's others."""
-    return hashlib.sha256(entry.ident.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def read_state(text: str, url: str) -> FeedState:

@@ -7,29 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from orchestrator.core.errors import WrongSetting
 
 MAX_EVENTS = 100
 """Events of one batch."""
 MAX_DATA_CHARS = 64 * 1024
-Word = Annotated[str, Field(min_length=1, max_length=500)]
-
-
-class _Attributes(BaseModel):
-    """The attributes that are read; extensions are not. `time` is optional in CloudEvents, and needed here."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-    specversion: Literal["1.0"]
-    id: Word
-    source: Word
-    type: Word
-    subject: Annotated[str, Field(max_length=500)] = ""
-    time: AwareDatetime
-    data: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +31,16 @@ class CloudEvent:
 
 def read_event(found: Any) -> CloudEvent:
     """An event from its JSON form. Raises WrongSetting, which names the attribute."""
+    from pydantic import ValidationError
+
+    from orchestrator.workflow.signals.event_attributes import EventAttributes
+
     if not isinstance(found, Mapping):
         raise WrongSetting("event", "it is no object")
     if "data_base64" in found:
         raise WrongSetting("data_base64", "data is taken as JSON only")
     try:
-        read = _Attributes.model_validate(found)
+        read = EventAttributes.model_validate(found)
         data = json.dumps(read.data, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except ValidationError as error:
         name = str(error.errors(include_input=False)[0]["loc"][0])

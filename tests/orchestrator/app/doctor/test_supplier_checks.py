@@ -15,7 +15,8 @@ from orchestrator.core.own_installation import extra_command
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.feeds.feed_state import PREFIX, FeedState
+from orchestrator.workflow.feeds.feed_marks import PREFIX
+from orchestrator.workflow.feeds.feed_state import FeedState
 from tests.databases import brought_up
 from tests.ledgers import FLEET, Keys, Town
 

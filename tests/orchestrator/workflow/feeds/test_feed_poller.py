@@ -16,9 +16,10 @@ from orchestrator.core.ports.stores import Stores
 from orchestrator.core.ports.suppliers.feeds import FeedEntry, FeedFailed, FetchedFeed
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.supplier_tables import SupplierPart
+from orchestrator.workflow.feeds.feed_marks import PREFIX, entry_key
 from orchestrator.workflow.feeds.feed_overview import supplier_rows
 from orchestrator.workflow.feeds.feed_poller import FeedPoller, feed_event
-from orchestrator.workflow.feeds.feed_state import MAX_KNOWN, PREFIX, FeedState, entry_key, read_state
+from orchestrator.workflow.feeds.feed_state import MAX_KNOWN, FeedState, read_state
 from orchestrator.workflow.signals.intake import SignalIntake
 from tests.ledgers import Clock
 
