@@ -36,6 +36,7 @@ ROWS: Mapping[str, Row] = {
 FINISHED_ROWS: Mapping[str, Row] = {
     "look": first_look,
     "join": long_life.joined,
+    "line": long_life.joined_over_line,
     "search": long_life.searched,
 }
 """The rows of a ledger with many finished missions, in its folder; before them "work", which makes it."""

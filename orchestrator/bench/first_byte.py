@@ -32,6 +32,7 @@ def measure_first_byte(root: Path, rounds: int = ROUNDS) -> Iterator[Measurement
     ground = make_testbed(root / "fleet", missions=0, fleet=FLEET.format(url=server))
     folders, took, alone = AttemptDirs(ground.root / "home" / "work"), list[float](), list[float]()
     with ground.serving(git=True) as node:
+        ground.clone().config({"remote.origin.url": node.repository()})
         for turn in range(rounds + WARM_UP_ROUNDS):
             node.calm()
             name = f"job-{turn}"

@@ -123,13 +123,29 @@ def _status(node: str, number: int, latency: float | None) -> NodeStatus:
 
 def cpu_seconds(pid: int) -> float:
     """What a process and all below it have used, also those that have ended and were waited for."""
-    times = [each.cpu_times() for each in _family(pid)]
-    return sum(each.user + each.system + each.children_user + each.children_system for each in times)
+    return sum(_used(each) for each in _family(pid))
+
+
+def _used(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # it has just ended: whoever waited for it has its seconds
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def proportional_mib(node: RunningNode) -> float:
     """Resident memory of a process and all below it; what several share counts once (Linux: proc_pid_smaps(5))."""
-    return sum(_pss(each.pid) for each in _family(node.pid)) / KIB
+    return family_mib(node.pid)
+
+
+def family_mib(pid: int, *, but: int | None = None) -> float:
+    """The same of any process, without one of those below it and its own. 0 for one that has ended."""
+    try:
+        others = {each.pid for each in _family(but)} if but is not None else set()
+        return sum(_pss(each.pid) for each in _family(pid) if each.pid not in others) / KIB
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def _family(pid: int) -> Iterator[psutil.Process]:

@@ -1,7 +1,8 @@
 """How does a machine join a ledger of many years, over the disk and over a line, and how is something found there?
 
 The commands that people run, each a process of its own. What it costs is processor time, its git's with it and, over
-a line, that of the server; the line is this machine's loopback, so how long bytes travel is not in it.
+a line, that of the server. The line is this machine's loopback, so how long bytes travel is not in it; one row has a
+limit of its own.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from orchestrator.bench.headquarters import cpu_seconds
+from orchestrator.bench.headquarters import cpu_seconds, family_mib
 from orchestrator.bench.result import Measurement, at_most
 from orchestrator.bench.testbed import BenchSetup
 from sync.git import Git
@@ -30,6 +34,13 @@ ANYWHERE = "command"
 """A word of every entry: a first search has read the newest ones alone."""
 COMMAND_TIMEOUT_SECONDS = 3600.0
 MIB = 1024 * 1024
+LINE_MBITS = 100
+"""The line over which a machine joins."""
+MBIT = 125_000
+"""Bytes."""
+PIECE_BYTES, ACCEPT_SECONDS = 64 * 1024, 0.2
+MOST_MIB = 4096.0
+MEMORY_EVERY_SECONDS = 0.5
 LISTED_SECONDS, FIRST_SEARCH_SECONDS, WHOLE_JOURNAL_SECONDS, SEARCH_SECONDS = 2.0, 10.0, 120.0, 2.0
 """Bars, in seconds of processor time with Python's start."""
 READ = {
@@ -58,9 +69,61 @@ def joined(root: Path) -> Iterator[Measurement]:
     ground = BenchSetup(root)
     yield from _join(ground, "over the disk", str(ground.bare), None)
     with ground.serving(git=True) as node:
-        url = f"{node.listening()}/git/{ground.bare.name}"
+        url = node.repository()
         yield from _join(ground, "from headquarters' server", url, node.pid)
         yield from _thin_clones(ground, url, node.pid)
+
+
+def joined_over_line(root: Path) -> Iterator[Measurement]:
+    """`shiftbook join` from headquarters' own Git server over a line with a limit, and the node's first look: bytes,
+    seconds, and the memory of either side."""
+    ground = BenchSetup(root)
+    with ground.serving(git=True) as node:
+        address = urlsplit(node.repository())
+        with slow_line(address.port or 0, LINE_MBITS * MBIT) as line, _new_folder(root / "joined") as folder:
+            url = f"http://127.0.0.1:{line.port}{address.path}"
+            environment = _environment(folder / "home", url)
+            for what, words in {
+                "joining": ["join", url, str(folder / "clone")],
+                "first look": ["mission", "list"],
+            }.items():
+                before = line.brought
+                with _peaks(node.pid) as peaks:
+                    cost, served = _with_server(node.pid, environment, *words)
+                over = f"{what} over {LINE_MBITS} Mbit/s"
+                yield _took(over, cost, FIRST_FETCH_TIMEOUT_SECONDS)
+                yield _lasted(f"{over}, by the clock", cost)
+                yield at_most(f"{over}, brought", (line.brought - before) / MIB, "MiB", 4096)
+                yield at_most(f"{over}, memory", peaks.here, "MiB", MOST_MIB)
+                yield at_most(f"{over}, the server's part", served, "s of a core", FIRST_FETCH_TIMEOUT_SECONDS)
+                yield at_most(f"{over}, the server's memory", peaks.server, "MiB", MOST_MIB)
+
+
+@dataclass
+class _Peaks:
+    """The most memory, in MiB, that the processes below this one had, and those of the server."""
+
+    here: float = 0.0
+    server: float = 0.0
+
+
+@contextmanager
+def _peaks(server: int) -> Iterator[_Peaks]:
+    found, over = _Peaks(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(MEMORY_EVERY_SECONDS):
+            found.server = max(found.server, family_mib(server))
+            found.here = max(found.here, family_mib(os.getpid(), but=server) - own)
+
+    own = family_mib(os.getpid(), but=server)
+    watch = threading.Thread(target=look, daemon=True)
+    watch.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        watch.join()
 
 
 def searched(root: Path) -> Iterator[Measurement]:
@@ -163,3 +226,73 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(kw_only=True)
+class SlowLine:
+    """A relay to a server here, which counts. `rate` is bytes a second, each way; `brought` came from the server."""
+
+    to: int
+    rate: float
+    port: int = 0
+    brought: int = 0
+    sent: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _free: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
+
+    def serve(self, listening: socket.socket) -> None:
+        """Takes callers until the line is taken down."""
+        listening.settimeout(ACCEPT_SECONDS)
+        with ExitStack() as opened:
+            while not self._over.is_set():
+                try:
+                    caller, _ = listening.accept()
+                except TimeoutError:
+                    continue
+                server = socket.create_connection(("127.0.0.1", self.to))
+                for each in (caller, server):
+                    each.settimeout(None)
+                    opened.callback(_end, each)
+                for pair, down in (((server, caller), True), ((caller, server), False)):
+                    threading.Thread(target=self._carry, args=(*pair, down), daemon=True).start()
+
+    def take_down(self) -> None:
+        """Ends `serve`, and with it what is still carried."""
+        self._over.set()
+
+    def _carry(self, source: socket.socket, target: socket.socket, down: bool) -> None:
+        with suppress(OSError):  # either side has gone, or the line was taken down
+            while piece := source.recv(PIECE_BYTES):
+                self._wait(len(piece), down)
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+
+    def _wait(self, size: int, down: bool) -> None:
+        """All callers share the line."""
+        with self._turn:
+            now = time.monotonic()
+            self._free[down] = max(now, self._free[down]) + size / self.rate
+            pause = self._free[down] - now
+            self.brought += size * down
+        time.sleep(pause)
+
+
+@contextmanager
+def slow_line(to: int, rate: float) -> Iterator[SlowLine]:
+    """A line to a port of this machine, until the block is left."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        line = SlowLine(to=to, rate=rate, port=listening.getsockname()[1])
+        thread = threading.Thread(target=line.serve, args=(listening,), daemon=True)
+        thread.start()
+        try:
+            yield line
+        finally:
+            line.take_down()
+            thread.join()
+
+
+def _end(caller: socket.socket) -> None:
+    with suppress(OSError):
+        caller.shutdown(socket.SHUT_RDWR)
+    caller.close()

@@ -39,6 +39,7 @@ def served(root: Path, rounds: int = 20) -> Iterator[Measurement]:
     """From the moment a person's push to headquarters' own Git server begins until its node starts the mission."""
     ground, took = make_testbed(root, missions=0), list[float]()
     with ground.serving(git=True) as node:
+        ground.clone().config({"remote.origin.url": node.repository()})
         for turn in range(rounds + WARM_UP_ROUNDS):
             node.calm()
             began = ground.push_beginning(f"job-{turn}")

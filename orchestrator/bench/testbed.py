@@ -150,10 +150,7 @@ class BenchSetup:
         with log.open("wb") as out:
             process = subprocess.Popen(words, cwd=self.root, env=env, stdout=out, stderr=subprocess.DEVNULL)
         try:
-            node = RunningNode(self, process.pid, log)
-            if git:
-                self.clone().config({"remote.origin.url": f"{node.listening()}/git/{self.bare.name}"})
-            yield node
+            yield RunningNode(self, process.pid, log)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=TIMEOUT_SECONDS)
@@ -177,6 +174,10 @@ class RunningNode:
         record = self.ground.root / "home" / "http.json"
         self._until(lambda: record.exists() and self._answers(record))
         return str(read_json(record.read_bytes())["url"])
+
+    def repository(self) -> str:
+        """The ledger's address at the Git server of the node that listens."""
+        return f"{self.listening()}/git/{self.ground.bare.name}"
 
     def _answers(self, record: Path) -> bool:
         try:

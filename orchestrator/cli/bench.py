@@ -87,7 +87,7 @@ click.option(
     "--only",
     metavar="ROW",
     multiple=True,
-    help="Only this row, such as eight-nodes, idle or finished; with --finished join or search.",
+    help="Only this row, such as eight-nodes, idle or finished; with --finished join, line or search.",
 )(bus)
 click.option(
     "--in",

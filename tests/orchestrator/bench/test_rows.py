@@ -26,7 +26,7 @@ TOLD = {"name", "value", "unit", "bar", "met", "baseline", "ratio"}
     [
         ({"only": ["idel"]}, "no row “idel”: did you mean idle?"),
         ({"only": ["join"]}, "one of eight-nodes, same-missions"),
-        ({"only": ["idle"], "finished": 10}, "one of work, look, join, search"),
+        ({"only": ["idle"], "finished": 10}, "one of work, look, join, line, search"),
         ({"only": ["idle"], "over": "redis"}, "leave --only and --finished out"),
         ({"kept": Path("x")}, "add --finished N"),
     ],
@@ -105,6 +105,17 @@ def test_a_ledger_that_is_kept_is_taken_and_searched(tmp_path: Path) -> None:
     assert [one.name for one in found] == ["log search, the first time", "log search --wait, then", *long_life.READ]
     assert all(0 < one.value < 60 for one in found)
     assert sorted(path.name for path in (tmp_path / "large").iterdir()) == ["keys", "ledger.git"]
+
+
+@pytest.mark.nightly
+def test_joining_over_a_slow_line_is_measured(tmp_path: Path) -> None:
+    """What came over it, how long it took, and what both sides needed of memory."""
+    make_testbed(tmp_path / "large", missions=growth.OPEN_MISSIONS, finished=24)
+    found = {one.name: one for one in bus.measure(finished=24, kept=tmp_path, only=["line"])}
+    assert all(one.met for one in found.values()), found
+    assert found["joining over 100 Mbit/s, brought"].value > 0
+    assert found["joining over 100 Mbit/s, the server's memory"].value > 0
+    assert not (tmp_path / "large" / "clone").exists()  # of a large ledger it would have a million files
 
 
 @pytest.mark.nightly
