@@ -13,7 +13,7 @@ from pathlib import Path
 
 from missions.spelling import instead_of
 from orchestrator.bench import claiming, idle, long_life, noticing, redis_bus
-from orchestrator.bench.growth import OPEN_MISSIONS, first_look, large_ledger
+from orchestrator.bench.growth import BEAT_SECONDS, OPEN_MISSIONS, first_look, large_ledger
 from orchestrator.bench.result import Measurement
 from orchestrator.bench.testbed import make_testbed
 from orchestrator.core.errors import WrongSetting
@@ -85,7 +85,7 @@ def _years(count: int, kept: Path | None, chosen: Sequence[str]) -> Iterator[Mea
         elif WORK in chosen:
             yield from large_ledger(root, count, bar=1.1 if count <= SMALL else 1.3)
         else:
-            make_testbed(large, missions=OPEN_MISSIONS, finished=count)
+            make_testbed(large, missions=OPEN_MISSIONS, finished=count, beat=BEAT_SECONDS)
         for name in chosen:
             if name != WORK:
                 yield from FINISHED_ROWS[name](large)
