@@ -29,7 +29,6 @@ from orchestrator.execution.workspace.kept_clone import copy_kept, fill_tree
 from orchestrator.execution.workspace.project_server import ProjectServer, without_password
 from orchestrator.execution.workspace.project_trouble import lasting_trouble
 from orchestrator.execution.workspace.spare import MIN_WAIT_SECONDS, Spares, bring_along, drop_taken
-from orchestrator.execution.workspace.staging import format_paths
 from sync.errors import GitError, GitTimeout
 from sync.git import Git
 
@@ -134,28 +133,28 @@ class Workspaces:
 
     def open(self, project: Project, *, mission: str, attempt: int, folder: Path, stop: Stop) -> Workspace:
         """A fresh clone of the project's default branch as its server has it now. Raises WorkspaceFailed."""
-        kept = self._kept(project)
+        kept, server = self._kept(project), self.server(project)
+        branch = f"shiftbook/{mission}/{attempt}"
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
-                base = _fetch(kept, self.server(project), stop)
-                began = time.monotonic()
-                spare = self._take_spare(kept, folder, project.branch, base, stop)
-                if not spare:
+                base = _fetch(kept, server, stop)
+                began, waited = time.monotonic(), None
+                workspace = Workspace(folder=folder, server=server, branch=branch, base=base)
+                notes = self._take_spare(kept, workspace.repository, project.branch, stop)
+                if notes is None:
                     copy_kept(kept, folder / "git", project.branch, stopped=stop.is_set)
-            workspace = Workspace(
-                folder=folder, server=self.server(project), branch=f"shiftbook/{mission}/{attempt}", base=base
-            )
-            fill_tree(workspace.repository, stopped=stop.is_set)
-            self.spares.note(kept, folder, project.branch, waited=None if spare else time.monotonic() - began)
-            workspace = replace(workspace, notes=_missing_parts(workspace.repository))
+            if notes is None:
+                notes = fill_tree(workspace.repository, stopped=stop.is_set)
+                waited = time.monotonic() - began
+            self.spares.note(kept, folder, project.branch, waited=waited)
         except (GitError, OSError, Timeout) as error:
             lasting = "" if stop.is_set() else lasting_trouble(project, error)
             why = "stopped" if stop.is_set() else f"{lasting}; {error}" if lasting else str(error)
             where = f"project {project.name} ({project.branch} of {project.url})"
             failed = without_password(f"no workspace for {where}: {why}")
             raise WorkspaceFailed(failed, lasting=bool(lasting)) from error
-        return workspace
+        return replace(workspace, notes=notes)
 
     def files(self, project: Project, stop: Stop, *, clone: bool) -> frozenset[str]:
         """The paths of the project's default branch; none where its server does not answer, or, without `clone`,
@@ -198,14 +197,18 @@ class Workspaces:
         """The workspaces that stand ready."""
         return Spares(cache=self.cache, min_wait=self.min_wait)
 
-    def _take_spare(self, kept: Path, folder: Path, branch: str, base: str, stop: Stop) -> bool:
-        """Whether the project's spare is in the folder now, with all that a commit takes."""
-        was = self.spares.take(kept, folder, branch)
-        with suppress(GitError):  # it is made anew, and git says what is wrong with the clone, if that is it
-            if was and bring_along(kept, folder, branch, was=was, base=base, stopped=stop.is_set):
-                return True
+    def _take_spare(self, kept: Path, repository: AttemptRepository, branch: str, stop: Stop) -> tuple[str, ...] | None:
+        """Makes the project's spare the repository; returns what is not in it, though the project names it. None where
+        none is there that can be it.
+        """
+        folder = repository.folder.parent
+        taken = self.spares.take(kept, folder, branch)
+        with suppress(GitError, OSError):  # it is made anew, and git says what is wrong with the clone, if that is it
+            notes = bring_along(kept, repository, branch, taken, stopped=stop.is_set) if taken else None
+            if notes is not None:
+                return notes
         drop_taken(folder)
-        return False
+        return None
 
     def _kept(self, project: Project) -> Path:
         return self.cache / f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.git"
@@ -220,13 +223,3 @@ def _fetch(kept: Path, server: ProjectServer, stop: Stop) -> str:
     ref = f"refs/heads/{server.project.branch}"
     server.fetch(kept, f"+{ref}:{ref}", stopped=stop.is_set)
     return Git(kept).text("rev-parse", "--verify", f"{ref}^{{commit}}")
-
-
-def _missing_parts(repository: AttemptRepository) -> tuple[str, ...]:
-    """What the project names and the workspace has not."""
-    submodules, pointers = repository.missing_parts()
-    found = (
-        (submodules, "submodules are not fetched: their folders are empty"),
-        (pointers, "files are in Git LFS and not fetched: they are pointers here"),
-    )
-    return tuple(f"{words} ({format_paths(paths)})" for paths, words in found if paths)

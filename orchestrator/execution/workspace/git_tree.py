@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from orchestrator.core.ports.agent import DiffStat
 from orchestrator.execution.workspace.isolated_git import IsolatedGit, reset_git_folder
@@ -133,11 +133,23 @@ class AttemptRepository:
     def check_out(self, *, stopped: Callable[[], bool]) -> None:
         """Starts the branch at the base and fills the tree. Raises GitError."""
         self.git.run("update-ref", f"refs/heads/{self.branch}", self.base)
-        large = (
-            sum(pack.stat().st_size for pack in (self.folder / "objects" / "pack").glob("*.pack")) > ONE_WORKER_BYTES
-        )
-        self.git.run(*(PARALLEL_CHECKOUT if large else ()), "reset", "--quiet", "--hard", stopped=stopped)
+        self.git.run(*self._workers(), "reset", "--quiet", "--hard", stopped=stopped)
         note_checkout(self.git)
+
+    def go_on_from(self, was: str, changed: Sequence[str], *, stopped: Callable[[], bool]) -> None:
+        """Starts the branch at the base in a tree that has another commit, from which the base differs in the paths
+        that are `changed`. Raises GitError, also where the tree is not that commit's.
+        """
+        self.git.run("diff-files", "--quiet", "--ignore-submodules=all")  # by size and times; it reads no file
+        if was != self.base:
+            self.git.run(*self._workers(), "read-tree", "-m", "-u", was, self.base, stopped=stopped)
+            note_checkout(self.git, changed)
+        moves = (f"refs/heads/{self.branch}", "ORIG_HEAD")  # as `check_out` leaves them
+        self.git.run("update-ref", "--stdin", stdin="".join(f"update {ref} {self.base}\n" for ref in moves).encode())
+
+    def _workers(self) -> tuple[str, ...]:
+        packs = (self.folder / "objects" / "pack").glob("*.pack")
+        return PARALLEL_CHECKOUT if sum(pack.stat().st_size for pack in packs) > ONE_WORKER_BYTES else ()
 
     def snapshot(self, *, aside: Path, leaves: Sequence[str] = ()) -> TreeSnapshot:
         """The tree as it is, whatever the attempt did with git; new files that match `leaves` are no part of it.
@@ -190,9 +202,9 @@ class AttemptRepository:
         Git LFS. Raises GitError.
         """
         rows = self.git.run("ls-tree", "-r", "-z", self.base).split(b"\0")
-        paths = [(row[:7], row.partition(b"\t")[2].decode("utf-8", "replace")) for row in rows]
-        attributed = any(PurePosixPath(path).name == ".gitattributes" for _, path in paths)
-        submodules = tuple(path for mode, path in paths if mode == b"160000 ")
+        attributed = any(row.endswith((b"\t.gitattributes", b"/.gitattributes")) for row in rows)
+        linked = (row.partition(b"\t")[2] for row in rows if row.startswith(b"160000 "))
+        submodules = tuple(path.decode("utf-8", "replace") for path in linked)
         return submodules, self._pointers() if attributed else ()
 
     def blobs(self) -> list[tuple[str, str]]:

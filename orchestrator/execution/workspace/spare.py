@@ -2,8 +2,9 @@
 
 A spare is a clone and a tree of a project's default branch, made by the node from its own kept clone and from nothing
 else. It is made under another name and renamed when it is whole, and taken by a rename: so one attempt has it, and
-nobody had it before. Then only what came to the branch meanwhile is checked out. A project has one where an attempt had
-to wait for its tree; the newest few, and only for some days.
+nobody had it before. Then only what came to the branch meanwhile is checked out: git compares sizes and times with the
+spare's index, and reads no file. A project has one where an attempt had to wait for its tree; the newest few, and only
+for some days.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from orchestrator.execution.workspace.isolated_git import (
     GIT_ATTRIBUTES,
     GIT_CONFIG,
     ISOLATED_GIT_ENV,
-    IsolatedGit,
+    reset_git_folder,
 )
-from orchestrator.execution.workspace.kept_clone import copy_kept, fill_tree
+from orchestrator.execution.workspace.kept_clone import copy_kept, fill_tree, missing_parts, settle_index
 from orchestrator.execution.workspace.staging import SUBMODULE_MODE
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync import files
@@ -42,6 +43,14 @@ MIN_WAIT_SECONDS = 1.0
 SPARE_FILE, NOTE_SUFFIX = "spare.json", ".json"
 MAKING_PREFIX, REMOVED_PREFIX = ".making-", ".gone-"
 BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeTree:
+    """What a spare's tree is: a commit's, with `notes` of what is not in it, though the project names it."""
+
+    base: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,39 +78,39 @@ class Spares:
             files.replace(path, json.dumps({"branch": branch}), mode=0o600, durable=False)
             os.utime(path, (self.clock(), self.clock()))
 
-    def take(self, kept: Path, folder: Path, branch: str) -> str:
-        """Moves the project's spare into a folder, as `git` and `tree`; returns the commit that it has, "" for none.
+    def take(self, kept: Path, folder: Path, branch: str) -> MadeTree | None:
+        """Moves the project's spare into a folder, as `git` and `tree`; None where there is none.
 
         Whoever calls holds the kept clone's lock.
         """
         place, mine = self.root / kept.stem, folder / "spare"
         if not place.is_dir():
-            return ""
+            return None
         try:
             remove_tree(mine)
             place.rename(mine)
-            base = _usable_base(mine, branch)
+            made = _usable(mine, branch)
             remove_tree(mine / "git" / "logs")
-            for name in ("git", "tree") if base else ():
+            for name in ("git", "tree") if made else ():
                 (mine / name).rename(folder / name)
         except OSError:  # a folder on another disk, or another process was first
-            base = ""
+            made = None
         remove_tree(mine)
-        if not base:
+        if not made:
             drop_taken(folder)
-        return base
+        return made
 
     # -- for the node --------------------------------------------------------------------------------------------------
 
     def missing(self, keep_days: float) -> list[Path]:
         """The kept clones that should have a spare and have none. Takes no time."""
         wanted = self._wanted(keep_days)
-        return [kept for kept, branch in wanted.items() if not _usable_base(self.root / kept.stem, branch)]
+        return [kept for kept, branch in wanted.items() if not _usable(self.root / kept.stem, branch)]
 
     def unwanted(self, keep_days: float) -> list[Path]:
         """Spares that nobody wants any more, and what was left of one whose making was cut off."""
         wanted = {kept.stem: branch for kept, branch in self._wanted(keep_days).items()}
-        return [place for place in self._places() if not _usable_base(place, wanted.get(place.name, ""))]
+        return [place for place in self._places() if not _usable(place, wanted.get(place.name, ""))]
 
     def make(
         self,
@@ -128,8 +137,10 @@ class Spares:
             unlocked()
             base = Git(making / "git").text("rev-parse", "--verify", f"refs/heads/{branch}^{{commit}}")
             made = AttemptRepository(folder=making / "git", tree=making / "tree", branch=branch, base=base)
-            fill_tree(made, stopped=stopped)
-            (making / SPARE_FILE).write_text(json.dumps({"branch": branch, "base": base, "kind": _kind()}))
+            notes = fill_tree(made, stopped=stopped)
+            settle_index(making / "git")
+            told = {"branch": branch, "kind": _kind(), "base": base, "notes": notes}
+            (making / SPARE_FILE).write_text(json.dumps(told))
             self.remove(self.root / kept.stem)
             making.rename(self.root / kept.stem)
         finally:
@@ -178,20 +189,26 @@ class Spares:
         return _text(self.root / f"{name}{NOTE_SUFFIX}", "branch")
 
 
-def bring_along(kept: Path, folder: Path, branch: str, *, was: str, base: str, stopped: Callable[[], bool]) -> bool:
-    """Gives a taken spare's git folder what came to the branch meanwhile; False where its tree cannot follow: git would
-    leave files as they are whose attributes alone have changed, and folders of submodules. Raises GitError.
+def bring_along(
+    kept: Path, repository: AttemptRepository, branch: str, spare: MadeTree, *, stopped: Callable[[], bool]
+) -> tuple[str, ...] | None:
+    """Makes a spare that was taken the repository, with what came to the branch meanwhile; returns what is not in it,
+    though the project names it. None where its tree cannot follow: git would leave files as they are whose attributes
+    alone have changed, and folders of submodules. Raises GitError, OSError.
     """
-    if was == base:
-        return True
-    ref = f"refs/heads/{branch}"
-    words = ("fetch", "--quiet", "--update-head-ok", "--no-write-fetch-head", "--no-tags", "--")
-    Git(folder / "git", env=ISOLATED_GIT_ENV).run(*words, str(kept), f"+{ref}:{ref}", stopped=stopped)
-    git = IsolatedGit(folder=folder / "git", tree=folder / "tree")
-    told = git.paths("diff-tree", "-r", "--raw", "--no-renames", "-z", was, base)
-    modes = {mode for row in told[::2] for mode in row.removeprefix(":").split(" ")[:2]}
-    names = {PurePosixPath(path).name for path in told[1::2]}
-    return SUBMODULE_MODE not in modes and ".gitattributes" not in names
+    changed: list[str] = []
+    if spare.base != repository.base:
+        ref = f"refs/heads/{branch}"
+        words = ("fetch", "--quiet", "--update-head-ok", "--no-write-fetch-head", "--no-tags", "--")
+        Git(repository.folder, env=ISOLATED_GIT_ENV).run(*words, str(kept), f"+{ref}:{ref}", stopped=stopped)
+        told = repository.git.paths("diff-tree", "-r", "--raw", "--no-renames", "-z", spare.base, repository.base)
+        modes = {mode for row in told[::2] for mode in row.removeprefix(":").split(" ")[:2]}
+        changed = told[1::2]
+        if SUBMODULE_MODE in modes or ".gitattributes" in {PurePosixPath(path).name for path in changed}:
+            return None
+    reset_git_folder(repository.folder, repository.branch)
+    repository.go_on_from(spare.base, changed, stopped=stopped)
+    return spare.notes if spare.base == repository.base else missing_parts(repository)
 
 
 def drop_taken(folder: Path) -> None:
@@ -208,11 +225,15 @@ def tree_bytes(kept: Path, branch: str) -> int:
     return sum(int(size) for size in sizes if size.isdigit())
 
 
-def _usable_base(place: Path, branch: str) -> str:
-    """The commit of a whole spare of that branch, made by this version since the machine started; else ""."""
-    path = place / SPARE_FILE
-    good = bool(branch) and (_text(path, "branch"), _text(path, "kind")) == (branch, _kind())
-    return _text(path, "base") if good else ""
+def _usable(place: Path, branch: str) -> MadeTree | None:
+    """A whole spare of that branch, made by this version since the machine started; else None."""
+    try:
+        told = read_json((place / SPARE_FILE).read_text(encoding="utf-8"))
+        made = MadeTree(base=str(told["base"]), notes=tuple(map(str, told["notes"])))
+        good = bool(branch and made.base) and (told["branch"], told["kind"]) == (branch, _kind())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return made if good else None
 
 
 def _kind() -> str:

@@ -51,18 +51,25 @@ class _Changed:
     path: str
 
 
-def note_checkout(git: IsolatedGit) -> None:
-    """Remembers of a fresh check-out which files git has converted on the way. Raises GitError, OSError."""
+def note_checkout(git: IsolatedGit, changed: Sequence[str] | None = None) -> None:
+    """Remembers of a fresh check-out which files git has converted on the way; with `changed` of one that is
+    remembered, and in which only these paths have changed. Raises GitError, OSError.
+    """
     attributed = git.run("ls-files", "-z", "--", ".gitattributes", "**/.gitattributes")
     if not attributed:
         (git.folder / CONVERTED_FILE).write_text("{}")
         return
-    files = git.run("ls-files", "-z")
+    if changed is None:
+        known, files = {}, git.run("ls-files", "-z")
+    else:
+        news = frozenset(changed)
+        known = {path: name for path, name in _converted(git).items() if path not in news}
+        files = b"".join(os.fsencode(path) + b"\0" for path in changed)
     words = git.paths("check-attr", "--cached", "-z", "--stdin", "eol", "working-tree-encoding", "ident", stdin=files)
     told = zip(words[::3], words[1::3], words[2::3], strict=True)
     paths = {path for path, name, value in told if value not in NO_VALUES and (name, value) != ("eol", "lf")}
     names = {path: name for path in paths if (name := _blob_name(git.tree / path))}
-    (git.folder / CONVERTED_FILE).write_text(json.dumps(names))
+    (git.folder / CONVERTED_FILE).write_text(json.dumps({**known, **names}, sort_keys=True))
 
 
 def stage(git: IsolatedGit, base: str) -> StagedWork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
+from orchestrator.execution.workspace.git_tree import LFS_POINTER
 from orchestrator.execution.workspace.spare import MAX_SPARES, SPARE_DAYS, SPARE_FILE, Spares, tree_bytes
+from orchestrator.execution.workspace.staging import CONVERTED_FILE
 from tests.orchestrator.repositories import Server, git
 
 GOES_ON = threading.Event()
@@ -171,9 +174,48 @@ def test_nothing_of_another_attempt_is_in_it(ground: Ground) -> None:
     (first.folder / "git" / "config").write_text("[core]\n\tfsmonitor = /bin/false\n")
     (first.folder / "git" / "hooks").mkdir()
     (first.folder / "git" / "hooks" / "post-checkout").write_text("#!/bin/sh\n")
+    (first.folder / "git" / "index.lock").touch()
+    (first.folder / "git" / "refs" / "heads" / "main").write_text(f"{'1' * 40}\n")
+    _change_behind_its_time(first.tree / "src/app.py")
     taken, fresh = ground.opened_twice()
     assert_same(taken, fresh)
     assert (taken.tree / "README.md").read_text() == "hello\n"
+
+
+def test_its_index_is_younger_than_its_files(ground: Ground) -> None:
+    """git tells from sizes and times alone that nothing was changed: an attempt's first look reads no file again."""
+    place = ground.make()
+    age = int((place / "git" / "index").stat().st_mtime)
+    assert all(int(path.lstat().st_mtime) < age for path in (place / "tree").rglob("*") if _is_content(path))
+
+
+def test_what_was_converted_is_known_as_the_tree_goes_on(ground: Ground) -> None:
+    """Of files with line ends of their own those are told that are there now, with the bytes that they have now."""
+    files = {".gitattributes": "*.txt text eol=crlf\n", "same.txt": "a\n", "old.txt": "b\n", "gone.txt": "c\n"}
+    ground.server.push(files)
+    ground.open()
+    ground.make()
+    (ground.server.person / "gone.txt").unlink()
+    ground.server.push({"old.txt": "newer\n", "new.txt": "d\n", "plain": "e\n"})
+    taken, fresh = ground.open(), ground.open()
+    assert json.loads((taken.folder / "git" / CONVERTED_FILE).read_text()).keys() == {"same.txt", "old.txt", "new.txt"}
+    assert_same(taken, fresh)
+
+
+def test_what_is_missing_is_told_of_it(ground: Ground) -> None:
+    """Submodules and files in Git LFS are named where a spare was taken, with and without news of the branch."""
+    pointer = f"{LFS_POINTER}\noid sha256:{'1' * 64}\nsize 5\n"
+    ground.server.push({".gitattributes": "*.bin filter=lfs -text\n", "one.bin": pointer})
+    ground.open()
+    taken, fresh = ground.opened_twice()
+    assert len(taken.notes) == 1
+    assert "one.bin" in taken.notes[0]
+    assert_same(taken, fresh)
+    ground.make()
+    ground.server.push({"two.bin": pointer})
+    taken, fresh = ground.open(), ground.open()
+    assert "two.bin" in taken.notes[0]
+    assert_same(taken, fresh)
 
 
 def test_two_attempts_never_share_one(ground: Ground) -> None:
@@ -196,7 +238,18 @@ def test_two_attempts_never_share_one(ground: Ground) -> None:
     assert_same(mine, others)
 
 
-@pytest.mark.parametrize("hurt", ["another kind", "no commit", "another branch", "no tree", "a broken index"])
+HURTS = [
+    "another kind",
+    "no commit",
+    "another branch",
+    "no tree",
+    "a broken index",
+    "a broken index and news",
+    "a changed file",
+]
+
+
+@pytest.mark.parametrize("hurt", HURTS)
 def test_what_is_not_whole_is_not_used(ground: Ground, hurt: str) -> None:
     """A spare from before a restart, of another branch, or with parts missing gives way to a fresh clone."""
     place = ground.make()
@@ -204,12 +257,22 @@ def test_what_is_not_whole_is_not_used(ground: Ground, hurt: str) -> None:
     (place / "tree" / "its own").touch()
     if hurt == "no tree":
         (place / "tree").rename(ground.root / "elsewhere")
-    elif hurt == "a broken index":
+    elif hurt in {"a broken index", "a broken index and news"}:
         (place / "git" / "index").write_bytes(b"DIRC")
-        ground.server.push({"README.md": "newer\n"})
+        if hurt == "a broken index and news":
+            ground.server.push({"README.md": "newer\n"})
+    elif hurt == "a changed file":
+        _change_behind_its_time(place / "tree" / "README.md")
     else:
         name = {"another kind": "kind", "no commit": "base", "another branch": "branch"}[hurt]
         (place / SPARE_FILE).write_text(json.dumps({**told, name: "" if hurt == "no commit" else "other"}))
+    assert_same(ground.open(), ground.open())
+
+
+def test_a_lock_that_was_left_in_it_holds_nobody_up(ground: Ground) -> None:
+    """A git that was killed leaves its lock, and the next one would wait for it."""
+    (ground.make() / "git" / "index.lock").touch()
+    ground.server.push({"README.md": "newer\n"})
     assert_same(ground.open(), ground.open())
 
 
@@ -278,3 +341,10 @@ def test_no_room_no_spare(ground: Ground) -> None:
 
 def _is_content(path: Path) -> bool:
     return path.is_file() and ".git" not in path.parts
+
+
+def _change_behind_its_time(path: Path) -> None:
+    """Other bytes of the same length, and the times that the file had."""
+    known = path.stat()
+    path.write_bytes(path.read_bytes().swapcase())
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))

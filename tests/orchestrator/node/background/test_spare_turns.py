@@ -69,9 +69,9 @@ def test_made_and_taken_away(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> N
         nice.append(_niceness())
         copy_kept(kept, folder, branch, stopped=stopped)
 
-    def fill(repository: AttemptRepository, *, stopped: Callable[[], bool]) -> None:
+    def fill(repository: AttemptRepository, *, stopped: Callable[[], bool]) -> tuple[str, ...]:
         nice.append(_niceness())
-        fill_tree(repository, stopped=stopped)
+        return fill_tree(repository, stopped=stopped)
 
     monkeypatch.setattr(spare, "copy_kept", copy)
     monkeypatch.setattr(spare, "fill_tree", fill)
