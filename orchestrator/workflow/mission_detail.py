@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from missions.archive_path import ARCHIVE_FOLDER, dated_path
-from missions.evidence.bundle import NO_LIST, EvidenceManifest
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
-from orchestrator.workflow.kept_evidence import evidence_json, read_evidence
 from orchestrator.workflow.mission_view import MissionView
 
 if TYPE_CHECKING:  # imported where it is used: most commands need none of it
+    from missions.evidence.bundle import EvidenceManifest
     from orchestrator.ledger.conflicts import UnresolvedConflict
     from orchestrator.workflow.late_results import LateResult
 
@@ -28,8 +27,8 @@ class MissionDetail:
     memo: str
     memo_path: str
     late: tuple[LateResult, ...]
-    evidence: EvidenceManifest = NO_LIST
-    """What the tests of its last attempt left."""
+    evidence: EvidenceManifest | None = None
+    """What the tests of its last attempt left; None where there was no attempt."""
     disputes: tuple[UnresolvedConflict, ...] = ()
     """What merges of this mission's file could not keep."""
 
@@ -40,6 +39,8 @@ class MissionDetail:
             {"name": one.name, "ref": one.ref, "which": one.which, "node": one.node, "wrong": one.wrong}
             for one in self.late
         ]
+        from orchestrator.workflow.kept_evidence import evidence_json
+
         return (
             self.view.json()
             | parts
@@ -57,12 +58,18 @@ def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, sign
         text=ledger.text(view.path),
         diff=ledger.attempt_text(view, "diff"),
         output=ledger.attempt_text(view, "output.txt"),
-        evidence=read_evidence(ledger, view),
+        evidence=_evidence(ledger, view) if view.attempt else None,
         memo=ledger.text(memo_path) if memo_path else "",
         memo_path=memo_path,
         late=_late(ledger, trust, view.name, signed=signed) if ledger.late else (),
         disputes=_disputes(ledger, view.name) if ledger.has_conflicts else (),
     )
+
+
+def _evidence(ledger: LedgerSnapshot, view: MissionView) -> EvidenceManifest:
+    from orchestrator.workflow.kept_evidence import read_evidence
+
+    return read_evidence(ledger, view)
 
 
 def _late(ledger: LedgerSnapshot, trust: Trust, name: str, *, signed: bool) -> tuple[LateResult, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -39,5 +38,7 @@ def similar_names(ledger: LedgerSnapshot, word: str) -> list[str]:
 
 
 def _alike(word: str, names: list[str]) -> list[str]:
+    from difflib import get_close_matches  # only where a word is no name
+
     parts = [name for name in names if word in name or name in word]
     return list(dict.fromkeys([*parts, *get_close_matches(word, names)]))[:3]

@@ -28,11 +28,12 @@ NEW_FILE_MODE = 0o644
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def evidence(name: str, file: str | None, output: Path | None, force: bool, as_json: bool) -> None:
     """Lists what the tests of the last attempt left; shows or keeps FILE, which is a number or a name of the list."""
+    from missions.evidence.bundle import NO_LIST
     from orchestrator.workflow.kept_evidence import shown_evidence
 
     fleet, name = named_mission(name)
     detail = fleet.mission(name)
-    view, listed = detail.view, detail.evidence
+    view, listed = detail.view, detail.evidence or NO_LIST
     terminal.warn(fleet)
     if file is None and output is None:
         _list(view.name, listed, as_json=as_json)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.evidence import evidence_lines
 from orchestrator.cli.mission.listing import mission_line, mission_row
 from orchestrator.cli.mission.name import mission_argument, named_mission
 
@@ -98,7 +97,10 @@ def _parts(detail: MissionDetail) -> Iterator[tuple[str, str]]:
     for section in attempt_sections(detail.text):
         heading, _, words = without_repeat(section).partition("\n")
         yield heading.strip("# "), words.strip()
-    if told := "\n".join(evidence_lines(detail.evidence)):
+    if detail.evidence:
+        from orchestrator.cli.mission.evidence import evidence_lines
+
+        told = "\n".join(evidence_lines(detail.evidence))
         yield "Evidence", f"{told}\n`shiftbook mission evidence {detail.view.name} FILE` shows one"
     asked = _asked(detail.text)
     if asked.strip() != detail.view.title.strip():

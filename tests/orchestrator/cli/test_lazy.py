@@ -181,6 +181,19 @@ def test_a_chat_prompts_before_anything_heavy_is_loaded() -> None:
     }
 
 
+def test_one_mission_is_shown_without_what_only_its_results_need() -> None:
+    """Neither the rules of redaction nor what reads evidence are loaded for a mission that nobody attempted."""
+    script = (
+        "import sys\n"
+        "from orchestrator.cli.mission import showing\n"
+        "from orchestrator.workflow import mission_detail, mission_name\n"
+        "print(*sys.modules, sep='\\n')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    heavy = {"handoff.secrets.redact", "missions.evidence.bundle", "difflib", "rich.console"}
+    assert not heavy & set(done.stdout.split())
+
+
 def test_bare_without_a_ledger_is_the_help_with_the_first_steps(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

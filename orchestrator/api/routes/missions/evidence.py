@@ -51,7 +51,8 @@ def blueprint() -> APIBlueprint:
         """Text, a picture (PNG, JPEG, WebP, GIF) or a download; never a kind that a browser would run."""
         with shared_ledger().reading() as (fleet, look):
             detail = fleet.mission(slug(path.name))
-            here = dict(enumerate(detail.evidence.files, 1)).get(path.number)
+            files = detail.evidence.files if detail.evidence else ()
+            here = dict(enumerate(files, 1)).get(path.number)
             if here is None or query.sha256 not in ("", here.sha256):
                 raise HttpNotFound("there is no such file (any more): look at the result again")
             found = shown_evidence(look.ledger, detail.view, path.number)
