@@ -31,7 +31,7 @@ _ENTRIES = rf"confirmed by entries (?P<entries>{_ENTRY}(?:, {_ENTRY})*)"
 _PERSON = rf"confirmed by (?P<who>{_NAME})(?P<unsigned>, unsigned)?"
 _TEXT = rf"\*\({LABEL}(?:; (?:{_ENTRIES}|{_PERSON}|withdrawn by (?P<gone>{_NAME})))?\)\*"
 _ALONE = re.compile(_TEXT)
-_AT_END = re.compile(rf"(?<=[^ \t])[ \t]+{_TEXT}(?=[ \t\r]*\Z)")
+_BEGINS = f"*({LABEL}"
 BY_PERSON = re.compile(rf"\*\({LABEL}; {_PERSON}\)\*")
 """The mark of a line that says who confirmed it."""
 _ALIKE = re.compile(r"\(\s*" + LABEL.replace(" ", r"\s+"), re.IGNORECASE)
@@ -70,10 +70,30 @@ class ModelMark:
 def split_mark(line: str) -> tuple[str, ModelMark | None]:
     """A line's words without its mark, and the mark; a line that has none is given back as it is. Of several the last
     one counts, and none of them is words."""
-    mark = None
-    while LABEL in line and (found := _AT_END.search(line)):
-        line, mark = line[: found.start()], mark or _read(found)
-    return line, mark
+    mark, end = None, len(line)
+    while found := _mark_at_end(line, end):
+        mark, end = mark or _read(found), _end_without(line, found.start(), " \t")
+    return line[:end], mark
+
+
+def _mark_at_end(line: str, end: int) -> re.Match[str] | None:
+    """The mark behind the words of a line's first `end` characters. It is looked for from their end, so that a line of
+    many marks is read once."""
+    end = _end_without(line, end, " \t\r")
+    start = line.rfind(_BEGINS, 0, end)
+    found = _ALONE.fullmatch(line, start, end) if start > 0 else None
+    return found if found and 0 < _end_without(line, start, " \t") < start else None
+
+
+def _end_without(line: str, end: int, left_out: str) -> int:
+    while end and line[end - 1] in left_out:
+        end -= 1
+    return end
+
+
+def without_marks(text: str) -> str:
+    """A text without the marks in it, wherever they stand."""
+    return _ALONE.sub("", text) if LABEL in text else text
 
 
 def with_mark(line: str, mark: ModelMark | None) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from hashlib import sha256
 
-from handoff.marks.model_mark import BY_PERSON, LABEL
+from handoff.marks.model_mark import BY_PERSON, LABEL, without_marks
 
 Confirmation = tuple[str, str]
 """The words of a line, and the name of the person who is said to have confirmed them."""
@@ -15,17 +16,17 @@ _POINT = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?")
 
 
 def person_marks(text: str) -> frozenset[Confirmation]:
-    """What persons are said to have confirmed. What stands behind a line's mark, such as the entries that it rests on,
-    is none of its words."""
-    lines = text.splitlines() if _SAID in text else ()
-    return frozenset((_words(line), found["who"]) for line in lines for found in BY_PERSON.finditer(line))
+    """What persons are said to have confirmed. What stands behind a mark, such as the entries that a line rests on, is
+    none of its words; all that stands before it is, also behind another mark: that is told by its digest."""
+    lines = text.split("\n") if _SAID in text else ()
+    return frozenset((words, found["who"]) for line in lines for found, words in _marks(line))
 
 
 def with_unsigned(text: str, unsigned: Set[Confirmation]) -> str:
     """The text in which these are told as unsigned; all others are as they were."""
     if not unsigned or _SAID not in text:
         return text
-    return "".join(_told(line, unsigned) for line in text.splitlines(keepends=True))
+    return "\n".join(_told(line, unsigned) for line in text.split("\n"))
 
 
 def without_unsigned(text: str) -> str:
@@ -34,16 +35,23 @@ def without_unsigned(text: str) -> str:
 
 
 def _told(line: str, unsigned: Set[Confirmation]) -> str:
-    words = _words(line)
-
-    def told(found: re.Match[str]) -> str:
+    pieces, at = [], 0
+    for found, words in _marks(line):
         is_new = found["unsigned"] is None and (words, found["who"]) in unsigned
-        return found[0].removesuffix(")*") + ", unsigned)*" if is_new else found[0]
+        pieces += [line[at : found.start()], found[0].removesuffix(")*") + ", unsigned)*" if is_new else found[0]]
+        at = found.end()
+    return "".join([*pieces, line[at:]])
 
-    return BY_PERSON.sub(told, line)
 
-
-def _words(line: str) -> str:
-    """What stands before its mark, without the point and without care for spaces."""
-    before = line.partition("*(" + LABEL)[0]
-    return " ".join(before[len(found[0]) if (found := _POINT.match(before)) else 0 :].split())
+def _marks(line: str) -> Iterator[tuple[re.Match[str], str]]:
+    """The line's marks, each with the words before it: without the point, other marks and care for spaces. A line of
+    many marks is read once: of what stands behind another mark the words are a digest."""
+    words, at = "", 0
+    for number, found in enumerate(BY_PERSON.finditer(line)):
+        piece = without_marks(line[at : found.start()])
+        at = found.end()
+        if number == 0:
+            words = " ".join(piece[len(point[0]) if (point := _POINT.match(piece)) else 0 :].split())
+        elif more := " ".join(piece.split()):
+            words = sha256(f"{words}\0{more}".encode("utf-8", "surrogatepass")).hexdigest()
+        yield found, words

@@ -88,3 +88,10 @@ def test_what_only_looks_like_a_mark_is_told(line: str) -> None:
     assert is_unreadable(line)
     assert not is_unreadable(with_mark("Port: 1", PROPOSED))
     assert not is_unreadable("The plan was proposed by a model")
+
+
+def test_a_line_of_many_marks_is_read_in_one_pass() -> None:
+    """Anybody may push one; looked for anew from its beginning, each mark cost as much as the whole line."""
+    assert split_mark("- x" + f" {ModelMark(confirmed_by='ada')}" * 40_000) == ("- x", ModelMark(confirmed_by="ada"))
+    open_marks = "- x" + " *(proposed by a model" * 40_000
+    assert split_mark(open_marks) == (open_marks, None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.marks.model_mark import ModelMark, awaits_confirmation, split_mark
+from handoff.marks.model_mark import LABEL, PROPOSED, ModelMark, awaits_confirmation, split_mark
 from handoff.marks.person_marks import person_marks, with_unsigned, without_unsigned
 
 ADA = ModelMark(confirmed_by="ada")
@@ -18,6 +19,32 @@ def test_a_line_is_known_by_its_words_and_its_person() -> None:
     assert person_marks(f"{LINE}\n{more}") == {("Port: 9090", "ada")}
     assert person_marks(LINE.replace("a-1, b-1", "c-1")) == person_marks(LINE)
     assert person_marks("Nothing here.\n") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"- Port: 9090 {ADA} and nobody tests {ADA}",
+        f"- Port: 9090 {PROPOSED} and nobody tests {ADA}",
+        f"- Port: 9090 *({LABEL}, and nobody tests {ADA}",
+        *(f"- And nobody tests{end}Port: 9090 {ADA}" for end in "\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"),
+    ],
+)
+def test_nothing_that_a_mark_confirms_is_left_out_of_its_words(line: str) -> None:
+    """Words between two marks, and what stands before a character that ends a line for some readers only."""
+    assert split_mark(line)[1] == ADA
+    said = person_marks(line) - {("Port: 9090", "ada")}
+    assert len(said) == 1
+    assert awaits_confirmation(with_unsigned(line, said))
+
+
+def test_a_line_of_many_marks_is_read_once() -> None:
+    """Each has words of its own, and the text of all of them together would be 2 GB."""
+    line = " ".join(f"word {number} {ADA}" for number in range(20_000))
+    said = person_marks(line)
+    assert len(said) == 20_000
+    assert max(len(words) for words, _ in said) < 100
+    assert with_unsigned(line, said).count(", unsigned") == 20_000
 
 
 def test_only_what_is_unsigned_is_told_so_and_awaits_then() -> None:
