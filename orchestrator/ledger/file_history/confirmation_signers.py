@@ -98,7 +98,7 @@ class ConfirmationSigners:
             left = wanted - found.keys()
             if not left:
                 break
-            found |= {one: commit for one in left & self._said(path, commit) if self._brings(path, commit, one)}
+            found |= dict.fromkeys(self._brought_by(path, commit, left & self._said(path, commit)), commit)
         self._keep(path, tip, {one: known[one] for one in wanted} | found if on_top else found)
         return self._brought[path, tip]
 
@@ -111,15 +111,28 @@ class ConfirmationSigners:
             if self._newest.get(gone) == at:
                 del self._newest[gone]
 
-    def _brings(self, path: str, commit: Oid, one: Confirmation) -> bool:
-        """Whether no parent has it; or one had dropped it, and this merge brings it back."""
+    def _brought_by(self, path: str, commit: Oid, those: frozenset[Confirmation]) -> frozenset[Confirmation]:
+        """Which of those no parent has; or one had dropped, and this merge brings back. All at once: each history of a
+        parent is read once, however many confirmations the file has."""
         parents = load_commit(self.store, commit).parents
-        lacking = [parent for parent in parents if one not in self._said(path, parent)]
-        return len(lacking) == len(parents) or any(self._had(path, parent, one) for parent in lacking)
+        said = [self._said(path, parent) for parent in parents]
+        brought = those.difference(*said)
+        for parent, there in zip(parents, said, strict=True):
+            if lacking := those - there - brought:
+                brought |= self._had(path, parent, lacking)
+        return brought
 
-    def _had(self, path: str, tip: Oid, one: Confirmation) -> bool:
+    def _had(self, path: str, tip: Oid, those: frozenset[Confirmation]) -> frozenset[Confirmation]:
+        """Which of those the file had in some version up to this one."""
         commits = list(islice(self.store.history(tip, path), MAX_MERGED))
-        return len(commits) == MAX_MERGED or any(one in said for said in self._each_said(path, commits))
+        if len(commits) == MAX_MERGED:
+            return those
+        had: frozenset[Confirmation] = frozenset()
+        for said in self._each_said(path, commits):
+            had |= those & said
+            if had == those:
+                break
+        return had
 
     def _each_said(self, path: str, commits: Iterable[Oid]) -> Iterator[frozenset[Confirmation]]:
         return (self._said(path, commit) for commit in self._versions.along(path, commits))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +66,15 @@ def test_what_a_person_signed_stays_theirs_whatever_is_written_beside_it(town: t
     desk.push({PATH: MORE, "projects/shop/PROJECT_CONTEXT.md": LINE})
     assert UNSIGNED in confirmed_text(ada.ledger(), "projects/shop/PROJECT_CONTEXT.md")
     assert not counts(ada), "what was gone, and comes back by somebody else"
+
+
+@pytest.mark.parametrize("words", ["Port: 9090 {} and nobody tests", "And nobody tests\v- Port: 9090"])
+def test_words_that_are_written_into_a_confirmed_line_are_not_the_persons(town: tuple[Town, Keys], words: str) -> None:
+    """Between its words and a second mark of ada's, or before them."""
+    ada, eve = peers(town, "ada", "eve")
+    ada.push({PATH: LINE})
+    eve.push({PATH: LINE.replace("Port: 9090", words.format(ADA))})
+    assert UNSIGNED in confirmed_text(ada.ledger(), PATH)
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -142,3 +153,30 @@ def test_what_is_known_of_one_look_is_right_in_the_next(town: tuple[Town, Keys])
                 at = replace(new, tip=ledger.tip, tree=ledger.tree)
                 assert as_counted(ledger, PATH, text) == as_counted(at, PATH, text)
     assert [UNSIGNED in confirmed_text(ledger, PATH) for ledger in looks] == [False, False, True, True, False, False]
+
+
+def test_a_merge_is_looked_through_once_for_all_lines_that_it_has(
+    town: tuple[Town, Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody merges what has none of them, again and again: how many lines there are is no matter."""
+    (ada,) = peers(town, "ada")
+    looks = []
+    for lines in (1, 30):
+        text = PLAIN + "".join(f"- Port of {lines}-{number}: 9090 {ADA}\n" for number in range(lines))
+        before = ada.ledger()
+        ada.push({PATH: text})
+        for number in range(3):
+            beside = ada.commit({PATH: f"{PLAIN}- {lines}-{number}\n"}, onto=before.tip, tree=before.tree)
+            merge_in(ada, beside, {PATH: text})
+        ledger, asked = peers(town, "ada")[0].ledger(), []
+        store = ledger.confirmations.store
+        history = store.history
+
+        def counted(*given: Any, _history: Any = history, _asked: list[Any] = asked, **more: Any) -> Iterator[str]:
+            _asked.append(given)
+            return _history(*given, **more)
+
+        monkeypatch.setattr(store, "history", counted)
+        assert confirmed_text(ledger, PATH) == text
+        looks.append(len(asked))
+    assert looks == [4, 4], "the file's own, and one for each merge"
