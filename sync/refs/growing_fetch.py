@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -16,6 +17,11 @@ from sync.git import Git
 
 AS_PACK = ("-c", "fetch.unpackLimit=1")
 """Before `fetch`: also a few objects are written as they come. By itself git holds them until it has the last one."""
+
+
+BROKEN_OFF = "shiftbook-broken-off"
+"""A file beside the objects: the last fetch was broken off here, so the next one is written as it comes. A later one
+of few objects git else unpacks, and of one large file it then writes nothing before it has all of it."""
 
 
 class Growth:
@@ -48,15 +54,22 @@ def bring(
     Raises GitError, and GitTimeout when nothing came for `silence` seconds or `stopped` said so; how long it takes in
     all is not limited.
     """
-    growth = Growth(objects / "pack", silence, monotonic)
+    growth, mark = Growth(objects / "pack", silence, monotonic), objects.parent / BROKEN_OFF
+    again = words[0] == "fetch" and mark.exists()
+    line = (*AS_PACK, *words) if again else words
 
     def over() -> bool:
         return stopped() or growth.stands_still()
 
     try:
-        code, _, said = git.call(*words, stdin=stdin, timeout=float("inf"), codes=codes, env=env, stopped=over)
+        code, _, said = git.call(*line, stdin=stdin, timeout=float("inf"), codes=codes, env=env, stopped=over)
     except GitTimeout:
+        if words[0] == "fetch" and not stopped():
+            with suppress(OSError):  # a full disk, or a folder of somebody else's: then it is as it was
+                mark.touch()
         raise GitTimeout(words, silence) from None
+    if again:
+        mark.unlink(missing_ok=True)
     return code, said
 
 

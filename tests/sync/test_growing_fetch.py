@@ -19,7 +19,7 @@ from sync.git import Git, GitStore
 from sync.git_remote import FIRST_FETCH_TIMEOUT_SECONDS, GitRemote
 from sync.process import process_output
 from sync.refs import growing_fetch
-from sync.refs.growing_fetch import Growth, bring
+from sync.refs.growing_fetch import BROKEN_OFF, Growth, bring
 from sync.worktree import WorkTree
 from tests.orchestrator.repositories import git
 from tests.sync.test_local_repository import MAIN, commit
@@ -73,16 +73,16 @@ def _ledger(folder: Path) -> Path:
     return folder / "clone.git"
 
 
-def _project(folder: Path) -> Path:
+def _project(folder: Path, url: str = URL) -> Path:
     git(folder, "init", "--quiet", "--bare", "clone.git")
-    server = ProjectServer(project=Project(name="shop", url=URL))
+    server = ProjectServer(project=Project(name="shop", url=url))
     server.fetch(folder / "clone.git", f"+{MAIN}:{MAIN}", stopped=(folder / "stopped").exists)
     return folder / "clone.git"
 
 
-def _watched_clone(folder: Path) -> Path:
+def _watched_clone(folder: Path, url: str = URL) -> Path:
     git(folder, "init", "--quiet", "--initial-branch=main", "clone")
-    git(folder / "clone", "remote", "add", "origin", URL)
+    git(folder / "clone", "config", "remote.origin.url", url)
     assert UpstreamBranch(WorkTree(folder / "clone", "main", ["missions"]), lambda *_: None).fetch()
     return folder / "clone" / ".git"
 
@@ -95,6 +95,15 @@ def test_a_fetch_that_goes_on_is_not_broken_off(
     tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetch, silence: float
 ) -> None:
     """Half of its limit passes with each piece that has come, five times the limit in all: it has everything then."""
+    seen = _let_through(line, monkeypatch, silence)
+    folder = fetch(tmp_path)
+    assert len(seen) > 10
+    with closing(GitStore(folder)) as store:
+        assert store.get(git(tmp_path / "ledger.git", "rev-parse", "main:file-9").strip())
+
+
+def _let_through(line: Path, monkeypatch: pytest.MonkeyPatch, silence: float) -> list[int]:
+    """Lets a piece through whenever one has come, after half of the limit; the sizes that were seen."""
     seen = [0]
     size = growing_fetch._size
 
@@ -107,10 +116,7 @@ def test_a_fetch_that_goes_on_is_not_broken_off(
 
     monkeypatch.setattr(growing_fetch, "_size", grown)
     monkeypatch.setattr(growing_fetch, "monotonic", lambda: len(seen) * silence / 2)
-    folder = fetch(tmp_path)
-    assert len(seen) > 10
-    with closing(GitStore(folder)) as store:
-        assert store.get(git(tmp_path / "ledger.git", "rev-parse", "main:file-9").strip())
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,29 @@ def test_one_that_stands_still_ends(
     with pytest.raises(error, match=f"no answer within {silence} s"):
         fetch(tmp_path)
     (line / "over").touch()
+
+
+@pytest.mark.parametrize("fetch", [_project, _watched_clone])
+def test_a_later_one_that_brings_few_large_files_comes_with_the_next_look(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch, fetch: Callable[[Path, str], Path]
+) -> None:
+    """Git holds such a file until it has all of it, so that it looks as if nothing came: the second fetch is written as
+    it comes, and the third is made as ever."""
+    folder = fetch(tmp_path, str(tmp_path / "ledger.git"))
+    view = GitRemote(str(tmp_path / "ledger.git"), tmp_path / "author.git")
+    tip = commit(view.store, {"film": os.urandom(1024 * 1024)}, git(tmp_path / "ledger.git", "rev-parse", MAIN).strip())
+    git(tmp_path / "author.git", "push", "--quiet", view.url, f"{tip}:{MAIN}")
+    view.close()
+    clock = iter(range(0, 10**9, 600))
+    monkeypatch.setattr(growing_fetch, "monotonic", lambda: float(next(clock)))
+    with pytest.raises((GitTimeout, RemoteUnreachable)):
+        fetch(tmp_path, URL)
+    assert (folder / BROKEN_OFF).exists()
+    _let_through(line, monkeypatch, FETCH_SILENCE_SECONDS)
+    fetch(tmp_path, URL)
+    with closing(GitStore(folder)) as store:
+        assert store.get(git(tmp_path / "ledger.git", "rev-parse", "main:film").strip())
+    assert not (folder / BROKEN_OFF).exists()
 
 
 def test_one_that_is_stopped_ends_at_once(tmp_path: Path, line: Path) -> None:
