@@ -78,10 +78,30 @@ def _word_meant(error: click.ClickException) -> str:
     return near.replace("did", "Did", 1)
 
 
+def _open_closed_streams() -> None:
+    """`shiftbook … >&-` and services begin without some: a file of ours in their place would be written to."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (to the end)
+
+
+def _unwritable(error: UnicodeEncodeError) -> str:
+    """Bytes of the command's line that are no text come as halves of surrogate pairs, which no file can hold."""
+    if error.encoding == "utf-8":
+        return "what was said cannot be read as text: say it in UTF-8, with a UTF-8 locale (`locale` tells yours)"
+    return f"what is to be shown cannot be written in {error.encoding}: set PYTHONUTF8=1, or a UTF-8 locale"
+
+
 def main() -> None:
     """The `shiftbook` command. Exit codes: 0 done, 1 failed, 2 wrong use or settings, 3 not found, 4 refused."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some it reads every package there is
     gc.set_threshold(50_000)  # loading modules makes no garbage: to look for it at each 700 objects is for nothing
+    _open_closed_streams()
     try:
         code = cli.main(prog_name="shiftbook", standalone_mode=False)
     except click.ClickException as error:
@@ -100,6 +120,9 @@ def main() -> None:
     except (SyncError, MissionError) as error:
         code = 1
         _say_error(str(error), code)
+    except UnicodeEncodeError as error:
+        code = 2
+        _say_error(_unwritable(error), code)
     except OSError as error:
         from sync.git_messages import explained
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,24 @@ def test_files_come_with_a_mission(parcel: Path, tmp_path: Path) -> None:
         assert refused.exit_code != 0
         assert says in str(refused.exception) + refused.output
     assert "missions/odd.md" not in run_git(tmp_path / "fleet.git", "ls-tree", "-r", "--name-only", "main")
+
+
+def test_bytes_that_are_no_text_are_told_in_one_line(parcel: Path, tmp_path: Path) -> None:
+    """An old terminal, or a file's name that was pasted: nothing is filed, and no traceback is shown."""
+    assert typed("project", "add", ".", "--yes", "--no-try").exit_code == 0
+    before = run_git(tmp_path / "fleet.git", "rev-parse", "main")
+    program = [sys.executable, "-m", "orchestrator", "mission", "new", "--no-project", b"Gr\xfc\xdfe"]
+    said = subprocess.run(program, capture_output=True, check=False)
+    assert (said.returncode, said.stdout) == (2, b"")
+    assert said.stderr.count(b"\n") == 1
+    assert b"say it in UTF-8" in said.stderr
+    assert run_git(tmp_path / "fleet.git", "rev-parse", "main") == before
+
+
+def test_a_command_that_is_given_no_streams_does_what_it_should(parcel: Path, tmp_path: Path) -> None:
+    """As `>&-` and some services begin it: it shows nothing, and no file that it opens takes a stream's number."""
+    assert typed("project", "add", ".", "--yes", "--no-try").exit_code == 0
+    for words in ("mission new --no-project Look", "mission list --all", "mission show look"):
+        shell = ["sh", "-c", f'exec "$0" -m orchestrator {words} <&- >&- 2>&-', sys.executable]
+        assert subprocess.run(shell, check=False).returncode == 0, words
+    assert "missions/look.md" in run_git(tmp_path / "fleet.git", "ls-tree", "-r", "--name-only", "main")
