@@ -13,7 +13,7 @@ from rich.text import Text
 
 from orchestrator.cli import terminal
 from orchestrator.cli.console import console
-from orchestrator.workflow.approval.diff_view import FileChange, printable_diff
+from orchestrator.workflow.approval.diff_view import FileChange, printable_diff, printable_name
 
 DIFF_COLOURS = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}
 """The colours of the design's diffs, bright enough on a dark terminal and dark enough on a light one."""
@@ -27,13 +27,14 @@ HEADER_PREFIXES = ("index ", "--- ", "+++ ", "old mode ", "new mode ", "new file
 def file_summary(found: Sequence[FileChange]) -> Text:
     """The files with their lines, and what their lines do not say."""
     out = Text(no_wrap=True)
-    wide = min(60, max((len(one.path) for one in found), default=0))
-    for one in found:
-        out.append(f" {printable_diff(one.path):<{wide}}  ")
+    names = [printable_name(one.path) for one in found]
+    wide = min(60, max(map(len, names), default=0))
+    for name, one in zip(names, found, strict=True):
+        out.append(f" {name:<{wide}}  ")
         out.append(f"+{one.added}", style=DIFF_COLOURS["+"])
         out.append(" ")
         out.append(f"−{one.removed}", style=DIFF_COLOURS["-"])
-        out.append(f"  {printable_diff(', '.join(one.notes))}\n" if one.notes else "\n", style="bold #b0720c")
+        out.append(f"  {printable_name(', '.join(one.notes))}\n" if one.notes else "\n", style="bold #b0720c")
     added, removed = sum(one.added for one in found), sum(one.removed for one in found)
     out.append(f" {len(found)} file{'s' * (len(found) != 1)}, +{added} −{removed} lines", style="dim")
     return out

@@ -113,5 +113,10 @@ def printable_diff(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else _escape_char(char) for char in text)
 
 
+def printable_name(name: str) -> str:
+    """A file's name in a table of files, on one line: an end of a line in it would begin a row that nobody changed."""
+    return "".join(char if char.isprintable() else _escape_char(char) for char in name)
+
+
 def _escape_char(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")

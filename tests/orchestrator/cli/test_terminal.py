@@ -10,7 +10,8 @@ import pytest
 from orchestrator.cli import terminal
 from orchestrator.cli.console import console, shift_lines
 from orchestrator.cli.inbox import FIRST_STEPS
-from orchestrator.workflow.approval.diff_view import printable_diff
+from orchestrator.cli.mission.diff_page import file_summary
+from orchestrator.workflow.approval.diff_view import FileChange, printable_diff
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jtitle\x9b31m \u202eevil\r\x08"
 
@@ -82,3 +83,14 @@ def test_the_first_steps_are_lines_that_fit() -> None:
     """What a person without a fleet is shown last, at the usual width: a command a line, none of it broken."""
     assert max(map(len, FIRST_STEPS.splitlines())) <= 80
     assert [line.split()[0] for line in FIRST_STEPS.splitlines() if line.startswith(" ")] == ["shiftbook"] * 3
+
+
+def test_a_files_name_begins_no_row_of_its_own() -> None:
+    """Whoever made the file could show a reviewer rows of files that nobody changed, or a sum of their own."""
+    odd = FileChange(path="a\n README.md  +0 −0\n 1 file,\tb\x1b[2J", notes=("renamed from c\nd",))
+    shown = file_summary([odd, FileChange(path="plain.txt", added=2)]).plain
+    assert shown.split("\n") == [
+        " a\\n README.md  +0 −0\\n 1 file,\\tb\\x1b[2J  +0 −0  renamed from c\\nd",
+        " plain.txt                                 +2 −0",
+        " 2 files, +2 −0 lines",
+    ]
