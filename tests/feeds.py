@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
+from tests.loopback import LoopbackServer
 from tests.waiting import PATIENCE
 
 RSS = '<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>{items}</channel></rss>'
@@ -28,7 +29,7 @@ def rss(*titles: str, when: str = "", summary: str = "words") -> bytes:
 class FeedServer:
     """What it answers with: a status, headers and a body, or what a test does itself. `asked` are requests' headers."""
 
-    server: ThreadingHTTPServer
+    server: LoopbackServer
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -98,7 +99,7 @@ def feed_server() -> Iterator[FeedServer]:
     class Handler(_Handler):
         """This server's."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     found = Handler.found = FeedServer(server=server)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

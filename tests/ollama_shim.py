@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
@@ -22,6 +22,7 @@ import ollama
 from ollama._types import ChatRequest, EmbedRequest, PullRequest
 
 from tests.llama_server import Llama
+from tests.loopback import LoopbackServer
 from tests.waiting import PATIENCE
 
 TOO_LONG = (
@@ -183,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
 def ollama_shim(chat: Llama, vectors: Llama | None = None, *, old: bool = False, port: int = 0) -> Iterator[Shim]:
     """The stand-in on a port of loopback; 0 is a free one."""
     shim = Shim(chat=chat, vectors=vectors, old=old)
-    server = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (_Handler,), {"shim": shim}))
+    server = LoopbackServer(("127.0.0.1", port), type("Handler", (_Handler,), {"shim": shim}))
     shim.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -13,10 +13,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from tests import program
+from tests.loopback import LoopbackServer
 from tests.orchestrator.repositories import CLEAN
 from tests.waiting import PATIENCE, until
 
@@ -119,18 +120,11 @@ class _Backend(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_args: object) -> None:
-        """A client that was killed while it waited is what some tests are about."""
-
-
 @contextmanager
 def smart_http(folder: Path) -> Iterator[str]:
     """Serves every repository in `folder` by smart HTTP, pushes included. Yields the URL without the repository."""
     handler = type("Backend", (_Backend,), {"folder": folder})
-    server = _Server(("127.0.0.1", 0), handler)
+    server = LoopbackServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -10,13 +10,14 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from orchestrator.core.listen_address import DEFAULT_PORT
 from tests.container import IMAGE, ROOT, Builder, builder_missing
+from tests.loopback import LoopbackServer
 from tests.servers import free_port
 
 FILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
@@ -75,7 +76,7 @@ def test_the_health_check_asks_where_the_node_listens() -> None:
         def log_message(self, *_: object) -> None:
             """Not to the terminal."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Well) as server:
+    with LoopbackServer(("127.0.0.1", 0), Well) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.server_address[1]
         assert [health(f"{host}:{port}") for host in ("127.0.0.1", "0.0.0.0")] == [0, 0]  # told, not bound

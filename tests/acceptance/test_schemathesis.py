@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.fleets import Fleet
 from tests.acceptance.test_serving import get, record, serving
+from tests.loopback import LoopbackServer
 from tests.waiting import PATIENCE
 
 CHECKS = (
@@ -75,7 +76,7 @@ class StandIn(BaseHTTPRequestHandler):
 @pytest.fixture
 def backend() -> Iterator[str]:
     """The stand-in's URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
+    server = LoopbackServer(("127.0.0.1", 0), StandIn)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/v1"

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.agents import dialects
+from tests.loopback import LoopbackServer
 from tests.waiting import PATIENCE
 
 ASIDE = (
@@ -187,18 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_args: object) -> None:
-        """A program that was killed while it waited is what some tests are about."""
-
-
 @contextmanager
 def model_api(host: str = "127.0.0.1") -> Iterator[ModelApi]:
     """Starts one on a free port."""
     handler = type("Handler", (_Handler,), {})
-    server = _Server((host, 0), handler)
+    server = LoopbackServer((host, 0), handler)
     api = ModelApi(url=f"http://{host}:{server.server_port}")
     handler.api = api  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +19,7 @@ from tests.forge_descriptions.description import Exchange
 from tests.forge_stand_in.dialects import Dialect, ForgejoDialect, GitHubDialect
 from tests.forge_stand_in.gitlab_dialect import GitLabDialect
 from tests.forge_stand_in.state import NAME, OWNER, ForgeState, Refusal
+from tests.loopback import LoopbackServer
 from tests.orchestrator.repositories import CLEAN, git
 
 APIS = {"github": "/api/v3", "gitlab": "/api/v4", "forgejo": "/api/v1"}
@@ -185,7 +186,7 @@ def forge_server(repository: Path) -> Iterator[ForgeServer]:
     forge = ForgeServer(ForgeState(repository))
 
     handler = type("Handler", (ForgeHandler,), {"forge": forge})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = LoopbackServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     forge.url = f"http://127.0.0.1:{server.server_address[1]}"
     forge.dialects = {

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from tests.loopback import LoopbackServer
 from tests.waiting import PATIENCE
 
 HOSTILE_ANSWER = (
@@ -78,7 +79,7 @@ def chat_model() -> Iterator[ChatModel]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made = LoopbackServer(("127.0.0.1", 0), Handler)
     made.daemon_threads = True
     threading.Thread(target=made.serve_forever, daemon=True).start()
     model.url = f"http://127.0.0.1:{made.server_port}/v1"

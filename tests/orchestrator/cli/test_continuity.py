@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from orchestrator.cli import cli
 from orchestrator.continuity.study_plan import write_plan
 from orchestrator.core.errors import WrongSetting
+from tests.loopback import LoopbackServer
 from tests.orchestrator.continuity.readers import UsingReader
 from tests.orchestrator.continuity.studies import planned, run_study
 from tests.orchestrator.continuity.test_goal_report import WantingReader, goal_plan
@@ -61,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     """Such a server on loopback."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as made:
+    with LoopbackServer(("127.0.0.1", 0), _Handler) as made:
         threading.Thread(target=made.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{made.server_port}/v1"
         made.shutdown()

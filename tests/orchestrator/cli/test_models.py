@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from orchestrator.adapters.models.gguf import NotGguf, read_gguf_info
 from orchestrator.core import disk_space
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from tests import program
+from tests.loopback import LoopbackServer
 from tests.ollama_shim import Shim
 from tests.servers import free_port
 
@@ -87,7 +88,7 @@ def hubs() -> Iterator[Callable[..., Hub]]:
 
     def start(**how: Any) -> Hub:
         hub = Hub(**how)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+        server = LoopbackServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         running.append(server)
         hub.url = f"http://127.0.0.1:{server.server_port}"

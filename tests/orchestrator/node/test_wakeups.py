@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from sync.disk.watch import watch_file
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
 from tests.ledgers import Town
+from tests.loopback import LoopbackServer
 from tests.orchestrator.api.conftest import Build, Site, build  # noqa: F401  # the fixture
 from tests.waiting import PATIENCE, until
 
@@ -177,7 +178,7 @@ class _Elsewhere(BaseHTTPRequestHandler):
 def test_what_is_no_event_stream_is_said(path: str, listen: Callable[..., None], told: Told) -> None:
     """A redirect is not followed: the token stays with who it was meant for."""
     _Elsewhere.shown.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
+    server = LoopbackServer(("127.0.0.1", 0), _Elsewhere)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         listen(f"http://127.0.0.1:{server.server_port}{path}", "secret")
@@ -195,7 +196,7 @@ def test_a_line_without_an_end_fills_no_memory(
     """The connection is given up; another is tried after a pause."""
     monkeypatch.setattr(wakeups, "RETRY", Backoff(first=0.05, limit=60.0))
     _Elsewhere.shown.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
+    server = LoopbackServer(("127.0.0.1", 0), _Elsewhere)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         listen(f"http://127.0.0.1:{server.server_port}", "secret")

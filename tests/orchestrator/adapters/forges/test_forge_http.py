@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -16,6 +16,7 @@ from orchestrator.adapters.forges.forge_http import MAX_ANSWER_BYTES, ForgeHttp,
 from orchestrator.adapters.forges.forge_reading import commit, number, part, rows, text, web_address
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.forge import ForgeFailed
+from tests.loopback import LoopbackServer
 from tests.waiting import PATIENCE
 
 TOKEN = "forge-token-of-the-bot-1234567890"
@@ -40,7 +41,7 @@ def server(answer: Answer) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""
 
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made = LoopbackServer(("127.0.0.1", 0), Handler)
     made.daemon_threads = True
     thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from orchestrator.core.errors import ContextTooLong, ModelUnavailable, Orchestra
 from orchestrator.core.ports.model import Model, Prompt, PromptMessage
 from orchestrator.core.ports.model_backend import HOPS_HEADER, ListedModel
 from tests.llama_server import Llama
+from tests.loopback import LoopbackServer
 from tests.ollama_shim import Shim, ollama_shim
 from tests.waiting import PATIENCE, until
 
@@ -61,7 +62,7 @@ def server(
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made = LoopbackServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=made.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{made.server_port}/v1", seen
