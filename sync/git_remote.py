@@ -177,7 +177,7 @@ class GitRemote:
             *(f"^{ref}" for ref in without),
         ]
         words = (*settings, "fetch", *QUIET, "--prune", "--", self.url, *specs)
-        bring(self._git, *words, objects=self._git.folder / "objects", silence=timeout)
+        bring(self._git, *words, objects=self._git.folder / "objects", silence=timeout, ours=True)
 
     def _bring_sound(self, timeout: float) -> None:
         """Fetches all but what names objects that the server has lost. Raises RemoteUnreachable."""

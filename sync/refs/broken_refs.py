@@ -64,7 +64,8 @@ class BrokenRefs:
         try:
             depth = [f"--depth={self.depth}"] if self.depth else []
             words = ("fetch", *QUIET, *depth, "--stdin", "--", self.url)
-            bring(self.git, *words, objects=self.git.folder / "objects", silence=self.timeout, stdin=specs)
+            objects = self.git.folder / "objects"
+            bring(self.git, *words, objects=objects, silence=self.timeout, stdin=specs, ours=True)
         except GitError as error:
             if CORRUPT.search(error.stderr):
                 return False

@@ -48,13 +48,16 @@ def bring(
     codes: Sequence[int] = (0,),
     env: Mapping[str, str] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    ours: bool = False,
 ) -> tuple[int, str]:
     """Runs a fetch or a clone that writes below the folder `objects`; its exit code and what it said on stderr.
 
     Raises GitError, and GitTimeout when nothing came for `silence` seconds or `stopped` said so; how long it takes in
-    all is not limited.
+    all is not limited. In a repository that is `ours` what such a fetch has brought of a pack goes, as git begins it
+    anew; in a person's clone their own git may still be at it.
     """
     growth, mark = Growth(objects / "pack", silence, monotonic), objects.parent / BROKEN_OFF
+    before = _begun_packs(objects)
     again = words[0] == "fetch" and mark.exists()
     line = (*AS_PACK, *words) if again else words
 
@@ -67,10 +70,18 @@ def bring(
         if words[0] == "fetch" and not stopped():
             with suppress(OSError):  # a full disk, or a folder of somebody else's: then it is as it was
                 mark.touch()
+        if ours and not stopped():
+            for path in _begun_packs(objects) - before:
+                path.unlink(missing_ok=True)
         raise GitTimeout(words, silence) from None
     if again:
         mark.unlink(missing_ok=True)
     return code, said
+
+
+def _begun_packs(objects: Path) -> set[Path]:
+    """What git-index-pack(1) writes before a pack is whole, and leaves behind when it is killed."""
+    return set((objects / "pack").glob("tmp_*"))
 
 
 def _size(folder: Path) -> tuple[int, int]:

@@ -161,6 +161,38 @@ def test_a_later_one_that_brings_few_large_files_comes_with_the_next_look(
     assert not (folder / BROKEN_OFF).exists()
 
 
+@pytest.mark.parametrize(("fetch", "left"), [(_ledger, 0), (_project, 0), (_watched_clone, 1)])
+def test_what_it_has_brought_of_a_pack_goes(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetch, left: int
+) -> None:
+    """Git begins it anew, and would leave one more each time. In a person's clone their own git may be at it."""
+    clock = iter(range(600, 10**9, 600))
+
+    def begun() -> list[Path]:
+        return list(tmp_path.glob("clone*/**/tmp_pack_*"))
+
+    monkeypatch.setattr(growing_fetch, "monotonic", lambda: float(next(clock)) if begun() else 0.0)
+    with pytest.raises((GitTimeout, RemoteUnreachable)):
+        fetch(tmp_path)
+    assert len(begun()) == left
+    (line / "over").touch()
+
+
+def test_a_pack_that_another_process_had_begun_stays(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be whole in a moment."""
+    git(tmp_path, "init", "--quiet", "--bare", "clone.git")
+    objects = tmp_path / "clone.git" / "objects"
+    (objects / "pack" / "tmp_pack_other").write_bytes(b"PACK")
+    clock = iter(range(0, 10**9, 600))
+    monkeypatch.setattr(growing_fetch, "monotonic", lambda: float(next(clock)))
+    with pytest.raises(GitTimeout):
+        bring(Git(objects.parent), "fetch", "--quiet", URL, MAIN, objects=objects, silence=60, ours=True)
+    assert [path.name for path in (objects / "pack").iterdir()] == ["tmp_pack_other"]
+    (line / "over").touch()
+
+
 def test_one_that_is_stopped_ends_at_once(tmp_path: Path, line: Path) -> None:
     """Whoever waits for a project's branch need not wait for its line."""
     (tmp_path / "stopped").touch()

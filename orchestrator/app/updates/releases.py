@@ -57,7 +57,7 @@ class ReleaseSource:
         wanted = "refs/tags/v*:refs/tags/v*"
         words = ("fetch", "--no-tags", "--no-write-fetch-head", "--", self.url, wanted)
         objects = self.folder / "objects"
-        code, err = bring(git, *words, objects=objects, silence=FETCH_SILENCE_SECONDS, codes=(0, 1))
+        code, err = bring(git, *words, objects=objects, silence=FETCH_SILENCE_SECONDS, codes=(0, 1), ours=True)
         for line in err.splitlines() if code else ():
             moved = re.search(r"\[rejected\] +\S+ +-> (\S+)", line)
             if moved:

@@ -80,7 +80,7 @@ class ProjectServer:
         env = {**NO_LAZY_FETCH, **(AS_PACK if first else {})}
         objects = folder / "objects"
         line = (*words, self.project.url, ref)
-        _, said = bring(Git(folder), *line, objects=objects, silence=silence, env=env, stopped=stopped)
+        _, said = bring(Git(folder), *line, objects=objects, silence=silence, env=env, stopped=stopped, ours=True)
         if SHALLOW_WARNING in said:
             raise GitError(words, 0, said)
 
