@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.ledger.transport import BEAT, LOG
+from orchestrator.ledger.claim_reader import ClaimReader
+from orchestrator.ledger.transport import BEAT, CLAIM, LOG
 from sync.errors import PushRefused
 from sync.git_remote import RECOVERED_PREFIX, GitRemote
 from sync.refs.broken_refs import SET_ASIDE
-from sync.remote import Oid, PushVerdict, RefUpdate
+from sync.remote import Oid, PushVerdict, Refs, RefUpdate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +42,43 @@ def plan_recovery(link: GitRemote) -> list[RecoveryStep]:
     now = there.get(branch)
     lost = now is None or not link.store.descends(now, mine[branch])
     wanted = sorted((ref for ref in mine if lost or ref.startswith(LOG)), key=lambda ref: (ref != branch, ref))
+    folded = _folded_claims(link, mine, there)
     steps = (
-        _step(link, ref, mine[ref], there.get(ref))
+        step
         for ref in wanted
         if not ref.startswith((BEAT, SET_ASIDE)) and ref not in link.broken.found
+        for step in (
+            _in_its_place(ref, mine[ref], there[ref])
+            if ref in folded
+            else [_step(link, ref, mine[ref], there.get(ref))]
+        )
     )
     taken = {*there.items()}
     return broken + [each for each in steps if each and (each.update and (each.ref, each.update.new)) not in taken]
+
+
+def _folded_claims(link: GitRemote, mine: Refs, there: Refs) -> frozenset[str]:
+    """The refs whose claim at the server was folded in what comes back, and that hold a later one here: a claim of a
+    later epoch is made only after the fold of the one before. Where the branches have gone apart nobody knows that."""
+    branch = f"refs/heads/{link.branch}"
+    if branch in there and not link.store.descends(mine[branch], there[branch]):
+        return frozenset()
+    reader = ClaimReader(store=link.store)
+    (here, _), (old, _) = reader.read(mine), reader.read(there)
+    return frozenset(
+        f"{CLAIM}{name}" for name in here.keys() & old.keys() if here[name].claim.epoch > old[name].claim.epoch
+    )
+
+
+def _in_its_place(ref: str, here: Oid, there: Oid) -> list[RecoveryStep]:
+    """How a later claim takes the place of one that was folded: as at any time, only after that has gone."""
+    says = (
+        f"the server's claim ({there[:12]}) is folded in what comes back, and a later one ({here[:12]}) was there since"
+    )
+    return [
+        RecoveryStep(ref=ref, says=says, update=RefUpdate(ref=ref, expect=there, new=None)),
+        RecoveryStep(ref=ref, says=f"{ref} is at {here[:12]} again", update=RefUpdate(ref=ref, expect=None, new=here)),
+    ]
 
 
 def _step(link: GitRemote, ref: str, here: Oid, there: Oid | None) -> RecoveryStep | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.app import setup, wiring
 from orchestrator.app.doctor import check_result, ledger_checks
@@ -112,6 +113,60 @@ def test_what_a_node_had_pushed_and_not_looked_at_since_comes_back_too(town: Tow
     assert all_done(link(node)) == [MAIN, f"{CLAIM}a", f"{LOG}n1"]
     assert refs(town) == was
     assert node.fold().missions == {"a": Status.DONE}
+
+
+def a_second_claim(town: Town) -> tuple[Peer, Path]:
+    """The backup has a mission's first claim, under way; that was given back and folded, and the next one was done."""
+    before = town.bare.with_name("backup.git")
+    node = town.peer("n1")
+    held = node.hold("a")
+    shutil.copytree(town.bare, before)
+    assert node.end(held, ClaimState.RELEASED).accepted
+    assert node.fold().missions == {"a": Status.QUEUED}
+    node.attempt("a")
+    return node, before
+
+
+def test_a_result_comes_back_where_the_backup_has_the_claim_before_it(town: Town) -> None:
+    """That claim was folded in the lost hour. If the result were kept aside, the node would take the mission for work
+    that it had left, and do it a second time."""
+    node, before = a_second_claim(town)
+    was = refs(town)
+    restored(town, before)
+    steps = plan_recovery(link(node))
+    assert any("is folded in what comes back" in step.says for step in steps)
+    assert all_done(link(node)) == [MAIN, f"{CLAIM}a", f"{CLAIM}a", f"{LOG}n1"]
+    assert refs(town) == was
+    assert all_done(link(node)) == []
+    assert node.fold().missions == {"a": Status.DONE}
+
+
+def test_two_machines_bring_a_later_claim_back_in_any_order(town: Town) -> None:
+    """The one that has seen the first claim alone takes nothing back."""
+    before = town.bare.with_name("backup.git")
+    node, early = town.peer("n1"), town.peer("n2")
+    held = node.hold("a")
+    shutil.copytree(town.bare, before)
+    early.ledger()
+    assert node.end(held, ClaimState.RELEASED).accepted
+    node.fold()
+    node.attempt("a")
+    was = refs(town)
+    for order in ((early, node), (node, early)):
+        restored(town, before)
+        for peer in order:
+            all_done(link(peer))
+        assert refs(town) == was
+
+
+def test_a_later_claim_is_kept_aside_where_the_branches_have_gone_apart(town: Town) -> None:
+    """There the server's claim may be somebody's work now."""
+    node, before = a_second_claim(town)
+    restored(town, before)
+    town.peer("n2").push({"HEARTBEAT.md": "since\n"})
+    standing = refs(town)[f"{CLAIM}a"]
+    assert any(ref.startswith(f"{SET_ASIDE}claim/a-") for ref in all_done(link(node)))
+    assert refs(town)[f"{CLAIM}a"] == standing
 
 
 def test_a_branch_that_loses_what_was_pushed_from_here_is_missed_though_it_was_never_seen(town: Town) -> None:
