@@ -78,7 +78,14 @@ class Story:
         return oid
 
     def commit(
-        self, page: Page | None, *, by_node: bool = True, journal: str = "# Log\n", older: str = "", **others: str
+        self,
+        page: Page | None,
+        *,
+        by_node: bool = True,
+        journal: str = "# Log\n",
+        older: str = "",
+        twins: tuple[Page, ...] = (),
+        **others: str,
     ) -> str:
         """A commit on the branch, with one mission on it."""
         oid, parent = self.name(), self.refs.get(MAIN)
@@ -91,6 +98,7 @@ class Story:
             journal=journal,
             older=older,
             others=files,
+            twins={"m": twins} if twins else {},
         )
         return oid
 
@@ -263,6 +271,16 @@ def reworded(story: Story) -> None:
     story.filed().taken().ended().folded(replace(DONE, essence="do something else"))
 
 
+EDITED = replace(QUEUED, essence="do something else")
+TWIN = replace(QUEUED, path="missions/M.md")
+
+
+def dropped_for_a_twin(story: Story) -> None:
+    """A node ends the second spelling of a mission, and with it goes the file that counted and that a person edited."""
+    story.push({MAIN: story.commit(EDITED, by_node=False, twins=(TWIN,))})
+    story.taken().ended().folded()
+
+
 def meddled(story: Story) -> None:
     """A node changes a file that is a person's."""
     story.filed()
@@ -344,6 +362,7 @@ def gone(story: Story) -> None:
         (untold, "told"),
         (told_twice, "told"),
         (reworded, "kept"),
+        (dropped_for_a_twin, "kept"),
         (meddled, "kept"),
         (rewritten_month, "kept"),
         (forgetful, "kept"),
@@ -361,6 +380,15 @@ def test_a_bad_history_is_found_out(tell: Callable[[Story], None], rule: str) ->
     story = Story()
     tell(story)
     assert rule in {violation.rule for violation in check(story.history())}
+
+
+def test_a_twin_that_is_ended_beside_a_file_that_stays_is_no_loss() -> None:
+    """Its claim was made while it was the only one; what a person has put beside it since is there as they wrote it."""
+    story = Story()
+    story.push({MAIN: story.commit(EDITED, by_node=False, twins=(TWIN,))})
+    story.taken().ended()
+    story.push({MAIN: story.commit(DONE, twins=(EDITED,)), CLAIM + "m": None})
+    assert check(story.history()) == []
 
 
 def test_a_branch_that_goes_back_is_found_out() -> None:

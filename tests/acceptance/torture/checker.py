@@ -249,7 +249,7 @@ def _reverted(old: BranchCommit, new: BranchCommit) -> Iterator[str]:
         now = new.pages.get(name)
         if now is None:
             yield f"a node took {name} away"
-        elif now.essence != page.essence and page.essence is not None:
+        elif now.essence != page.essence and page.essence is not None and not _twin_ended(old, new, name):
             yield f"a node changed what a person asks for in {name}"
     for path in sorted(old.others.keys() | new.others.keys()):
         new_page = path.startswith(ADDED) and path not in old.others
@@ -257,6 +257,12 @@ def _reverted(old: BranchCommit, new: BranchCommit) -> Iterator[str]:
             yield f"a node changed {path}"
     if not new.journal.startswith(old.journal.rstrip("\n")) and not _moved_months(old, new):
         yield "a node took something out of the journal"
+
+
+def _twin_ended(old: BranchCommit, new: BranchCommit, name: str) -> bool:
+    """Whether a node ended the mission's other file, as a person wrote it, and left the one that counted as it was."""
+    asked = {twin.essence for twin in old.twins.get(name, ())}
+    return new.pages[name].essence in asked and old.pages[name] in new.twins.get(name, ())
 
 
 def _moved_months(old: BranchCommit, new: BranchCommit) -> bool:

@@ -79,7 +79,8 @@ class Page:
 class BranchCommit:
     """A commit on the branch: who made it, the missions by name, the journal's text, every other file's blob.
 
-    `older` is what stands in the journal's files of older months.
+    `older` is what stands in the journal's files of older months, `twins` the files that are a mission of `pages` by
+    another spelling.
     """
 
     parents: tuple[Oid, ...]
@@ -88,6 +89,7 @@ class BranchCommit:
     journal: str = ""
     older: str = ""
     others: Mapping[str, Oid] = field(default_factory=dict)
+    twins: Mapping[str, tuple[Page, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

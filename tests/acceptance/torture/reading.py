@@ -106,15 +106,17 @@ class Archive:
         """What a commit on the branch says."""
         commit = read_commit(self.store.get(oid))
         files = dict(self._files(commit.tree, ""))
-        pages: dict[str, Page] = {}
+        found: dict[str, tuple[Page, ...]] = {}
         for path, blob in sorted(files.items(), key=_plainest_last):
-            pages |= dict(self._page(path, blob))
+            for name, each in self._page(path, blob):
+                found[name] = (*found.get(name, ()), each)
         journal = self.store.get(files[JOURNAL]).decode() if JOURNAL in files else ""
         months = [path for path in sorted(files) if path != JOURNAL and is_log_path(path)]
         return BranchCommit(
             parents=commit.parents,
             by_node=commit.author in self.nodes,
-            pages=pages,
+            pages={name: spelled[-1] for name, spelled in found.items()},
+            twins={name: spelled[:-1] for name, spelled in found.items() if len(spelled) > 1},
             journal=journal,
             older="\n".join(self.store.get(files[path]).decode() for path in months),
             others={p: b for p, b in files.items() if p != JOURNAL and not is_mission(p)},
