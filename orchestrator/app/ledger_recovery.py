@@ -42,19 +42,16 @@ def plan_recovery(link: GitRemote) -> list[RecoveryStep]:
     now = there.get(branch)
     lost = now is None or not link.store.descends(now, mine[branch])
     wanted = sorted((ref for ref in mine if lost or ref.startswith(LOG)), key=lambda ref: (ref != branch, ref))
-    folded = _folded_claims(link, mine, there)
-    steps = (
-        step
-        for ref in wanted
-        if not ref.startswith((BEAT, SET_ASIDE)) and ref not in link.broken.found
-        for step in (
-            _in_its_place(ref, mine[ref], there[ref])
-            if ref in folded
-            else [_step(link, ref, mine[ref], there.get(ref))]
-        )
-    )
-    taken = {*there.items()}
-    return broken + [each for each in steps if each and (each.update and (each.ref, each.update.new)) not in taken]
+    folded = _folded_claims(link, mine, there) if lost else frozenset()
+    steps = list(broken)
+    for ref in wanted:
+        if ref.startswith((BEAT, SET_ASIDE)) or ref in link.broken.found:
+            continue
+        if ref in folded:
+            steps += _in_its_place(ref, mine[ref], there[ref])
+        elif (step := _step(link, ref, mine[ref], there.get(ref))) and there.get(step.ref) != mine[ref]:
+            steps.append(step)
+    return steps
 
 
 def _folded_claims(link: GitRemote, mine: Refs, there: Refs) -> frozenset[str]:
