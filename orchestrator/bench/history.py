@@ -16,7 +16,7 @@ from handoff.log import PREAMBLE
 from handoff.memo import memo_from_result, render_memo
 from missions.archive_path import archived_files, dated_path
 from orchestrator.core.time_text import format_utc
-from orchestrator.ledger.session_logs import MAX_DAY_BYTES, MIN_RECENT_ENTRIES
+from orchestrator.ledger.session_logs import MAX_DAY_BYTES, MIN_RUNNING_ENTRIES
 from sync.git import Git
 
 MONTHS, DAYS, MISSIONS_PER_COMMIT, MAX_FOLDS = 12, 28, 10, 2000
@@ -95,8 +95,8 @@ def _journal(logs: dict[str, list[bytes]], when: datetime, *, last: bool, by_mon
         return
     if last and days:
         newest = days[-1][1]
-        yield _file("SESSION_LOG.md", preamble + b"\n".join(newest[-MIN_RECENT_ENTRIES:]))
-        del newest[-MIN_RECENT_ENTRIES:]
+        yield _file("SESSION_LOG.md", preamble + b"\n".join(newest[-MIN_RUNNING_ENTRIES:]))
+        del newest[-MIN_RUNNING_ENTRIES:]
     for day, entries in days:
         per_part = max(1, MAX_DAY_BYTES // len(entries[0])) if entries else 1
         for part, at in enumerate(range(0, len(entries), per_part), start=1):

@@ -22,9 +22,11 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, folder_entries
 from sync.remote import ObjectStore, Oid
 
-MIN_RECENT_ENTRIES, MAX_RUNNING_ENTRIES = 40, 120
-"""Entries that a fresh instance may look back on; a running log with fewer is read together with older months. One with
-more than the second number is written anew by each fold for too long: all but the first number move to their days."""
+MIN_RECENT_ENTRIES = 40
+"""Entries that a fresh instance may look back on; a running log with fewer is read together with older files."""
+
+MIN_RUNNING_ENTRIES, MAX_RUNNING_ENTRIES = 20, 50
+"""Each fold writes the running log anew: from more than the second number all but the first move to their days."""
 
 MAX_DAY_BYTES = 256 * 1024
 """Bytes of a day's file from which on the next one begins: who adds to it reads and writes all of it."""
@@ -192,7 +194,7 @@ def newest(ledger: LedgerSnapshot, project: str | None, limit: int) -> list[tupl
 
 
 def recent(ledger: LedgerSnapshot, project: str) -> ParsedLog:
-    """The running log, with as many older months before it as it takes to look back on RECENT entries."""
+    """The running log, with as many older files before it as it takes to look back on `MIN_RECENT_ENTRIES`."""
     found: dict[Oid, ParsedLog] = {}
     plain = True
     for file in reversed([file for file in files(ledger.store, ledger.tree) if file.project == project]):

@@ -318,11 +318,11 @@ class FoldPlan:
             self.files[record.memo_path] = record.memo.encode()
 
     def _write_log(self, path: str, text: str) -> None:
-        """A running log that has grown long leaves its older entries to their days, so that no fold writes a month."""
+        """A running log that has grown long leaves its older entries to their days, so that no fold writes many."""
         days: dict[str, str] = {}
         roof = session_logs.MAX_RUNNING_ENTRIES
         if most_entries(text) > roof and len(parse_log(text).entries) > roof:
-            text, days = log.rotate_days(text, session_logs.MIN_RECENT_ENTRIES)
+            text, days = log.rotate_days(text, session_logs.MIN_RUNNING_ENTRIES)
         self.files[path] = encode_text(text)
         found = parse_log_path(path)
         for day, more in days.items():

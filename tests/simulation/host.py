@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +18,30 @@ LARGE = 2 * 1024
 KEPT = 512 * 1024 * 1024
 """Bytes of large objects that are kept."""
 SAMPLE = 64
-"""One object in so many is compressed, to know what the rest would be."""
+"""One object in so many of a kind and size is compressed, to know what the rest would be."""
+
+
+@dataclass
+class SizeClass:
+    """Objects that are alike in kind and size."""
+
+    count: int = 0
+    raw: int = 0
+    sampled_raw: int = 0
+    sampled_packed: int = 0
+
+    def add(self, data: bytes) -> None:
+        """Counts one more."""
+        if self.count % SAMPLE == 0:
+            self.sampled_raw += len(data)
+            self.sampled_packed += len(zlib.compress(data, 1))
+        self.count += 1
+        self.raw += len(data)
+
+    @property
+    def packed(self) -> float:
+        """What they would take, each compressed by itself."""
+        return self.raw * self.sampled_packed / max(1, self.sampled_raw)
 
 
 @dataclass
@@ -27,7 +50,8 @@ class MeteredStore(MemoryStore):
 
     raw: int = 0
     count: int = 0
-    _sampled: tuple[int, int] = (1, 1)
+    _classes: dict[tuple[str, int], SizeClass] = field(default_factory=lambda: defaultdict(SizeClass))
+    """By kind and the length of the length: a long journal compresses far better than a folder or a short text."""
     _large: OrderedDict[Oid, int] = field(default_factory=OrderedDict)
     _kept: int = 0
 
@@ -36,15 +60,13 @@ class MeteredStore(MemoryStore):
         before = len(self.objects)
         oid = super().put(kind, data)
         if len(self.objects) > before:
-            self._count(oid, data)
+            self._count(oid, kind, data)
         return oid
 
-    def _count(self, oid: Oid, data: bytes) -> None:
+    def _count(self, oid: Oid, kind: str, data: bytes) -> None:
         self.raw += len(data)
         self.count += 1
-        if self.count % SAMPLE == 0:
-            raw, small = self._sampled
-            self._sampled = raw + len(data), small + len(zlib.compress(data, 1))
+        self._classes[kind, len(data).bit_length()].add(data)
         if len(data) > LARGE:
             self._large[oid] = len(data)
             self._kept += len(data)
@@ -56,8 +78,7 @@ class MeteredStore(MemoryStore):
     @property
     def packed(self) -> float:
         """Bytes on disk, each object compressed by itself, as a server keeps what is pushed until it collects."""
-        raw, small = self._sampled
-        return self.raw * small / raw
+        return sum(found.packed for found in self._classes.values())
 
 
 class Queue:

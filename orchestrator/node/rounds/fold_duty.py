@@ -28,6 +28,10 @@ FOLDED_WORDS = {
 FOLD = "fold"
 """The thing for which the nodes take turns."""
 
+GROUP_DELAY_SECONDS, GROUP_SIBLINGS = 2.0, 20
+"""A fold waits so long for further results while at least so many missions are in work: each commit writes its folders
+and logs anew, whether it takes one result or ten. The same rule as PostgreSQL's `commit_delay` and `commit_siblings`."""
+
 
 @dataclass(kw_only=True)
 class FoldDuty:
@@ -60,12 +64,17 @@ class FoldDuty:
             return False
         if self._due is None or self._waiting - waiting:  # somebody folds: it is left to them
             self._waiting = waiting
-            self._due = self.clock() + self.precedence.wait(ledger, FOLD)
+            self._due = self.clock() + self.precedence.wait(ledger, FOLD) + self._group_delay(ledger)
         return self.clock() >= self._due
 
     def due_in(self) -> float | None:
         """Seconds until it is this node's turn; None where nothing waits to be folded."""
         return None if self._due is None else self._due - self.clock()
+
+    def _group_delay(self, ledger: LedgerSnapshot) -> float:
+        """Seconds for which further results are waited for. All nodes see the same claims, so their order stays."""
+        busy = len(ledger.claims) - len(ledger.ended_claims) >= GROUP_SIBLINGS
+        return GROUP_DELAY_SECONDS if busy and not self.precedence.at_once else 0.0
 
     def fold_now(self) -> bool:
         """Folds what can be folded; returns whether anything was. Raises what a push raises."""

@@ -19,10 +19,12 @@ from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.announcer import NodePagePublisher
 from orchestrator.node.precedence import HQ_LOOK_SECONDS
+from orchestrator.node.rounds.fold_duty import GROUP_DELAY_SECONDS, GROUP_SIBLINGS
 from orchestrator.node.rounds.polling_turn import PollingTurn
 from orchestrator.node.rounds.round_trouble import ALARM_AFTER_ROUNDS
 from orchestrator.policy.turn_order import MAX_STEP_SECONDS
 from sync.errors import HistoryRewritten
+from sync.objects import load_commit
 from sync.remote import RefUpdate
 from tests.ledgers import FLEET, ROOT, Scripted, Town, Working, working
 from tests.waiting import PATIENCE, until
@@ -330,6 +332,33 @@ def test_a_worker_leaves_the_fold_to_whoever_is_at_it(tmp_path: Path) -> None:
     town.peer("n0").attempt("n")
     worker.node.step()
     assert worker.node.folding.due_in() == due
+
+
+@pytest.mark.parametrize("siblings", [GROUP_SIBLINGS - 1, GROUP_SIBLINGS])
+def test_a_busy_fleets_results_share_a_fold(siblings: int, tmp_path: Path) -> None:
+    """While many missions are in work the first result waits for others, and no longer than it says."""
+    names = [f"w{number}" for number in range(siblings)]
+    town = Town({f"missions/{name}.md": "Do it.\n" for name in ["m", "n", *names]} | {"heartbeats/hq.md": HQ_PAGE})
+    town.peer("n0").claim(*names)
+    hq = working(town.peer("hq"), tmp_path)
+    hq.node.drain()
+    town.peer("n1").attempt("m")
+    hq.node.step()
+    if siblings < GROUP_SIBLINGS:
+        assert hq.peer.ledger().archived("m") is not None
+        return
+    assert hq.node.folding.due_in() == GROUP_DELAY_SECONDS
+    assert hq.node.pause.seconds <= GROUP_DELAY_SECONDS
+    hq.ticks.at += GROUP_DELAY_SECONDS / 2
+    town.peer("n2").attempt("n")
+    hq.node.step()
+    assert hq.node.folding.due_in() == GROUP_DELAY_SECONDS / 2
+    hq.ticks.at += GROUP_DELAY_SECONDS / 2
+    before = hq.peer.ledger().tip
+    hq.node.step()
+    ledger = hq.peer.ledger()
+    assert ledger.archived("m") is not None and ledger.archived("n") is not None
+    assert load_commit(ledger.store, ledger.tip).parents == (before,)
 
 
 def test_a_budget_that_cannot_be_looked_up_holds_its_mission_and_no_other(tmp_path: Path) -> None:

@@ -838,7 +838,7 @@ def test_a_running_log_that_grew_long_leaves_its_older_entries_to_their_days(tow
     node.push({"SESSION_LOG.md": log.append_many("# Session log\n", old)})
     node.attempt("m")
     node.fold()
-    assert len(parse_log(node.text("SESSION_LOG.md")).entries) == session_logs.MIN_RECENT_ENTRIES
+    assert len(parse_log(node.text("SESSION_LOG.md")).entries) == session_logs.MIN_RUNNING_ENTRIES
     assert [path for path in node.paths() if path.startswith("log/")] == ["log/2026-11-03.md", "log/2026-11-04.md"]
     ledger = node.ledger()
     read = [entry.entry_id for _, entry in session_logs.entries(ledger.store, ledger.tree)]
@@ -900,7 +900,7 @@ def test_what_a_clone_brings_back_into_the_running_log_is_not_put_away_twice(
         assert len(recent) == len(set(recent))
         node.attempt(f"m{turn}")
         node.fold()
-        assert len(parse_log(node.text("SESSION_LOG.md")).entries) == session_logs.MIN_RECENT_ENTRIES
+        assert len(parse_log(node.text("SESSION_LOG.md")).entries) == session_logs.MIN_RUNNING_ENTRIES
         put_away = [node.text(path) for path in node.paths() if path.startswith("log/")]
         stand = [entry.raw.strip() for text in put_away for entry in parse_log(text).entries]
         assert len(stand) == len(set(stand))
