@@ -29,8 +29,8 @@ FOLD = "fold"
 """The thing for which the nodes take turns."""
 
 GROUP_DELAY_SECONDS, GROUP_SIBLINGS = 2.0, 20
-"""A fold waits so long for further results while at least so many missions are in work: each commit writes its folders
-and logs anew, whether it takes one result or ten. The same rule as PostgreSQL's `commit_delay` and `commit_siblings`."""
+"""A fold waits so long for further results while at least so many missions are in work: a commit writes folders anew,
+whether it takes one result or ten. The rule of PostgreSQL's `commit_delay` and `commit_siblings`."""
 
 
 @dataclass(kw_only=True)
