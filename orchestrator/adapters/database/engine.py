@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from orchestrator.adapters.database import errors, migration
+from orchestrator.adapters.database.plain.new_file import make_new
 from orchestrator.adapters.database.plain.schema_version import BUSY_MS, PRAGMAS
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.own_installation import extra_command
@@ -178,8 +179,9 @@ def _make_file(path: Path, engine: Engine) -> None:
     if path.exists() and not path.is_file():
         raise WrongSetting(VARIABLE, f"the database {path} cannot be opened: it is no file")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    if not make_new(path):
+        with suppress(FileExistsError):  # an empty one is filled by the steps
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     over = time.monotonic() + BUSY_MS / 1000
     while True:
         raw = engine.raw_connection()

@@ -1,7 +1,7 @@
 """The factory of a node's stores: how are they opened?
 
-A plain SQLite file that is up to date is used as it is. Whatever else there is, and all that an idle node never asks
-for, is SQLAlchemy's, which is loaded when the first of that is needed.
+A plain SQLite file that is new or up to date is used as it is. Whatever else there is, and all that an idle node never
+asks for, is SQLAlchemy's, which is loaded when the first of that is needed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from orchestrator.adapters.database.late_stores import LateStores
+from orchestrator.adapters.database.plain.new_file import make_new
 from orchestrator.adapters.database.plain.operation_reader import SqlSyncOps
 from orchestrator.adapters.database.plain.outgoing import SqlCursors, SqlOutgoing
 from orchestrator.adapters.database.plain.ownership import admit
@@ -47,8 +48,8 @@ def open_stores(
         return open_engine_stores(url, now=now, new_id=new_id, node=node, user=user)
 
     late, path = LateStores(make), file_of(url)
-    if path is None or not is_up_to_date(path):
-        late.opened()  # makes it, brings it up to date, or says what is wrong with it
+    if path is None or not (is_up_to_date(path) or make_new(path)):
+        late.opened()  # brings it up to date, or says what is wrong with it
     file = SqliteFile(path=path) if path is not None else None
     direct: Transactions = file or late.opened().transactions
     if user is not None and not user.writes_global:

@@ -156,8 +156,9 @@ def locks_on(path: Path) -> int:
 # -- made by a process that ends -----------------------------------------------------------------------------------
 
 
-def test_a_new_database_is_made_apart(tmp_path: Path) -> None:
+def test_a_new_database_is_made_without_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For nobody else to read, and ready: what opens it next needs no SQLAlchemy."""
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_named: pytest.fail("a process was started"))
     path = tmp_path / "home" / "shiftbook.db"
     bring_up_apart(f"sqlite:///{path}")
     assert is_up_to_date(path)
@@ -193,7 +194,9 @@ def test_one_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
     """Whoever opens it does it then."""
     monkeypatch.setattr(bring_up, "LONGEST_SECONDS", 0.01)
     path = tmp_path / "a.db"
+    path.touch()
     bring_up_apart(f"sqlite:///{path}")
+    assert not is_up_to_date(path)
     stores = opened(f"sqlite:///{path}")
     stores.marks.put("m", "1")
     stores.close()

@@ -22,6 +22,7 @@ from orchestrator.adapters.database.schema import METADATA
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.usage import UsageOwner
+from orchestrator.core.sqlite_url import sqlite_file
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
 from tests.program import run_script
 
@@ -66,6 +67,18 @@ def of_the_first_version(url: str, backend: str) -> None:
     engine.dispose()
 
 
+def at_step(url: str, step: str, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """A database as the version before the next step made it: by the steps, out of nothing."""
+    path = sqlite_file(url)
+    if path is not None:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    configuration = migration.configuration
+    with monkeypatch.context() as older:
+        older.setattr(migration, "bring_up", lambda connection, _: command.upgrade(configuration(connection), step))
+        return open_database(url)
+
+
 def revision(database: Database) -> list[str]:
     """Where a database stands."""
     with database.engine.connect() as connection:
@@ -79,8 +92,8 @@ def differences(database: Database) -> list[object]:
         return [*compare_metadata(context, METADATA)]
 
 
-def test_the_steps_make_what_the_models_say(database: Database) -> None:
-    """From an empty database, the steps leave no difference to the models."""
+def test_a_new_database_is_what_the_models_say(database: Database) -> None:
+    """An SQLite file that is made at once, and a PostgreSQL database that the steps make out of nothing."""
     assert differences(database) == []
     assert revision(database) == [HEAD_REVISION]
 
@@ -123,12 +136,9 @@ STEPS = [script.revision for script in reversed([*ScriptDirectory(str(migration.
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_goes_on_to_the_newest(url: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that an older version left at any step is brought up when it is opened."""
-    with monkeypatch.context() as older:
-        older.setattr(migration, "bring_up", lambda connection, _: command.upgrade(configuration(connection), step))
-        configuration = migration.configuration
-        before = open_database(url)
-        assert revision(before) == [step]
-        before.close()
+    before = at_step(url, step, monkeypatch)
+    assert revision(before) == [step]
+    before.close()
     database = open_database(url)
     assert revision(database) == [HEAD_REVISION]
     assert differences(database) == []
@@ -137,16 +147,13 @@ def test_every_step_goes_on_to_the_newest(url: str, step: str, monkeypatch: pyte
 
 def test_operations_of_an_older_version_are_kept(url: str, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Each becomes an operation that can be read and passed on, however it was written; none is lost."""
-    with monkeypatch.context() as older:
-        older.setattr(migration, "bring_up", lambda connection, _: command.upgrade(configuration(connection), "0005"))
-        configuration = migration.configuration
-        before = open_database(url)
-        add = text("INSERT INTO sync_ops (op_id, device, hlc, kind, body) VALUES (:id, :device, 'odd', 'note', :body)")
-        long = json.dumps({"text": "x" * 450_000, "share": 0.5})
-        with before.writing() as session:
-            for number, (device, body) in enumerate([("phone", "{}"), ("desk", "{}"), ("phone", long)]):
-                session.execute(add, {"id": f"o{number}", "device": device, "body": body})
-        before.close()
+    before = at_step(url, "0005", monkeypatch)
+    add = text("INSERT INTO sync_ops (op_id, device, hlc, kind, body) VALUES (:id, :device, 'odd', 'note', :body)")
+    long = json.dumps({"text": "x" * 450_000, "share": 0.5})
+    with before.writing() as session:
+        for number, (device, body) in enumerate([("phone", "{}"), ("desk", "{}"), ("phone", long)]):
+            session.execute(add, {"id": f"o{number}", "device": device, "body": body})
+    before.close()
     stores = open_stores(url, now=clock, new_id=str)
     found = read_operations(stores.sync_ops.pull(limit=1000).texts)
     stores.close()
