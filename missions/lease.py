@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from missions.errors import BadClaim, BadName
@@ -65,7 +65,7 @@ class Claim:
 
     def print(self) -> bytes:
         """The text that the claim's commit carries: sorted JSON, one line."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        return json.dumps(vars(self), sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def read_claim(data: bytes) -> Claim:

@@ -23,6 +23,7 @@ from sync.errors import GitError, PushUncertain, SyncError
 from sync.git import Git, GitStore
 from sync.objects import FOLDER, MAX_COMMIT_BYTES, SUBMODULE, load_commit, load_tree, object_id
 from sync.pack_file import naming_folders, write_objects
+from sync.refs.packed_refs import create_refs, many_new
 from sync.refs.ref_writer import RefWriter
 from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
 
@@ -72,6 +73,8 @@ class LocalRepository:
             durable = NO_FLUSH not in self._lines()
             named = set[Path]()
             _copy_objects(found, store, partial(self._take, durable=durable, named=named))
+            if (new := many_new(updates)) and create_refs(self.folder, new, durable=durable, after=named):
+                return True
             lines = [f"update {u.ref} {u.new or NOBODY} {u.expect or NOBODY}\n" for u in updates]
             refs = [u.ref for u in updates] if durable else []
             return self._refs.apply(lines, durable=refs, after=named if durable else ())

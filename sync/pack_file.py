@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sync import files
-from sync.loose_objects import COMPRESSION, write_loose, write_loose_durably
+from sync.loose_objects import deflate, write_loose, write_loose_durably
 from sync.objects import object_id
 from sync.remote import Oid
 
@@ -46,7 +46,7 @@ def _write_pack(folder: Path, found: dict[Oid, tuple[str, bytes]], *, durable: b
     """Nothing in it is a difference to another object: `git gc` finds those."""
     pack, entries = bytearray(struct.pack(">4sLL", b"PACK", 2, len(found))), list[tuple[bytes, int, int]]()
     for oid, (kind, data) in found.items():
-        entry = _head(_KINDS[kind], len(data)) + zlib.compress(data, COMPRESSION)
+        entry = _head(_KINDS[kind], len(data)) + deflate(data)
         entries.append((bytes.fromhex(oid), zlib.crc32(entry), len(pack)))
         pack += entry
     checksum = hashlib.sha1(pack, usedforsecurity=False).digest()

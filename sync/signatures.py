@@ -182,7 +182,7 @@ class Key:
         """
         first = next(self._made) < FIRST_BY_PROGRAM and ed25519_check.LIBRARY not in sys.modules
         key = None if first else self._ed25519
-        return self._by_ssh_keygen(payload) if key is None else _armour(key, self.public, payload)
+        return self._by_ssh_keygen(payload) if key is None else _armour(key, payload)
 
     @cached_property
     def _ed25519(self) -> Ed25519PrivateKey | None:
@@ -205,7 +205,7 @@ class Key:
         return done.stdout.decode()
 
 
-def _armour(key: Ed25519PrivateKey, public: str, payload: bytes) -> str:
+def _armour(key: Ed25519PrivateKey, payload: bytes) -> str:
     """What `ssh-keygen -Y sign -n git` prints for this key (OpenSSH's PROTOCOL.sshsig, version 1, SHA-512)."""
 
     def string(data: bytes) -> bytes:
@@ -213,8 +213,9 @@ def _armour(key: Ed25519PrivateKey, public: str, payload: bytes) -> str:
 
     scope = string(NAMESPACE.encode()) + string(b"") + string(b"sha512")
     made = key.sign(b"SSHSIG" + scope + string(hashlib.sha512(payload).digest()))
-    signature = string(string(b"ssh-ed25519") + string(made))
-    blob = b"SSHSIG" + (1).to_bytes(4, "big") + string(base64.b64decode(public.split()[1])) + scope + signature
+    kind = string(b"ssh-ed25519")
+    public, signature = string(kind + string(key.public_key().public_bytes_raw())), string(kind + string(made))
+    blob = b"SSHSIG" + (1).to_bytes(4, "big") + public + scope + signature
     text = base64.b64encode(blob).decode()
     lines = [text[at : at + 70] for at in range(0, len(text), 70)]
     return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])

@@ -15,17 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sync.git import Git
+from sync.refs.packed_refs import many_new
 from sync.remote import RefUpdate
 
-BATCH_FROM = 10
-"""New refs from which on this pays."""
 _BELOW = "refs/shiftbook/"
 
 
 def is_batch(updates: Sequence[RefUpdate]) -> bool:
     """Whether all of these are new refs, and many."""
-    new = (u.expect is None and u.new is not None and u.ref.startswith(_BELOW) for u in updates)
-    return len(updates) >= BATCH_FROM and all(new)
+    new = many_new(updates)
+    return bool(new) and all(ref.startswith(_BELOW) for ref in new)
 
 
 def push_new_refs(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from sync.refs.packed_refs import create_refs, many_new
 from sync.refs.ref_writer import RefWriter
 from sync.remote import Oid, RefUpdate
 
@@ -35,6 +36,8 @@ class PushedRefs:
     def note(self, updates: Iterable[RefUpdate]) -> None:
         """Notes what was taken without `git push`. As there, nothing fails because it could not be noted."""
         noted = [update for update in updates if self._is_noted(update.ref)]
+        if self._created({_note(ref): oid for ref, oid in many_new(noted).items()}):
+            return
         self._apply(f"update {_note(u.ref)} {u.new}\n" if u.new else f"delete {_note(u.ref)}\n" for u in noted)
 
     def forget(self, notes: Mapping[str, Oid]) -> None:
@@ -46,6 +49,12 @@ class PushedRefs:
 
     def _is_noted(self, ref: str) -> bool:
         return ref == self._head or (ref.startswith("refs/shiftbook/") and not ref.startswith(BEATS))
+
+    def _created(self, notes: Mapping[str, Oid]) -> bool:
+        try:
+            return bool(notes) and create_refs(self._refs.folder, notes, durable=False)
+        except OSError:  # git may find room for them
+            return False
 
     def _apply(self, lines: Iterable[str]) -> None:
         found = list(lines)

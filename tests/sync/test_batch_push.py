@@ -9,7 +9,7 @@ import pytest
 from sync.errors import PushRefused, PushUncertain, RemoteUnreachable
 from sync.git import Git
 from sync.git_remote import GitRemote
-from sync.refs.batch_push import BATCH_FROM
+from sync.refs.packed_refs import PACK_REFS_FROM as BATCH_FROM
 from sync.remote import Oid, PushVerdict, RefUpdate
 from tests.orchestrator.repositories import git
 from tests.sync.test_local_repository import MAIN, commit
