@@ -56,7 +56,7 @@ def create_refs(folder: Path, refs: Mapping[str, Oid], *, durable: bool, after: 
         for _ in range(MAX_TRIES):
             before = _read(packed)
             made = _with_refs(before, refs)
-            if made is None or _any_there(folder, refs):
+            if made is None or _any_there(folder, refs) or not _have_folders(folder, refs):
                 return False
             part.write_bytes(made)
             if durable:
@@ -90,20 +90,17 @@ def _put(part: Path, packed: Path, before: bytes, refs: Collection[str]) -> bool
         with ExitStack() as locks:
             os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
             locks.callback(os.unlink, lock)
-            for parent in {os.path.dirname(ref) for ref in refs}:  # noqa: PTH120  # a Path for each costs as much
-                os.makedirs(f"{folder}/{parent}", exist_ok=True)  # noqa: PTH103
             for ref in refs:
                 os.link(lock, name := f"{folder}/{ref}.lock")
                 locks.callback(os.unlink, name)
             if _read(packed) == before and not _any_there(folder, refs):
                 part.replace(packed)
                 moved = True
-    except FileExistsError:
-        return False
     except OSError as error:
         if moved:
-            raise PushUncertain(str(folder), f"a lock of the refs stays there: {error}") from error
-        raise
+            raise PushUncertain(str(folder), f"a lock of the refs may stay there: {error}") from error
+        if not isinstance(error, FileExistsError | FileNotFoundError):
+            raise  # these two: another's lock, or git took an empty folder away
     return moved
 
 
@@ -117,6 +114,16 @@ def _read(packed: Path) -> bytes:
 def _any_there(folder: Path, refs: Collection[str]) -> bool:
     """Whether a file, or a folder of other refs, has one of the names."""
     return any(os.path.lexists(f"{folder}/{ref}") for ref in refs)
+
+
+def _have_folders(folder: Path, refs: Collection[str]) -> bool:
+    """Makes the folders of the locks; False where a ref has the name of one."""
+    try:
+        for parent in {ref.rpartition("/")[0] for ref in refs}:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    return True
 
 
 def _with_refs(before: bytes, refs: Mapping[str, Oid]) -> bytes | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from sync.errors import PushUncertain
 from sync.refs.packed_refs import create_refs, many_new
 from sync.refs.ref_writer import RefWriter
 from sync.remote import Oid, RefUpdate
@@ -53,7 +54,7 @@ class PushedRefs:
     def _created(self, notes: Mapping[str, Oid]) -> bool:
         try:
             return bool(notes) and create_refs(self._refs.folder, notes, durable=False)
-        except OSError:  # git may find room for them
+        except (OSError, PushUncertain):  # git may find room for them, or finds them there
             return False
 
     def _apply(self, lines: Iterable[str]) -> None:

@@ -260,6 +260,21 @@ def test_a_disk_that_keeps_nothing_makes_none_and_one_that_loses_the_name_leaves
     assert Git(folder).refs(CLAIMS) == made
 
 
+def test_a_lock_that_somebody_took_away_leaves_doubt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refs are there by then: that is no race which was lost."""
+    made, replace = claims(folder), Path.replace
+
+    def taken(part: Path, packed: Path) -> None:
+        replace(part, packed)
+        (folder / f"{CLAIMS}m-3.lock").unlink()
+
+    monkeypatch.setattr(Path, "replace", taken)
+    with pytest.raises(PushUncertain):
+        create_refs(folder, made, durable=False)
+    assert state(folder)[1] == []
+    assert Git(folder).refs(CLAIMS) == made
+
+
 def test_many_new_ones_are_that_and_nothing_else() -> None:
     """A move, a deletion, a name twice or one too few goes the way of all."""
     new = [RefUpdate(ref=f"{CLAIMS}{number}", expect=None, new="a" * 40) for number in range(PACK_REFS_FROM)]
@@ -293,13 +308,14 @@ def test_notes_of_many_are_one_file_and_are_forgotten_like_others(folder: Path, 
     assert not Git(folder).refs("refs/pushed/")
 
 
-def test_notes_that_the_disk_has_no_room_for_stop_nothing(
-    folder: Path, pushed: PushedRefs, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), PushUncertain("here", "a lock stays")])
+def test_notes_that_cannot_be_made_so_stop_nothing(
+    folder: Path, pushed: PushedRefs, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     """Git is asked for them instead."""
 
     def full(*_args: object, **_named: object) -> bool:
-        raise OSError(28, "No space left on device")
+        raise trouble
 
     monkeypatch.setattr("sync.refs.pushed_refs.create_refs", full)
     pushed.note([RefUpdate(ref=ref, expect=None, new=oid) for ref, oid in claims(folder).items()])
