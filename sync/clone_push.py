@@ -88,9 +88,9 @@ class UpstreamBranch:
         """Looks what is upstream; False when commits are gone from there. Raises RemoteUnreachable."""
         before = self._tip()
         spec = f"+{self._tree.ref}:{self._there}"
-        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
+        only = ("--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
         try:
-            words = ("fetch", *quiet, "--", self.remote, spec)
+            words = ("fetch", *only, "--", self.remote, spec)
             bring(self._git, *words, objects=self._objects, silence=FETCH_SILENCE_SECONDS)
         except GitError as error:
             raise RemoteUnreachable(self.remote, str(error)) from error

@@ -22,6 +22,7 @@ from sync.object_reader import ObjectReader
 from sync.pack_file import write_objects
 from sync.process import own_session
 from sync.process.process_output import communicate, kill_group, read_beginning
+from sync.process.progress_words import read_said
 from sync.remote import MAX_OBJECT_BYTES, Oid
 
 BARE = ("safe.bareRepository", "all")
@@ -118,12 +119,14 @@ class Git:
         codes: Sequence[int] = (0,),
         env: Mapping[str, str] | None = None,
         stopped: Callable[[], bool] | None = None,
+        said: IO[bytes] | None = None,
     ) -> tuple[int, bytes, str]:
         """Exit code, standard output and standard error of one command. Raises as `run` does.
 
-        Ends within half a second, as if its time were over, once `stopped` says so.
+        Ends within half a second, as if its time were over, once `stopped` says so. Standard error goes into the file
+        `said`, where there is one, as it comes; its progress is left out of what is returned and raised.
         """
-        process = self._begin(*args, env=env)
+        process = self._begin(*args, stderr=said or subprocess.PIPE, env=env)
         try:
             out, err = communicate(process, stdin, timeout, stopped)
         except subprocess.TimeoutExpired:
@@ -132,9 +135,10 @@ class Git:
         except BaseException:  # Ctrl-C does not reach a session of its own: nothing may work on behind our back
             kill_group(process)
             raise
+        told = (read_said(said) if said else err).decode("utf-8", "replace")
         if process.returncode not in codes:
-            raise GitError(args, process.returncode, err.decode("utf-8", "replace"))
-        return process.returncode, out, err.decode("utf-8", "replace")
+            raise GitError(args, process.returncode, told)
+        return process.returncode, out, told
 
     def beginning(
         self,

@@ -20,7 +20,7 @@ from sync.errors import (
 )
 from sync.git import Git, GitStore, bearer_environment
 from sync.local_repository import LocalRepository, local_path
-from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
+from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, ONLY_NAMED, BrokenRefs
 from sync.refs.growing_fetch import AS_PACK, bring
 from sync.refs.listed_refs import ListedRefs
 from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
@@ -176,7 +176,7 @@ class GitRemote:
             f"+refs/shiftbook/*:{SEEN_PREFIX}shiftbook/*",
             *(f"^{ref}" for ref in without),
         ]
-        words = (*settings, "fetch", *QUIET, "--prune", "--", self.url, *specs)
+        words = (*settings, "fetch", *ONLY_NAMED, "--prune", "--", self.url, *specs)
         bring(self._git, *words, objects=self._git.folder / "objects", silence=timeout, ours=True)
 
     def _bring_sound(self, timeout: float) -> None:

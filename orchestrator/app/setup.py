@@ -149,7 +149,7 @@ def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
     try:
         _remove(beside)
         # The origin by its name, whatever clone.defaultRemoteName says.
-        words = ("clone", "--quiet", "--no-checkout", "--origin=origin", "--", url, str(beside))
+        words = ("clone", "--no-checkout", "--origin=origin", "--", url, str(beside))
         bring(Git(folder, env=shown), *words, objects=beside / ".git" / "objects", silence=CLONE_SECONDS)
         (beside / ".git" / INCOMPLETE).touch()
         _remove(folder / ".git")  # what is no repository: a clone that was broken off
@@ -233,9 +233,7 @@ def _remote(git: Git, folder: Path, wanted: str, branch: str, done: list[str]) -
 def _merge_remote_branch(git: Git, branch: str) -> None:
     """Takes in what the remote has already: a ledger that somebody else made there must not be forked."""
     try:
-        bring(
-            git, *AS_PACK, "fetch", "--quiet", "origin", objects=git.folder / ".git" / "objects", silence=CLONE_SECONDS
-        )
+        bring(git, *AS_PACK, "fetch", "origin", objects=git.folder / ".git" / "objects", silence=CLONE_SECONDS)
     except GitError:
         return  # an empty or a new remote; the push will tell if it cannot be reached
     theirs = git.refs(f"refs/remotes/origin/{branch}")

@@ -27,7 +27,7 @@ SET_ASIDE = "refs/shiftbook/set-aside/"
 """Where it is kept that a ref was taken away because its object was lost: a commit with the ref's name and object."""
 GRACE_SECONDS = 180.0
 """So long others wait for whoever has the objects still, and sends them again."""
-QUIET = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
+ONLY_NAMED = ("--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
 
 
 @dataclass(kw_only=True)
@@ -63,7 +63,7 @@ class BrokenRefs:
         specs = "".join(f"+{ref}:{place(ref)}\n" for ref in refs).encode()
         try:
             depth = [f"--depth={self.depth}"] if self.depth else []
-            words = ("fetch", *QUIET, *depth, "--stdin", "--", self.url)
+            words = ("fetch", *ONLY_NAMED, *depth, "--stdin", "--", self.url)
             objects = self.git.folder / "objects"
             bring(self.git, *words, objects=objects, silence=self.timeout, stdin=specs, ours=True)
         except GitError as error:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -17,7 +18,7 @@ from sync.clone_push import FETCH_SILENCE_SECONDS, UpstreamBranch
 from sync.errors import GitError, GitTimeout, RemoteUnreachable
 from sync.git import Git, GitStore
 from sync.git_remote import FIRST_FETCH_TIMEOUT_SECONDS, GitRemote
-from sync.process import process_output
+from sync.process import process_output, progress_words
 from sync.refs import growing_fetch
 from sync.refs.growing_fetch import BROKEN_OFF, Growth, bring
 from sync.worktree import WorkTree
@@ -29,28 +30,30 @@ SLOW_LINE = """#!{python}
 import os, subprocess, sys, time
 from pathlib import Path
 turns = Path({turns!r})
-server = subprocess.Popen(["git", "upload-pack", {ledger!r}], stdout=subprocess.PIPE)
+hook = os.environ.get("PACK_OBJECTS_HOOK", "")
+settings = ["-c", "uploadpack.packObjectsHook=" + hook] if hook else []
+server = subprocess.Popen(["git", *settings, "upload-pack", {ledger!r}], stdout=subprocess.PIPE)
 sent = 0
 while piece := server.stdout.read1(65536):
     for start in range(0, len(piece), 32768):
         sys.stdout.buffer.write(piece[start : start + 32768])
         sys.stdout.buffer.flush()
         sent += len(piece[start : start + 32768])
-        while sent > 65536 * (1 + len(list(turns.iterdir()))):
+        while sent > 131072 * (1 + len(list(turns.iterdir()))):
             if (turns / "over").exists() or os.getppid() == 1:
                 sys.exit(1)
             time.sleep(0.01)
 """
-"""A program that stands for ssh: of what the server says each 64 KiB wait for a file in `turns`. It ends
-with its git."""
+"""A program that stands for ssh: of what the server says each 128 KiB, two packets of
+git's, wait for a file in `turns`. It ends with its git."""
 
 
 @pytest.fixture
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder whose files let pieces of a ledger of 1 MiB through, from ssh://line/ledger."""
+    """The folder whose files let pieces of a ledger of 2 MiB through, from ssh://line/ledger."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "ledger.git")
     view = GitRemote(str(tmp_path / "ledger.git"), tmp_path / "author.git")
-    tip = commit(view.store, {f"file-{number}": os.urandom(8192) for number in range(128)})
+    tip = commit(view.store, {f"file-{number}": os.urandom(8192) for number in range(256)})
     git(tmp_path / "author.git", "push", "--quiet", view.url, f"{tip}:{MAIN}")
     view.close()
     turns, program = tmp_path / "turns", tmp_path / "line"
@@ -61,6 +64,20 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_SSH_COMMAND", str(program))
     monkeypatch.setattr(process_output, "STOP_POLL_SECONDS", 0.02)
     return turns
+
+
+COUNTS = """#!{python}
+import os, sys, time
+from pathlib import Path
+for number in range({most}):
+    print(f"Counting objects: {{number:3}}% ({{number}}/{most})", end="\\r", file=sys.stderr, flush=True)
+    while not Path({turns!r}, f"counted-{{number}}").exists():
+        if os.getppid() == 1:
+            sys.exit(1)
+        time.sleep(0.01)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""What a server runs for its pack: it says how far it is, goes on when a file lets it, and then is git's own."""
 
 
 Fetch = Callable[[Path], Path]
@@ -146,7 +163,9 @@ def test_a_later_one_that_brings_few_large_files_comes_with_the_next_look(
     it comes, and the third is made as ever."""
     folder = fetch(tmp_path, str(tmp_path / "ledger.git"))
     view = GitRemote(str(tmp_path / "ledger.git"), tmp_path / "author.git")
-    tip = commit(view.store, {"film": os.urandom(1024 * 1024)}, git(tmp_path / "ledger.git", "rev-parse", MAIN).strip())
+    tip = commit(
+        view.store, {"film": os.urandom(2 * 1024 * 1024)}, git(tmp_path / "ledger.git", "rev-parse", MAIN).strip()
+    )
     git(tmp_path / "author.git", "push", "--quiet", view.url, f"{tip}:{MAIN}")
     view.close()
     clock = iter(range(0, 10**9, 600))
@@ -188,7 +207,7 @@ def test_a_pack_that_another_process_had_begun_stays(
     clock = iter(range(0, 10**9, 600))
     monkeypatch.setattr(growing_fetch, "monotonic", lambda: float(next(clock)))
     with pytest.raises(GitTimeout):
-        bring(Git(objects.parent), "fetch", "--quiet", URL, MAIN, objects=objects, silence=60, ours=True)
+        bring(Git(objects.parent), "fetch", URL, MAIN, objects=objects, silence=60, ours=True)
     assert [path.name for path in (objects / "pack").iterdir()] == ["tmp_pack_other"]
     (line / "over").touch()
 
@@ -218,6 +237,62 @@ def test_the_time_begins_anew_with_each_byte(tmp_path: Path) -> None:
     assert not watch.stands_still()
     clock[0] = 182.0
     assert watch.stands_still()
+
+
+def _counts(line: Path, monkeypatch: pytest.MonkeyPatch, *, most: int, passes: float) -> list[int]:
+    """Has the server count in so many steps, `passes` seconds after each that was heard; how much was said by then."""
+    hook, heard, read = line.parent / "hook", [0], growing_fetch.said_bytes
+    hook.write_text(COUNTS.format(python=sys.executable, turns=str(line), most=most), encoding="utf-8")
+    hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PACK_OBJECTS_HOOK", str(hook))
+
+    def said(words: IO[bytes]) -> int:
+        found = read(words)
+        if found > heard[-1]:
+            (line / f"counted-{len(heard) - 1}").touch()
+            heard.append(found)
+        return found
+
+    monkeypatch.setattr(growing_fetch, "said_bytes", said)
+    monkeypatch.setattr(growing_fetch, "monotonic", lambda: len(heard) * passes)
+    return heard
+
+
+@pytest.mark.parametrize("fetch", [_ledger, _project, _watched_clone])
+def test_a_server_that_counts_is_waited_for(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetch
+) -> None:
+    """Nothing comes for four times the limit, but each step that the server says begins it anew."""
+    limit = FETCH_SILENCE_SECONDS if fetch is _watched_clone else FIRST_FETCH_TIMEOUT_SECONDS
+    heard = _counts(line, monkeypatch, most=8, passes=limit / 2)
+    for number in range(40):
+        (line / f"through-{number}").touch()
+    folder = fetch(tmp_path)
+    assert len(heard) > 8
+    with closing(GitStore(folder)) as store:
+        assert store.get(git(tmp_path / "ledger.git", "rev-parse", "main:file-9").strip())
+
+
+def test_one_that_only_counts_ends(tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may say for ever that it is at work: ten times the limit without a byte is enough."""
+    heard = _counts(line, monkeypatch, most=10**9, passes=FIRST_FETCH_TIMEOUT_SECONDS / 2)
+    with pytest.raises(GitTimeout, match="no answer within 18000 s"):
+        _project(tmp_path)
+    assert 15 < len(heard) < 30
+
+
+@pytest.mark.parametrize("fetch", [_ledger, _project, _watched_clone])
+def test_what_git_does_here_is_heard_too(
+    tmp_path: Path, line: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetch
+) -> None:
+    """Deltas of a large pack take this machine minutes in which nothing comes. Nobody is told such words."""
+    for number in range(40):
+        (line / f"through-{number}").touch()
+    heard, read = list[bytes](), progress_words.without_progress
+    monkeypatch.setattr(progress_words, "without_progress", lambda said: heard.append(said) or read(said))
+    fetch(tmp_path)
+    assert b"Receiving objects: 100%" in heard[0].replace(b"remote: ", b"")
+    assert b"objects" not in read(heard[0])
 
 
 def test_what_git_itself_refuses_is_told_as_ever(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class ProjectServer:
         """Brings a ref, given as `+from:to`, into the repository in a folder, as long as something comes at least every
         `silence` seconds. Raises GitError; also for a shallow one, whose refs git else leaves as they were.
         """
-        words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", *options, "--")
+        words = ("fetch", "--no-write-fetch-head", "--no-recurse-submodules", *options, "--")
         first = not any((folder / "objects" / "pack").glob("*.pack"))
         env = {**NO_LAZY_FETCH, **(AS_PACK if first else {})}
         objects = folder / "objects"
