@@ -123,9 +123,11 @@ class _Hold:
         self.move(replace(record, landing=landing))
 
     def land(self, missions: tuple[str, ...], require: Callable[[], None]) -> None:
-        """Says that these are pushed now, from when on nobody takes them back. `require` raises where somebody did."""
+        """Says that these are pushed now, from when on nobody takes them back. `require` raises where somebody did: it
+        looks before and after, because a file that was pushed by hand in between has not moved the record."""
         now = format_utc(self._bus.now())
         self.move(replace(self._said, testing=missions, landing=missions, since=now), require)
+        require()
 
     def move(self, record: QueueRecord, require: Callable[[], None] = lambda: None) -> None:
         """Writes the record, once `require` returned that looks at the ledger: again where a person took something out

@@ -113,6 +113,29 @@ def test_a_word_between_the_last_look_and_the_push_counts(scenes: Scenes, take_b
     assert queue.trailers() == ["a"]
 
 
+def edited(scene: Scene, name: str) -> None:
+    """Anna puts it back into review in her clone, and pushes."""
+    scene.peer("anna").push({f"missions/{name}.md": scene.text(name).replace("status: done", "status: review")})
+
+
+def deleted(scene: Scene, name: str) -> None:
+    """She takes the file away."""
+    scene.peer("anna").push({f"missions/{name}.md": None})
+
+
+@pytest.mark.parametrize("take_back", [edited, deleted])
+def test_a_file_that_is_pushed_by_hand_between_the_two_counts_too(scenes: Scenes, take_back: TakeBack) -> None:
+    """It moves no record: so the node looks once more when it has said that it pushes, and lets the others go on."""
+    scene = scenes(missions=("a", "c"), policy=queue_toml())
+    queue = Queue.of(scene, "a", "c")
+    report = queue.round(work=meddled(queue, before=once(lambda: take_back(scene, "c"))))
+    assert report is not None
+    assert (report.settled, queue.trailers(), queue.waiting()) == ((), [], ["a"])
+    assert queue.record()[0].landing == ()
+    queue.round()
+    assert queue.trailers() == ["a"]
+
+
 @pytest.mark.parametrize("take_back", [rejected, cancelled])
 def test_a_word_after_that_is_told_to_be_too_late(scenes: Scenes, take_back: TakeBack) -> None:
     """Nothing is written, and the result is merged as it was approved."""
