@@ -107,6 +107,22 @@ def slug(name: str) -> str:
     return found
 
 
+_LATIN = str.maketrans(
+    {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D"}
+    | {"ð": "d", "Ð": "D", "þ": "th", "Þ": "TH", "ł": "l", "Ł": "L", "ħ": "h", "Ħ": "H", "ı": "i", "ŋ": "n", "Ŋ": "N"}
+    | {"ŧ": "t", "Ŧ": "T", "ĸ": "q", "ə": "e", "Ə": "E"}
+)
+"""Latin letters that are no letter with a mark, as the Latin-ASCII transform of Unicode CLDR writes them."""
+
+
+def new_name(words: str) -> str:
+    """How a mission is called that gets its name here, by a title or a file's: `slug`, with no Latin letter lost.
+
+    Of files that are in a ledger only `slug` says which mission they are: `Grüße.md` stays `grue`. Raises BadName.
+    """
+    return slug(unicodedata.normalize("NFKD", words).translate(_LATIN))
+
+
 def name_of_file(stem: str) -> str:
     """What a file without its ending is called as a mission: its slug, or as it stands where that is none."""
     try:

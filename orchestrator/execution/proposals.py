@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from missions.errors import BadName
-from missions.mission import slug
+from missions.mission import new_name
 from missions.one_line import printable
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import MissionProposal
@@ -72,7 +72,7 @@ def _read_proposal(path: Path) -> MissionProposal | str:
     if not data.strip():
         return "it is empty"
     try:
-        return MissionProposal(name=slug(path.stem), text=data.decode("utf-8"))
+        return MissionProposal(name=new_name(path.stem), text=data.decode("utf-8"))
     except (BadName, UnicodeDecodeError) as error:
         return str(error)
 

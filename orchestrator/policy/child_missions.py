@@ -18,7 +18,7 @@ from missions.errors import BadName
 from missions.field_types import list_items
 from missions.fields import is_blank
 from missions.frontmatter import Malformed, Scalar
-from missions.mission import Mission, Quarantined, mission_of_file, slug
+from missions.mission import Mission, Quarantined, mission_of_file, new_name
 from missions.one_line import printable
 from orchestrator.core.errors import Refused
 from orchestrator.ledger.archive import mission_bytes, read_mission
@@ -45,11 +45,9 @@ def file_proposals(
 
     What an earlier attempt at the parent proposed under the same name, and is still open, is not filed again.
     """
-    there = {_slugged(one) for one in proposals} & {
-        n for n, f in ledger.open.items() if f.mission.parent == parent.name
-    }
+    there = {_named(one) for one in proposals} & {n for n, f in ledger.open.items() if f.mission.parent == parent.name}
     remarks = [f"- proposed, and filed before: `{MISSIONS}/{name}.md`" for name in sorted(there)]
-    proposals = {name: text for name, text in proposals.items() if _slugged(name) not in there}
+    proposals = {name: text for name, text in proposals.items() if _named(name) not in there}
     names = _free_names(ledger, proposals, drafted)
     unsaid = _inherited_fields(parent, ledger.charter.rules(parent.project, parent.task).children)
     files: dict[str, bytes] = {}
@@ -109,7 +107,7 @@ def _free_names(ledger: LedgerSnapshot, proposals: Mapping[str, str], drafted: C
     found: dict[str, str] = {}
     for proposed in proposals:
         try:
-            wanted = slug(proposed.removesuffix(".md"))
+            wanted = new_name(proposed.removesuffix(".md"))
         except BadName:
             found[proposed] = ""
             continue
@@ -143,7 +141,7 @@ def _rewrite_proposal(
     block = frontmatter.split(
         document.decode(text.encode("utf-8", "replace")).removeprefix(frontmatter.BYTE_ORDER_MARK)
     )
-    renamed = {_slugged(old): new for old, new in names.items()}
+    renamed = {_named(old): new for old, new in names.items()}
     if not is_blank(block.fields.get("capabilities")):  # whoever says what its node must have asks for no other one
         unsaid = {**unsaid, "to": None}
     lines = []
@@ -151,7 +149,7 @@ def _rewrite_proposal(
         said = block.fields.get(key)
         value = unsaid.get(key) if is_blank(said) else said
         if key == "depends_on" and value is not None:
-            value = [renamed.get(_slugged(str(one)), str(one)) for one in list_items(value) or [value]]
+            value = [renamed.get(_named(str(one)), str(one)) for one in list_items(value) or [value]]
         if value is not None:
             lines.append(f"{key}: {_print_value(value)}")
     dropped = [str(key) for key in block.fields if key not in PROPOSABLE_FIELDS]
@@ -169,9 +167,9 @@ def _scalar(value: object) -> Scalar:
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
 
 
-def _slugged(name: str) -> str:
+def _named(name: str) -> str:
     try:
-        return slug(name.removesuffix(".md"))
+        return new_name(name.removesuffix(".md"))
     except BadName:
         return name
 

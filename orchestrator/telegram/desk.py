@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from missions.errors import BadName, MissionError
-from missions.mission import Status, slug
+from missions.mission import Status, new_name
 from orchestrator.chat.values import ChatAnswer, ChatRequest
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, StoreFailed
 from orchestrator.core.ports.chat_network import (
@@ -270,7 +270,7 @@ def update_name(text: str, update: str) -> str:
     digest = sha256(update.encode()).hexdigest()[:6]
     try:
         said = first_words(text) if text.startswith("---") else text
-        head = slug(" ".join(said.split()[:NAME_WORDS]))[:60].strip("-")
+        head = new_name(" ".join(said.split()[:NAME_WORDS]))[:60].strip("-")
     except BadName:
         head = "mission"
     return f"{head}-{digest}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import slug
+from missions.mission import new_name, slug
 from missions.one_line import printable
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger.file_history.file_versions import last_spelling
@@ -183,7 +183,8 @@ class Fleet:
         from orchestrator.workflow.side_by_side.mission_split import runnable_files
 
         said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
-        wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
+        words = name or said.replace("/", " ").replace("\\", " ").lstrip(". ")
+        wanted = self._slug(words, new_name)
         wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
         if wanted == NO_MISSION:
             if name:
@@ -373,11 +374,11 @@ class Fleet:
 
     # -- how it looks from here ---------------------------------------------------------------------------------
 
-    def _slug(self, name: str) -> str:
+    def _slug(self, name: str, named: Callable[[str], str] = slug) -> str:
         if "/" in name or "\\" in name or name.startswith("."):
             raise WrongSetting("NAME", "{!r} is a path: a mission's name is one word, such as fix-the-login", name)
         try:
-            return slug(name.removesuffix(".md"))
+            return named(name.removesuffix(".md"))
         except BadName as error:
             raise WrongSetting("NAME", str(error)) from error
 

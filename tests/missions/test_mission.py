@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.errors import BadName
-from missions.mission import FINISHED, MAX_NAME_CHARS, OPEN, Mission, Status, slug
+from missions.mission import FINISHED, MAX_NAME_CHARS, OPEN, Mission, Status, new_name, slug
 from orchestrator.ledger.transport import CLAIM
 from tests.orchestrator.repositories import git
 
@@ -44,6 +44,24 @@ def test_a_name_is_safe_or_refused(text: str) -> None:
 def test_names_are_what_a_person_would_expect(text: str, name: str) -> None:
     """Accents fall away, everything else that is not a letter or digit separates words."""
     assert slug(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "read"),
+    [
+        ("Grüße", "grusse", "grue"),
+        ("Gru\u0308ße", "grusse", "grue"),
+        ("GRÖẞE", "grosse", "groe"),
+        ("Ærø, Łódź & Þórr", "aero-lodz-thorr", "r-odz-orr"),
+        ("Ǿre i sjø", "ore-i-sjo", "re-i-sj"),
+        ("İstanbul ırmak", "istanbul-irmak", "istanbul-rmak"),
+        ("naïve café", "naive-cafe", "naive-cafe"),
+    ],
+)
+def test_a_name_that_is_made_here_loses_no_latin_letter(text: str, named: str, read: str) -> None:
+    """What a ledger's file is called stays what it was: another release must not take it for another mission."""
+    assert (new_name(text), slug(text)) == (named, read)
+    assert slug(named) == named
 
 
 @pytest.mark.parametrize("text", ["", " ", "---", "???", "日本語", "\0"])

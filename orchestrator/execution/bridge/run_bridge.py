@@ -25,7 +25,7 @@ from handoff.secrets.excerpts import redacted_line
 from handoff.secrets.redact import redact
 from missions import frontmatter
 from missions.errors import BadName
-from missions.mission import slug
+from missions.mission import new_name
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports import run_desk
 from orchestrator.core.ports.run_desk import ASK, RunDesk
@@ -164,7 +164,7 @@ def _name_of(given: Mapping[str, Any]) -> str:
     """What it is called; by what no name can be made of it is called after nothing but that it was proposed."""
     for words in (given.get("name", ""), given["title"]):
         try:
-            return slug(str(words)[:60])
+            return new_name(str(words)[:60])
         except BadName:
             continue
     return "proposed"

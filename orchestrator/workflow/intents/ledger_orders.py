@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from mobile_bridge.intents import Intent
 
-from missions.mission import slug
+from missions.mission import new_name, slug
 from orchestrator.core.errors import AlreadyDone, Refused, WrongSetting
 from orchestrator.core.ports.stores import Cursors
 from orchestrator.workflow.fleet import NAME_WORDS, Fleet
@@ -50,6 +50,11 @@ class LedgerOrders:
                 raise
             return before, self._says(intent, before)
 
+    def _filed_as(self, own: str) -> str:
+        """As what another node has filed it, also one whose release drops letters such as ß; "" where none has."""
+        ledger = self.fleet.ledger()
+        return next(filter(None, (filed_as(ledger, name) for name in (new_name(own), slug(own)))), "")
+
     def _done_before(self, intent: Intent, key: str) -> str:
         mission = slug(intent.mission) if intent.mission and intent.action != "file" else ""
         return find_carried_out(self.fleet.ledger(), intent.action, mission, key)
@@ -59,7 +64,7 @@ class LedgerOrders:
 
     def _file(self, intent: Intent, key: str, by: str, bringer: OrderBringer) -> tuple[str, str]:
         own = "" if intent.mission else _own_name(intent, key)
-        if own and (there := filed_as(self.fleet.ledger(), slug(own))):
+        if own and (there := self._filed_as(own)):
             return there, self._says(intent, there)
         request = MissionRequest(
             text=intent.word("text"),

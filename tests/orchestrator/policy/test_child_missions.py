@@ -131,6 +131,14 @@ def test_what_one_waits_for_is_meant_by_its_new_name() -> None:
     assert mission(found, "second").depends_on == ("first-2", "other")
 
 
+def test_a_proposal_loses_no_letter_of_its_name() -> None:
+    """And is meant by it; a file that the ledger has is meant by what that always was."""
+    files: Files = {"missions/Maße.md": "x\n"}
+    found = filed({"Grüße.md": "x\n", "second.md": "---\ndepends_on: [Grüße, Maße]\n---\nx\n"}, files)
+    assert mission(found, "second").depends_on == ("grusse", "mae")
+    assert sorted(found.files) == ["missions/grusse.md", "missions/second.md"]
+
+
 def test_what_an_earlier_attempt_proposed_is_not_filed_again() -> None:
     """While it is open; another mission's child of that name is another mission."""
     again = filed({"next.md": "x\n"}, {"missions/next.md": "---\nparent: parent\n---\nx\n"})

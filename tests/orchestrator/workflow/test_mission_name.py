@@ -56,6 +56,15 @@ def test_several_are_listed_and_none_is_chosen(tmp_path: Path, word: str, listed
         fleet.full_name(word)
 
 
+@pytest.mark.parametrize(
+    ("body", "name", "made"),
+    [("# Grüße in ß\n", "", "grusse-in-ss"), ("x\n", "Grüße.md", "grusse"), ("---\ntitle: Smør\n---\nx\n", "", "smor")],
+)
+def test_a_mission_is_called_by_all_letters(tmp_path: Path, body: str, name: str, made: str) -> None:
+    """Of its title, or of the name that it shall have."""
+    assert fleet_of(Town(FILES).peer("ada"), tmp_path).new(body, {}, name=name) == made
+
+
 def test_a_mission_that_was_filed_meanwhile_comes_before_the_beginning_of_another(tmp_path: Path) -> None:
     """`fix` is not fix-the-login, which this machine knows, once somebody else has filed a `fix`."""
     town = Town({"missions/fix-the-login.md": "x\n"})

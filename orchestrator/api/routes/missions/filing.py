@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from missions.attachments.attachment import MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS
 from missions.document import MAX_FILE_BYTES
-from missions.mission import slug
+from missions.mission import new_name
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.body_limit import MISSION_BODY_BYTES
 from orchestrator.api.web.context import app_services
@@ -116,7 +116,7 @@ def blueprint() -> APIBlueprint:
     @needs("missions")
     def check(body: MissionText) -> Response:
         """Files nothing."""
-        name = slug(body.name.removesuffix(".md")) if body.name else ""
+        name = new_name(body.name.removesuffix(".md")) if body.name else ""
         found = [FoundTextProblem(**vars(one)) for one in text_problems(shared_ledger().look().ledger, body.text, name)]
         return jsonify(redacted(TextCheck(ok=not found, problems=found).model_dump(mode="json")))
 
