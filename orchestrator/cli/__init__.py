@@ -18,8 +18,11 @@ from missions.errors import MissionError
 from orchestrator import __version__
 from orchestrator.cli.commands import EXAMPLE, SECTIONS, SHIFTBOOK
 from orchestrator.cli.lazy import LazyGroup
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError, WrongSetting
 from sync.errors import SyncError
+
+HELP = frozenset({"-h", "--help", "--version"})
+"""Words that are answered in any folder."""
 
 
 @click.group(
@@ -97,12 +100,23 @@ def _unwritable(error: UnicodeEncodeError) -> str:
     return f"what is to be shown cannot be written in {error.encoding}: set PYTHONUTF8=1, or a UTF-8 locale"
 
 
+def _require_folder() -> None:
+    """Raises WrongSetting in a folder that was deleted: no program begins there, and nothing is found."""
+    try:
+        os.getcwd()  # noqa: PTH109  # each command begins here: pathlib may wait
+    except FileNotFoundError:
+        says = "it was deleted, or made anew under its name: go into one that is there with `cd`"
+        raise WrongSetting("the folder that you are in", says) from None
+
+
 def main() -> None:
     """The `shiftbook` command. Exit codes: 0 done, 1 failed, 2 wrong use or settings, 3 not found, 4 refused."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some it reads every package there is
     gc.set_threshold(50_000)  # loading modules makes no garbage: to look for it at each 700 objects is for nothing
     _open_closed_streams()
     try:
+        if not HELP.intersection(sys.argv[1:]):
+            _require_folder()
         code = cli.main(prog_name="shiftbook", standalone_mode=False)
     except click.ClickException as error:
         _show_usage_error(error)

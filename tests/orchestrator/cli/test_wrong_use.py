@@ -257,6 +257,17 @@ def test_lists_of_nothing(typed: Type, words: str, empty: str) -> None:
     assert said.err == as_json.err == ""
 
 
+@pytest.mark.parametrize("words", ["", "mission list", "mission new x", "handoff check", "doctor", "init"])
+def test_a_folder_that_was_deleted_is_named(typed: Type, words: str) -> None:
+    """By each command, before it looks for anything there; help is had anywhere."""
+    Path.cwd().rmdir()
+    told = typed(*words.split())
+    assert (told.code, told.out) == (2, "")
+    says = "it was deleted, or made anew under its name: go into one that is there with `cd`"
+    assert told.err == f"shiftbook: the folder that you are in: {says}\n"
+    assert (typed("--help").code, typed("mission", "new", "--help").code) == (0, 0)
+
+
 def test_whoever_reads_no_further_ends_the_command_quietly(tmp_path: Path) -> None:
     """`shiftbook … | head`: no traceback, no complaint of the interpreter."""
     environment = {**os.environ, "HOME": str(tmp_path), "SHIFTBOOK_HOME": str(tmp_path / "node")}
