@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 import httpx
-from playwright.sync_api import Route, expect
+from playwright.sync_api import FilePayload, Route, expect
 
+from tests.missions.attachments.pictures import png
 from tests.page.desk import Desk
 from tests.page.held import held
 from tests.page.tab import Tab
@@ -70,6 +71,43 @@ def test_what_is_written_while_a_mission_is_filed_stays(wide: Tab) -> None:
     wide.go("/missions/new")
     expect(text).to_have_value("The second.")
     expect(wide.page.get_by_role("button", name="File it")).to_be_enabled()
+
+
+def test_a_mission_with_a_file_whose_answer_was_lost_is_filed_once(wide: Tab, desk: Desk) -> None:
+    """The node has it, the line breaks, and the page is loaded anew: the same words with the same file are that very
+    mission. Filed once more after that they are another one."""
+    shot = FilePayload(name="shot.png", mimeType="", buffer=png())
+    text, statuses = wide.page.get_by_label("Mission", exact=True), list[int]()
+
+    def file() -> None:
+        wide.page.locator("input[type=file]").set_input_files([shot])
+        wide.page.get_by_role("list", name="Files beside it").wait_for()
+        wide.page.get_by_role("button", name="File it").click()
+
+    def lose(route: Route) -> None:
+        statuses.append(route.fetch(timeout=PATIENCE * 1000).status)
+        route.abort()
+
+    def filed() -> int:
+        return len(told(desk, "/api/v1/missions?q=lost-answer")["items"])
+
+    wide.go("/missions/new")
+    text.fill("# Lost answer\n")
+    wide.page.route("**/api/v1/missions", lose)
+    file()
+    expect(wide.page.get_by_text("Files go to a node that answers", exact=False).first).to_be_visible()
+    assert statuses == [201]
+    wide.page.unroute("**/api/v1/missions")
+    wide.page.reload()
+    expect(text).to_have_value("# Lost answer\n")
+    file()
+    wide.page.wait_for_url("**/app/missions/lost-answer")
+    assert filed() == 1
+    wide.go("/missions/new")
+    text.fill("# Lost answer\n")
+    file()
+    wide.page.wait_for_url("**/app/missions/lost-answer-2")
+    assert filed() == 2
 
 
 def test_a_list_is_of_what_was_asked_for(wide: Tab, desk: Desk) -> None:

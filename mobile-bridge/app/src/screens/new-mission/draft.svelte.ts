@@ -1,5 +1,6 @@
 // What is being written? Kept on this device until it is filed.
 import type { FieldHelp } from '../../api/types.ts';
+import { filingKeys } from './filing-key.ts';
 import { withFile, type GivenFile } from './files.ts';
 import { withAttachment, withField } from './front-matter.ts';
 
@@ -12,6 +13,13 @@ class Draft {
   filing = $state(false);
   /** Files beside it; they live as long as the page does. */
   files = $state.raw<GivenFile[]>([]);
+
+  #keys = filingKeys(localStorage);
+
+  /** The same until it is filed or changed: a line that broke files nothing twice. */
+  get key(): string {
+    return this.#keys.of(this.text, this.name.trim(), this.files);
+  }
 
   get text(): string {
     return this.#text;
@@ -50,6 +58,7 @@ class Draft {
 
   /** Takes out what was filed; what was written meanwhile stays. */
   clear(filed: Draft['given']): void {
+    this.#keys.renew();
     if (this.text === filed.text) this.text = '';
     if (this.name === filed.name) this.name = '';
     this.files = this.files.filter((one) => !filed.files.includes(one));
