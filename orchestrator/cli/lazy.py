@@ -78,11 +78,21 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant. Raises NoSuchCommand, which names verbs that are spelled alike."""
+        """The command that is meant. Raises NoSuchCommand, which names groups that have such a verb, else verbs that
+        are spelled alike."""
         try:
             return super().resolve_command(ctx, args)
         except NoSuchCommand as error:
-            raise NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
+            word = error.command_name
+            if deeper := list(self._deeper(ctx, word))[:3]:
+                near = f"{error.message} Did you mean {' or '.join(map(repr, deeper))}?"
+                raise NoSuchCommand(word, near, ctx=ctx) from None
+            raise NoSuchCommand(word, possibilities=self.list_commands(ctx), ctx=ctx) from None
+
+    def _deeper(self, ctx: click.Context, word: str) -> Iterable[str]:
+        """Where a word is a verb of one of this group's groups."""
+        groups = ((verb, self.get_command(ctx, verb)) for verb in self.list_commands(ctx))
+        return (f"{verb} {word}" for verb, group in groups if isinstance(group, LazyGroup) and word in group.table)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verbs with their words, as they stand in the table; all sections are aligned alike."""

@@ -20,7 +20,7 @@ CODING_CONTEXT_TOKENS = 16_384
 PASS_SHARE = 0.75
 """Of the tasks of one kind in a check, so many must be right."""
 BETTER_MODEL = "`shiftbook models pull …` or Ollama (`ollama pull qwen2.5-coder:7b`)"
-CODING_AGENTS = "claude, codex, gemini, opencode, aider"
+CODING_AGENTS = "claude, codex, gemini, opencode, aider, qwen, copilot"
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:\d+x)?(\d+(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from missions import document
 from missions.mission import Quarantined
-from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.ledger.conflicts import UnresolvedConflict
 from orchestrator.ledger.publish import LedgerChange, commit_change, merge_edit
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
+from orchestrator.workflow.mission_name import not_open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,5 +67,5 @@ def _mission_path(ledger: LedgerSnapshot, name: str) -> str:
     filed = ledger.open.get(name)
     path = filed.path if filed else next((bad.path for bad in ledger.quarantined if bad.name == name), "")
     if not path:
-        raise NotFound(f"no open mission {name!r}" + (": it is over" if ledger.archived(name) else ""))
+        raise not_open(ledger, name)
     return path

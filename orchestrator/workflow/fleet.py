@@ -124,17 +124,18 @@ class Fleet:
             from orchestrator.workflow.mission_detail import read_detail
 
             return read_detail(ledger, self.trust, view, signed=self.bus.sign is not None)
-        from orchestrator.workflow.mission_name import similar_names
+        from orchestrator.workflow.mission_name import missing_mission
 
-        gone, near = self._deletion(ledger, wanted), ", ".join(similar_names(ledger, wanted))
-        raise NotFound("no mission {!r}{}{}", wanted, gone, f"; did you mean {near}?" if near else "")
+        raise missing_mission(ledger, wanted, self._deletion(ledger, wanted))
 
     def diff(self, name: str) -> tuple[MissionView, str]:
         """One mission, and what its last attempt changed: a diff as git writes it, or "". Raises NotFound."""
         ledger = self.ledger()
         view = mission_view.find_view(ledger, self.trust, self._slug(name), self.now())
         if view is None:
-            raise NotFound("no mission {!r}", name)
+            from orchestrator.workflow.mission_name import missing_mission
+
+            raise missing_mission(ledger, name)
         return view, ledger.attempt_text(view, "diff")
 
     def _deletion(self, ledger: LedgerSnapshot, name: str) -> str:
@@ -152,6 +153,10 @@ class Fleet:
         The remote is asked only where what was last seen has no mission of exactly this name: one that was filed
         meanwhile comes before the beginning of another. Raises WrongSetting if several begin so.
         """
+        return self.find_name(word) or self._slug(word)
+
+    def find_name(self, word: str) -> str | None:
+        """The same; None if there is no such mission."""
         from orchestrator.workflow.mission_name import is_name, names_meant
 
         wanted, seen = self._slug(word), self.bus.remote.seen()
@@ -160,7 +165,7 @@ class Fleet:
         found = names_meant(self.ledger(), wanted)
         if len(found) > 1:
             raise WrongSetting("NAME", "{!r} begins {}: type more of the one you mean", word, _listed(found))
-        return found[0] if found else wanted
+        return found[0] if found else None
 
     def new(
         self,

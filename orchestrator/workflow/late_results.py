@@ -23,6 +23,7 @@ from orchestrator.policy.membership import Membership
 from orchestrator.policy.one_of_group import others_called_off
 from orchestrator.workflow.approval.group_choice import require_first_of_group
 from orchestrator.workflow.fold import FoldPlan
+from orchestrator.workflow.mission_name import missing_mission
 from sync.errors import ObjectMissing
 from sync.remote import Oid, Refs, RefUpdate
 
@@ -143,7 +144,7 @@ def _mission_file(ledger: LedgerSnapshot, name: str) -> MissionFile:
         broken = next((bad for bad in ledger.quarantined if bad.name == name), None)
         if broken is not None:
             raise Refused(f"{broken.path} cannot be read ({broken.reason}): mend it first")
-        raise NotFound(f"no mission {name!r}")
+        raise missing_mission(ledger, name)
     return here
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from orchestrator.core.errors import NotFound
+
 if TYPE_CHECKING:
     from orchestrator.ledger.snapshot import LedgerSnapshot
 
@@ -35,6 +37,27 @@ def similar_names(ledger: LedgerSnapshot, word: str) -> list[str]:
     are finished."""
     finished = (name for _, files in ledger.archive.folders for name in files)
     return _alike(word, sorted(open_mission_names(ledger))) or _alike(word, sorted(islice(finished, MAX_COMPARED)))
+
+
+def missing_mission(ledger: LedgerSnapshot, name: str, gone: str = "") -> NotFound:
+    """The error for a name that no mission has which could be steered, with the next step. `gone` is who deleted it, in
+    words."""
+    bad = next((one for one in ledger.quarantined if one.name == name), None)
+    if bad is not None:
+        return NotFound("{} cannot be read ({}): mend it or delete it", bad.path, bad.reason)
+    if name in ledger.claims:
+        return NotFound("the file of {} was deleted: {} stops its work", name, ledger.claims[name].claim.node)
+    if near := ", ".join(similar_names(ledger, name)):
+        return NotFound("no mission {!r}{}; did you mean {}?", name, gone, near)
+    return NotFound("no mission {!r}{}", name, gone or ": `shiftbook mission list --all` names them")
+
+
+def not_open(ledger: LedgerSnapshot, name: str) -> NotFound:
+    """The error for a mission that nobody can steer any more, because it is over or never was."""
+    done = ledger.archived(name)
+    if done is None:
+        return missing_mission(ledger, name)
+    return NotFound("{} is over ({}): `shiftbook mission show {}` has its result", name, done.mission.status, name)
 
 
 def _alike(word: str, names: list[str]) -> list[str]:

@@ -13,12 +13,13 @@ from missions import document, frontmatter, lifecycle
 from missions.errors import BadTransition
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
-from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
+from orchestrator.core.errors import AlreadyDone, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
+from orchestrator.workflow.mission_name import not_open
 from orchestrator.workflow.queue_hold.withdrawal import withdrawal
 from sync.signatures import Principal
 
@@ -77,7 +78,7 @@ class Orders:
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             filed = ledger.open.get(name)
             if filed is None:
-                raise NotFound("no open mission {!r}", name)
+                raise not_open(ledger, name)
             me = membership.require_member(ledger, "author", "admin")
             before = ledger.text(filed.path)
             text = frontmatter.write(before, change(filed.mission, me))

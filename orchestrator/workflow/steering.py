@@ -15,13 +15,14 @@ from handoff.secrets.redact import redact
 from missions.lease import ClaimState
 from missions.message import MAX_MESSAGE_CHARS, MAX_MESSAGES, MessageState, MissionMessage
 from missions.mission import Status
-from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.steering.messages import FiledMessage, MessageReader, message_commit, message_ref
 from orchestrator.ledger.transport import SAY, Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from orchestrator.policy.message_rules import believed_answer
+from orchestrator.workflow.mission_name import missing_mission
 from sync.publish import push_and_resolve
 from sync.remote import RefUpdate
 
@@ -133,7 +134,7 @@ class SteeringDesk:
 
     def _ended(self, ledger: LedgerSnapshot, name: str, message_id: str = "") -> MessageReceipt:
         if ledger.archived(name) is None:
-            raise NotFound("no open mission {!r}", name)
+            raise missing_mission(ledger, name)
         says = f"{name} is over: `shiftbook mission show {name}` has its result"
         return MessageReceipt(
             mission=name, message_id=message_id, state=MessageState.TOO_LATE, says=says, answered=True

@@ -45,6 +45,12 @@ def test_every_command_is_in_the_documents(words: tuple[str, ...]) -> None:
     assert f"`{' '.join(words)}" in DOCUMENTS["commands.md"]
 
 
+def test_no_command_has_two_rows() -> None:
+    """Of two one would be stale."""
+    rows = re.findall(r"^\| `(shiftbook[^`]*)`", DOCUMENTS["commands.md"], re.MULTILINE)
+    assert [row for row in sorted(set(rows)) if rows.count(row) > 1] == []
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_says_what_it_is_for(words: tuple[str, ...]) -> None:
     """--help has a sentence for each command and for each of its options."""

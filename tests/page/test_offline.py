@@ -151,11 +151,11 @@ def test_an_order_from_offline_that_was_not_done_is_told(visitor: Tab, desk: Des
     said = {"kind": "append", "entity": "intent/refused-one", "field": "intent", "value": order}
     call(visitor.page, "say", [said], "n1")
     toast = visitor.page.locator(".toast", has_text="Not done: Call off “no-such-one”")
-    expect(toast).to_contain_text("no open mission")
-    expect(visitor.page.get_by_role("status").filter(has_text="Not done")).to_contain_text("no open mission")
+    expect(toast).to_contain_text("no mission")
+    expect(visitor.page.get_by_role("status").filter(has_text="Not done")).to_contain_text("no mission")
     line = visitor.page.get_by_role("region", name="Orders from offline").get_by_role("listitem")
     line = line.filter(has_text="no-such-one")
-    expect(line).to_contain_text("no open mission")
+    expect(line).to_contain_text("no mission")
     assert visitor.axe() == []
     visitor.load("/missions")
     expect(line).to_contain_text("refused")

@@ -21,7 +21,7 @@ def check_page(settings: Settings) -> CheckResult:
         says = "none is in this installation: it could not be built when that was made"
         return CheckResult(what=WHAT, health=health, says=says, remedy=f"`{reinstall_command()}`")
     if not settings.policy.page:
-        says = f"it is here; a {settings.role.value} does not serve it"
+        says = f"a {settings.role.value} serves none unless it is told to"
         remedy = f"{PAGE_SWITCH} has it do so"
         return CheckResult(what=WHAT, health=CheckStatus.ABSENT, says=says, remedy=remedy)
     url = served_at(settings.home)

@@ -43,8 +43,13 @@ def mission_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def full_name(settings: Settings, fleet: Fleet, word: str) -> str:
-    """The mission that is meant; from now on it is the last one. Raises NotFound, WrongSetting."""
-    name = fleet.full_name(_last(_last_file(settings)) if word in LAST else word)
+    """The mission that is meant; from now on it is the last one. The word itself, which is not remembered, where there
+    is none. Raises NotFound, WrongSetting."""
+    if word in LAST:
+        word = last_name(settings)
+    name = fleet.find_name(word)
+    if name is None:
+        return word
     remember(settings, name)
     return name
 
@@ -62,12 +67,13 @@ def named_mission(word: str) -> tuple[Fleet, str]:
     return fleet, full_name(chosen, fleet, word)
 
 
-def _last_file(settings: Settings) -> Path:
-    return settings.home / "last-mission"
-
-
-def _last(path: Path) -> str:
+def last_name(settings: Settings) -> str:
+    """The mission that was named last on this machine. Raises NotFound."""
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return _last_file(settings).read_text(encoding="utf-8").strip()
     except OSError:
         raise NotFound("no mission was named here yet: `shiftbook mission list` shows their names") from None
+
+
+def _last_file(settings: Settings) -> Path:
+    return settings.home / "last-mission"

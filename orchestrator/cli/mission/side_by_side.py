@@ -9,7 +9,7 @@ import click
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
-from orchestrator.cli.mission.name import SAFE
+from orchestrator.cli.mission.name import LAST, SAFE, last_name, mission_argument, named_mission
 from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
@@ -22,13 +22,24 @@ if TYPE_CHECKING:
 
 
 def group_of(fleet: Fleet, word: str) -> str:
-    """The group that a person means by its name, or by one of its attempts. Raises WrongSetting."""
-    plain = word.strip().removesuffix(".md")
+    """The group that a person means by its name, by one of its attempts, or by what these begin with.
+
+    Raises NotFound and WrongSetting.
+    """
+    from missions.mission import MAX_ATTEMPTS_BESIDE
+    from orchestrator.workflow.mission_name import names_meant
+
+    plain = (last_name(load_settings()) if word in LAST else word.strip()).removesuffix(".md")
     if not SAFE.fullmatch(plain):
         raise WrongSetting("NAME", "{!r} is no name of several attempts: it is one word, such as fix-the-login", word)
     ledger = fleet.ledger()
-    filed = ledger.open.get(plain) or ledger.archived(plain)
-    return filed.mission.group or plain if filed else plain
+    groups: set[str] = set()
+    for name in names_meant(ledger, plain)[: 2 * MAX_ATTEMPTS_BESIDE]:
+        filed = ledger.open.get(name) or ledger.archived(name)
+        groups.add(filed.mission.group or name if filed else name)
+    if len(groups) > 1 and plain not in groups:
+        raise WrongSetting("NAME", "{!r} begins {}: type more of the one you mean", word, ", ".join(sorted(groups)))
+    return plain if plain in groups or not groups else groups.pop()
 
 
 def compared(fleet: Fleet, word: str) -> tuple[str, Sequence[ComparedAttempt]]:
@@ -40,11 +51,11 @@ def compared(fleet: Fleet, word: str) -> tuple[str, Sequence[ComparedAttempt]]:
 
 
 @click.command("split")
-@click.argument("name")
+@mission_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the names as JSON.")
 def split(name: str, as_json: bool) -> None:
     """Makes a mission of each attempt that a pushed file asks for (`attempts: 3`, `agents: [...]`), signed by you."""
-    fleet = wiring.fleet(load_settings())
+    fleet, name = named_mission(name)
     made = fleet.split(name)
     if as_json:
         terminal.print_json({"missions": made})
@@ -53,7 +64,7 @@ def split(name: str, as_json: bool) -> None:
 
 
 @click.command("compare")
-@click.argument("name")
+@mission_argument
 @click.option("--diff", "diffs", is_flag=True, help="With the whole diff of each, one after the other.")
 @click.option("--json", "as_json", is_flag=True, help="Print the attempts with their diffs as JSON.")
 def compare(name: str, diffs: bool, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from handoff.secrets.redact import redact
 from missions import document
 from missions.frontmatter import Scalar
 from missions.mission import DELIVERIES, MAX_COMMENT_CHARS, Mission, Status
-from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
+from orchestrator.core.errors import AlreadyDone, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
@@ -36,6 +36,7 @@ from orchestrator.workflow.approval.delivery_words import delivery_plan, merge_l
 from orchestrator.workflow.approval.diff_hunks import diff_digest
 from orchestrator.workflow.approval.explain import Explanation, explain
 from orchestrator.workflow.approval.group_choice import require_first_of_group
+from orchestrator.workflow.mission_name import missing_mission
 from orchestrator.workflow.queue_hold.withdrawal import withdrawal
 from sync.errors import SyncError
 
@@ -170,11 +171,9 @@ class Approval:
         return None
 
     def plan(self, name: str, how: str = "") -> str:
-        """What an approval would do, before it is said. Raises NotFound."""
+        """What an approval would do, before it is said. Raises NotFound, Refused and AlreadyDone, as that does."""
         ledger = self.ledger()
-        filed = ledger.open.get(name) or ledger.archived(name)
-        if filed is None:
-            raise NotFound("no mission {!r}", name)
+        filed = _undelivered(ledger, name) if how in PARTICIPLES else _mission_in_review(ledger, name)
         return delivery_plan(filed.mission, ledger.charter.projects.get(filed.mission.about or ""), how)
 
     def why(self, name: str) -> Explanation:
@@ -288,7 +287,7 @@ def _mission_in_review(ledger: LedgerSnapshot, name: str) -> MissionFile:
     if filed is None:
         done = ledger.archived(name)
         if done is None:
-            raise NotFound("no mission {!r}", name)
+            raise missing_mission(ledger, name)
         raise AlreadyDone(_describe_decision(ledger, done))
     mission = filed.mission
     if name in ledger.claims:
@@ -329,8 +328,9 @@ def _describe_decision(ledger: LedgerSnapshot, filed: MissionFile) -> str:
     when = f" at {mission.decided:%Y-%m-%d %H:%M} UTC" if mission.decided else ""
     said = decision_comment(decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES)), mission.decision or "")
     comment = f": {said}" if said else ""
+    undone = f"; it is merged: `git revert` of {mission.merged[:10]} undoes that" if mission.merged else ""
     if mission.decision:
-        return f"{mission.name} is decided already: {mission.decided_by} {mission.decision} it{when}{comment}"
+        return f"{mission.name} is decided already: {mission.decided_by} {mission.decision} it{when}{comment}{undone}"
     return f"{mission.name} is {mission.status} already"
 
 

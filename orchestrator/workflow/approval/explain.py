@@ -12,10 +12,12 @@ from missions.approval import RuleResult
 from missions.mission import OPEN, Mission, Status
 from missions.one_line import printable
 from missions.selection import blocked_reason
-from orchestrator.core.errors import NotFound
+from orchestrator.ledger.node_pages import no_room_reason
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.verdict import PARTICIPLES, Judge, pending_delivery
+from orchestrator.workflow.assignment.unserved import UnservedMissions
+from orchestrator.workflow.mission_name import missing_mission
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ def explain(ledger: LedgerSnapshot, trust: Trust, judge: Judge, name: str, now: 
         return Explanation(mission=name, status=Status.QUARANTINED.value, rules=(fired,))
     filed = ledger.open.get(name) or ledger.archived(name)
     if filed is None:
-        raise NotFound("no mission {!r}", name)
+        raise missing_mission(ledger, name)
     rules = (
         *_queue_rules(ledger, trust, filed, now),
         *_policy_rules(judge, filed.mission),
@@ -66,7 +68,9 @@ def _queue_rules(ledger: LedgerSnapshot, trust: Trust, filed: MissionFile, now: 
     if mission.status in OPEN and mission.name not in ledger.claims:
         finished = ledger.finished(mission.depends_on)
         known = {*ledger.open, *(bad.name for bad in ledger.quarantined), *finished}
-        waits = blocked_reason(mission, finished, known, now)
+        unserved = UnservedMissions(ledger)
+        waits = blocked_reason(mission, finished, known, now) or unserved.reason(mission) or no_room_reason(ledger)
+        waits = waits or unserved.resting_reason(mission, now)
         yield RuleResult(rule="queue", passed=not waits, says=waits or "any node that can do it may take it")
     if mission.status is Status.PARKED:
         yield RuleResult(rule="parked", passed=False, says=mission.reason or "a person has to look at it")

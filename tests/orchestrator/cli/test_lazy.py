@@ -141,10 +141,14 @@ def test_help_of_a_command_needs_nothing_of_what_it_does() -> None:
         (["serv"], "Did you mean 'serve'?"),
         (["gatehous"], "No such command 'gatehous'."),
         (["xyzzy"], "No such command 'xyzzy'."),
+        (["cancel"], "Did you mean 'mission cancel'?"),
+        (["admit"], "Did you mean 'fleet admit'?"),
+        (["status"], "No such command 'status'. Did you mean 'digest status' or 'bus status'?"),
     ],
 )
 def test_a_word_that_is_no_command(words: list[str], says: str) -> None:
-    """Exit code 2, with the verbs that are spelled alike; none that programs call."""
+    """Exit code 2, with the groups that have such a verb, else the verbs that are spelled alike; none that programs
+    call."""
     done = CliRunner().invoke(cli, words)
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].endswith(says)

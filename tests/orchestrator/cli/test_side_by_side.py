@@ -45,12 +45,29 @@ def test_from_filing_to_comparing(ledger: Path) -> None:
         ("say-a1", "claude", "queued"),
         ("say-a2", "codex", "queued"),
     ]
+    for word in ("sa", "-", "say-a"):
+        assert json.loads(typed("mission", "compare", word, "--json"))["group"] == "say"
     assert "there are 1, 2" in refused("mission", "approve", "say", "--attempt", "3")
     assert "still work" in refused("mission", "approve", "say", "--best")
     assert "leave --attempt out" in refused("mission", "approve", "say", "--best", "--attempt", "1")
     assert "no attempts of 'nothing'" in refused("mission", "compare", "nothing")
     assert "is no name" in refused("mission", "compare", "../x")
     assert "no file" in refused("mission", "split", "nothing")
+
+
+def test_a_beginning_that_several_groups_have_chooses_none(ledger: Path) -> None:
+    """They are named; what is one whole name is that one."""
+    for name in ("say", "say-it"):
+        typed("mission", "new", "Say it", "--attempts", "2", "--name", name)
+    assert "'sa' begins say, say-it: type more" in refused("mission", "compare", "sa")
+    assert json.loads(typed("mission", "compare", "say", "--json"))["group"] == "say"
+
+
+def test_the_mission_named_last_is_one_that_is_there(ledger: Path) -> None:
+    """A name that was mistyped does not become it."""
+    typed("mission", "new", "Say it", "--name", "say-it")
+    assert "no mission 'nope'" in refused("mission", "show", "nope")
+    assert "say-it" in typed("mission", "show", "-")
 
 
 def test_accounts_of_a_fleet_without_any(ledger: Path) -> None:

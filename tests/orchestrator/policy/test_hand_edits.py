@@ -51,7 +51,7 @@ def test_a_deleted_mission_leaves_a_line(town: Town, keys: Keys, tmp_path: Path)
     )
     with pytest.raises(NotFound, match=f"ada deleted it in commit {gone[:10]}"):
         door.mission("n")
-    with pytest.raises(NotFound, match=r"^no mission 'never'$"):
+    with pytest.raises(NotFound, match=r"^no mission 'never': `shiftbook mission list --all` names them$"):
         door.mission("never")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,27 @@ def test_who_deleted_a_mission_is_told_beside_those_that_are_near(tmp_path: Path
     gone = ada.push({"missions/limit-2.md": None})
     with pytest.raises(NotFound, match=rf"ada deleted it in commit {gone[:10]}.*; did you mean limit"):
         fleet_of(ada, tmp_path).mission("limit-2")
+
+
+@pytest.mark.parametrize("steer", [Fleet.cancel, Fleet.pause, Fleet.retry, Fleet.resume, Fleet.endorse])
+def test_who_steers_a_mission_that_is_over_is_told_so(tmp_path: Path, steer: Callable[[Fleet, str], object]) -> None:
+    """With its state and where its result is; a name that never was is told with where the names are."""
+    fleet = fleet_of(Town(FILES).peer("ada"), tmp_path)
+    with pytest.raises(NotFound, match=r"^lint is over \(done\): `shiftbook mission show lint` has its result$"):
+        steer(fleet, "lint")
+    with pytest.raises(NotFound, match=r"^no mission 'xyz': `shiftbook mission list --all` names them$"):
+        steer(fleet, "xyz")
+    with pytest.raises(NotFound, match=r"^missions/odd.md cannot be read \(.*hal.*\): mend it or delete it$"):
+        steer(fleet, "odd")
+
+
+def test_a_mission_whose_file_was_deleted_while_it_runs_is_told_as_that(tmp_path: Path) -> None:
+    """Its claim is there until its node has stopped."""
+    ada = Town(FILES).peer("ada")
+    ada.claim("limit")
+    ada.push({"missions/limit.md": None})
+    with pytest.raises(NotFound, match=r"^the file of limit was deleted: ada stops its work$"):
+        fleet_of(ada, tmp_path).cancel("limit")
 
 
 def test_a_made_name_is_short(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_a_worker_is_told_its_setting(tmp_path: Path, monkeypatch: pytest.Monkey
     """The page is here, and this node serves it only with the setting."""
     monkeypatch.setattr(page_checks, "read_built_page", lambda: built(tmp_path))
     one = page_checks.check_page(settings(tmp_path, role=Role.LOCAL_WORKER))
+    assert one.says == "a LOCAL_WORKER serves none unless it is told to"
     assert (one.health, one.remedy) == (CheckStatus.ABSENT, "SHIFTBOOK_DEVICE_SYNC=1 has it do so")
     asked = page_checks.check_page(settings(tmp_path, role=Role.LOCAL_WORKER, device_sync=True))
     assert asked.health is CheckStatus.GOOD

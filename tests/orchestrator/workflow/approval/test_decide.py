@@ -56,6 +56,19 @@ def test_an_approval_merges(scene: Scene) -> None:
     assert "Shiftbook-Mission: m\nApproved-By: anna" in message
     assert "### Approved by anna" in scene.text()
     assert git(scene.server.folder, "fsck", "--strict", "--no-dangling") == ""
+    with pytest.raises(AlreadyDone, match=f"`git revert` of {scene.main()[:10]} undoes that"):
+        scene.door("anna").reject("m", "not so")
+    with pytest.raises(AlreadyDone, match="decided already"):
+        scene.door("anna").plan("m")
+
+
+def test_the_queues_rule_says_that_no_node_can_do_it(scenes: Callable[..., Scene]) -> None:
+    """What `mission list` says of it: that any node may take it would send a person away."""
+    scene = scenes(missions=())
+    scene.peer("anna").push({"missions/q.md": "---\nagent: claude\n---\nwhat is it?\n"})
+    told = {rule.rule: rule for rule in scene.door("anna").why("q").rules}["queue"]
+    assert not told.passed
+    assert told.says == "no node is up: `shiftbook node run` on a machine of the fleet starts one"
 
 
 def test_an_approval_pushes_or_does_nothing(scenes: Callable[..., Scene]) -> None:

@@ -315,7 +315,7 @@ def test_a_mission_is_filed_once_however_often_the_order_is_carried_out(ordering
         ({"action": "approve", "mission": "m"}, "what was looked at"),
         ({"action": "cancel", "mission": "m", "minutes": -1}, "too late"),
         ({"action": "format", "mission": "m"}, "this node knows"),
-        ({"action": "cancel", "mission": "nosuch"}, "no open mission"),
+        ({"action": "cancel", "mission": "nosuch"}, "no mission 'nosuch'"),
         ({"action": "file", "body": {"text": "x", "project": "nosuch"}}, "unknown project"),
         ({"action": "file", "body": {}}, "say what is to be done"),
         ({"action": "cancel", "mission": ["m"]}, "an order says"),
