@@ -48,13 +48,16 @@ class OutputCollector:
         if shown.strip():
             self._show(shown)
         told = self.told(None)
-        for ended in told.actions[self._followed :]:
-            self._hooks.followed(ended)
-        self._followed = len(told.actions)
+        self._follow(told)
         self._site.remember(told.session)
         if told.usage != self._usage:
             self._usage = told.usage
             self._bounds.usage_meter.tell(told.usage)
+
+    def _follow(self, told: ParsedOutput) -> None:
+        for ended in told.actions[self._followed :]:
+            self._hooks.followed(ended)
+        self._followed = len(told.actions)
 
     def _show(self, shown: str) -> None:
         """Keeps the end of it, and tells people who watch, but not without end. Whoever passes it on redacts it whole:
@@ -76,6 +79,8 @@ class OutputCollector:
     def told(self, exit_code: int | None) -> ParsedOutput:
         """What it comes to; the exit code is None while there is none."""
         told = self._reading.told(exit_code)
+        if exit_code is not None:
+            self._follow(told)
         if told.usage != self._counted:
             self._counted, self._priced = told.usage, told.usage
             if told.usage.cost_usd is None and told.usage.model:

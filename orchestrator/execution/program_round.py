@@ -101,7 +101,7 @@ class ProgramWorker:
             why = f"{astray[0]} of the project is a link, and {self.name} would do what is said where it leads"
             raise WorkspaceFailed(f"{why}: take the link out of the project")
         reading = launch.conversation or self.program.reading(launch.taken_before)
-        hooks.of_bash, hooks.codes_untold = launch.of_bash, launch.codes_untold
+        hooks.of_bash, hooks.codes_untold, hooks.hooked = launch.of_bash, launch.codes_untold, launch.hooked
         launch = doors.opened_to(launch)
         heard = OutputCollector(reading, site, bounds, hooks)
         with self._line(launch, site, bounds) as line, _open_dialogue(launch, brief.prompt, heard) as speech:
@@ -111,7 +111,8 @@ class ProgramWorker:
             )
             ran = self._run(launch, line, site, bounds, watch, heard, speech, doors.question)
         result = _round_result(self.name, ran, heard, watch, launch, line)
-        return replace(result, windows=_windows(result, launch, line))
+        notes = (*result.notes, *_unasked_notes(self.name, hooks))
+        return replace(result, windows=_windows(result, launch, line), notes=notes)
 
     def _run(
         self,
@@ -254,6 +255,13 @@ def _judged_by_the_line(name: str, told: ParsedOutput, line: EgressProxy | None)
     said = calls.why or f"the model's API answered {calls.status}"
     words = told.error or (redacted_line(told.answer, MAX_ERROR_CHARS) if told.ended else "")
     return replace(told, trouble=error_kind(said, calls.status), error=": ".join(filter(None, (said, words))))
+
+
+def _unasked_notes(name: str, hooks: ToolHooks) -> tuple[str, ...]:
+    """That warnings may have been missed, because a hook did not run or did not reach this node."""
+    if not hooks.unasked:
+        return ()
+    return (f"{name} did not ask for the journal's warnings at {hooks.unasked} of its actions: its hook did not run",)
 
 
 def _windows(result: RoundResult, launch: Launch, line: EgressProxy | None) -> tuple[QuotaWindow, ...]:

@@ -17,6 +17,7 @@ from orchestrator.adapters.agents.codex import Codex
 from orchestrator.adapters.agents.codex import thread_usage as spent_before
 from orchestrator.adapters.agents.gemini import Gemini
 from orchestrator.adapters.agents.opencode import OpenCode
+from orchestrator.core.ports.action_warner import WARNING_FRAME
 from orchestrator.execution.programs import session_records
 from orchestrator.execution.programs.error_kinds import error_kind
 from orchestrator.execution.programs.home_files import copy_login_file, write_home_file
@@ -148,6 +149,30 @@ def test_aider_cut_off() -> None:
     assert found.error.startswith("Model openai/m has hit a token limit!")
     assert found.trouble is not ErrorKind.QUOTA
     assert told(Aider(), *cut).ended is False
+
+
+def test_files_that_aider_changes() -> None:
+    """They count when its linter has asked about them: its model has been called again, or it has ended (0.86.2)."""
+    reading = Aider().reading()
+    for line in ("Tokens: 1 sent, 1 received.", "Applied edit to docs/a.md", "Applied edit to b.yaml"):
+        reading.take(line)
+    assert reading.told(None).actions == ()
+    reading.take("Tokens: 1 sent, 1 received.")
+    done = [(one.action, one.ok, one.hooked) for one in reading.told(None).actions]
+    assert done == [("docs/a.md", True, True), ("b.yaml", True, False)]
+    reading.take("Applied edit to c.py")
+    assert [one.action for one in reading.told(0).actions][2:] == ["c.py"]
+
+
+def test_what_the_journal_says_to_aider_is_nothing_that_aider_says() -> None:
+    """A line of it about an error of the model's API, or about tokens, is quoted in what aider prints."""
+    quoted = (
+        WARNING_FRAME,
+        '- claude at d wrote: "litellm.Timeout"',
+        '- claude at d wrote: "Tokens: 9k sent, 9 received."',
+    )
+    found = told(Aider(), "Tokens: 1 sent, 1 received.", *quoted)
+    assert (found.error, found.usage.tokens_in) == ("", 1)
 
 
 def test_codex_counts_from_the_beginning() -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from handoff.warnings.heard_warnings import WarningVerdict
 from orchestrator.core.ports.action_warner import REFUSED_ONCE, WARNING_FRAME
-from orchestrator.execution.hooks import bash_lines
+from orchestrator.execution.hooks import bash_lines, hook_socket
 from orchestrator.execution.journal_warner import JournalWarner, WarningForm
 from tests.agents.acp_hands import ACP_HANDS
 from tests.agents.hands import HANDS
 from tests.agents.standin import Asked, ModelApi, Turn
+from tests.agents.test_acp_programs import place
 from tests.agents.test_programs import Desk
 from tests.journal_warnings import journal_of, look_up_in
 from tests.orchestrator.conftest import bubblewrap, server
@@ -35,7 +36,7 @@ SCRIPT = '#!/bin/sh\necho "built in $2"\n[ "$2" != parallel ]\n'
 @pytest.fixture
 def desk(api: ModelApi, server: Server, bubblewrap: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A node whose project has a way of building that fails."""
-    server.push({"build.sh": SCRIPT})
+    server.push({"build.sh": SCRIPT, "docs/index.md": "# Documents\n"})
     return Desk(api=api, server=server, sandbox=bubblewrap, tmp=tmp_path, setenv=monkeypatch.setenv)  # type: ignore[arg-type]
 
 
@@ -49,14 +50,14 @@ def given(asked: Sequence[Asked], place: int) -> str:
     return json.dumps(asked[place].body, ensure_ascii=False)
 
 
-PROGRAMS = ["claude", pytest.param("codex", marks=pytest.mark.nightly)]
+PROGRAMS = ["claude", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("codex", "copilot"))]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_with_the_result(desk: Desk, name: str) -> None:
     """What fails is run, its warning stands in the next request and in none before, each line once; it is in nobody's
     way: the same command is run again without a word, and what works is told as help."""
-    hands = HANDS[name]
+    hands = (HANDS | ACP_HANDS)[name]
     assert hands.shell
     said = warner(WarningForm.WITH_RESULT)
     turns = [hands.shell(f"sh {FAILS}"), hands.shell(f"sh {WORKS} >built.txt"), Turn(text="Done.")]
@@ -111,10 +112,10 @@ def test_an_agent_cannot_take_the_asking_out(desk: Desk, monkeypatch: pytest.Mon
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("name", ["claude", "codex"])
+@pytest.mark.parametrize("name", ["claude", "codex", "copilot"])
 def test_refused_once(desk: Desk, name: str) -> None:
     """The command is not run the first time, with the reason; the second time it is. That is no denial."""
-    hands = HANDS[name]
+    hands = (HANDS | ACP_HANDS)[name]
     assert hands.shell
     said = warner(WarningForm.REFUSE_ONCE)
     leaves = f"echo ran >>ran.txt; sh {FAILS}"
@@ -139,11 +140,51 @@ def test_a_real_denial_stays_one(desk: Desk) -> None:
     assert [hands.forbidden in each for each in outcome.denials] == [True], outcome.denials
 
 
+GENERATED = "docs/api.md is generated: change its template"
+BY_HOOK = ["claude", "gemini", "opencode", "qwen", "copilot"]
+
+
+def written(desk: Desk, name: str) -> Turn:
+    """The program's own tool writes the file that a lesson is about."""
+    return (HANDS | ACP_HANDS)[name].write(place(desk, "docs/api.md") if name in ACP_HANDS else "docs/api.md", "x\n")
+
+
 @pytest.mark.nightly
-def test_a_file_that_is_changed(desk: Desk) -> None:
-    """A lesson about a path is said when that file is written."""
-    hands = HANDS["claude"]
-    said = warner(WarningForm.WITH_RESULT, "docs/api.md is generated: change its template")
-    outcome = desk.run(hands, hands.write("docs/api.md", "x\n"), Turn(text="Done."), warner=said)
-    assert outcome.ok, desk.output()
-    assert "is generated: change its template" in given(desk.api.asked, 1)
+@pytest.mark.parametrize("name", [*BY_HOOK, "aider"])
+def test_a_file_that_is_changed(desk: Desk, name: str) -> None:
+    """A lesson about a path is said when that file is written, once, and nothing of it stands in the work."""
+    said = warner(FORM, GENERATED)
+    turns = [written(desk, name), Turn(text="I see."), Turn(text="Done.")]
+    outcome = desk.run((HANDS | ACP_HANDS)[name], *turns, warner=said)
+    assert (outcome.error, outcome.parked, outcome.denials, outcome.files) == ("", "", (), ("docs/api.md",))
+    asked = [given(desk.api.asked, place) for place in range(2)]
+    assert [one.count("is generated: change its template") for one in asked] == [0, 1], desk.output()
+    assert len(said.heard) == 1, desk.output()
+    assert [note for note in outcome.notes if "did not ask" in note] == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", [name for name in BY_HOOK if name != "gemini"])
+def test_a_change_is_held_back_once(desk: Desk, name: str) -> None:
+    """The file is not written the first time, with the reason; the second time it is. That is no denial."""
+    said = warner(WarningForm.REFUSE_ONCE, GENERATED)
+    turns = [written(desk, name), written(desk, name), Turn(text="Done.")]
+    outcome = desk.run((HANDS | ACP_HANDS)[name], *turns, warner=said)
+    assert (outcome.error, outcome.parked, outcome.denials) == ("", "", ()), desk.output()
+    assert outcome.files == ("docs/api.md",)
+    asked = [given(desk.api.asked, number) for number in range(3)]
+    assert [one.count(REFUSED_ONCE) for one in asked] == [0, 1, 1], desk.output()
+    assert len(said.heard) == 1, desk.output()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", [*BY_HOOK, "aider"])
+def test_a_hook_that_cannot_start(desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is done all the same, its model hears nothing of it, and the result says so: gemini and copilot would
+    refuse a call whose hook failed."""
+    monkeypatch.setattr(hook_socket, "node_python", lambda: Path("/nowhere/python"))
+    turns = [written(desk, name), Turn(text="Done.")]
+    outcome = desk.run((HANDS | ACP_HANDS)[name], *turns, warner=warner(FORM, GENERATED))
+    assert (outcome.error, outcome.parked, outcome.files) == ("", "", ("docs/api.md",)), desk.output()
+    assert not any("/nowhere/python" in json.dumps(asked.body) for asked in desk.api.asked), desk.output()
+    assert [note for note in outcome.notes if "did not ask for the journal's warnings at 1 of its actions" in note]

@@ -3,26 +3,33 @@
 Run against version 0.86.2 (`tests/agents`). It writes text, and exits with 0 when its model's API has failed: what it
 says of tokens is its last event, and what litellm says is an error. Settings of the repository are hidden from it and
 overridden besides: `.env` there could name another API, `.aider.conf.yml` commands that it runs. It has no turn limit
-and no budget of its own, asks for no permission, and keeps its conversation in a file of the home folder.
+and no budget of its own, asks for no permission, and keeps its conversation in a file of the home folder. It knows no
+hooks, but a linter that it runs on each file that it has changed: what that says goes to its model. Ours asks the node.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from handoff.warnings.action_warnings import MAX_ACTION_CHARS
+from orchestrator.core.ports.action_warner import WARNING_FRAME
 from orchestrator.core.ports.model import Usage
+from orchestrator.execution.hooks.hook_client import SAID_OF_FILE
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import PROMPT_FILE, write_home_file
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
-from orchestrator.execution.programs.json_events import MAX_NUMBER
+from orchestrator.execution.programs.json_events import MAX_ACTIONS, MAX_NUMBER
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
 from orchestrator.execution.programs.port import (
     NOTHING_BEFORE,
+    EndedAction,
     ErrorKind,
     Launch,
     OutputParser,
@@ -40,6 +47,9 @@ START_SCRIPT = (
 """It gives up a new file that it cannot add to git's index. The repository is read-only, so it gets an index of its own
 in its home.
 """
+LINT_FILE = ".shiftbook/changed-file"
+LINT_SCRIPT = 'said=$({hook} "$1" 2>/dev/null)\n[ $? -eq {said} ] || exit 0\nprintf "%s\\n" "$said"\nexit 1\n'
+"""What its linter is. A hook that cannot start says nothing."""
 HISTORY_FILE = ".aider-chat"
 SESSION = "chat"
 GITCONFIG = "[user]\n\tname = aider\n\temail = aider@localhost\n"
@@ -49,7 +59,7 @@ HIDDEN = (".aider.conf.yml", ".env", ".aider.model.settings.yml", ".aider.model.
 FLAGS = (
     *("--yes-always", "--no-stream", "--no-pretty", "--no-auto-commits", "--no-dirty-commits", "--no-check-update"),
     *("--analytics-disable", "--no-gitignore", "--no-show-model-warnings", "--no-show-release-notes"),
-    *("--no-suggest-shell-commands", "--no-auto-lint", "--no-auto-test", "--no-notifications", "--no-detect-urls"),
+    *("--no-suggest-shell-commands", "--no-auto-test", "--no-notifications", "--no-detect-urls"),
     *("--disable-playwright", "--env-file", "/dev/null", "--load", "/dev/null", "--message-file", "/dev/stdin"),
 )
 ENVIRONMENT = {"COLUMNS": "1000", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
@@ -62,6 +72,10 @@ TOKENS_PATTERN = re.compile(
 FAILED_PATTERN = re.compile(r"\blitellm\.(?:\w+\.)?\w*(?:Error|Exception|Timeout)\b|^Model \S+ has hit a token limit!$")
 """The second ends with exit code 0, although the answer was cut off and nothing of it counts."""
 RETRYING = "Retrying in "
+APPLIED = "Applied edit to "
+LINTED_ENDS = (".c", ".css", ".go", ".html", ".java", ".js", ".json", ".md", ".py", ".rs", ".sh", ".toml", ".ts")
+"""Names of files that it hands to a linter in any case. Of a language that it does not know, such as .txt or .yaml, it
+hands none."""
 MAX_ERROR_LINES = 6
 """Lines of an error that are looked at."""
 
@@ -94,6 +108,7 @@ class Aider:
         words = (
             *FLAGS,
             *files,
+            *(("--auto-lint", "--lint-cmd", _linter(brief)) if brief.hook else ("--no-auto-lint",)),
             *(("--restore-chat-history",) if brief.session else ()),
             *(("--model", brief.model) if brief.model else ()),
             *(() if (brief.tree / ".git").exists() else ("--no-git",)),
@@ -106,11 +121,18 @@ class Aider:
             upstreams=with_keys(ANTHROPIC, OPENAI, GEMINI),
             leaves=LEFTOVER_PATTERNS,
             hidden=HIDDEN,
+            hooked=bool(brief.hook),
         )
 
     def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
         """A fresh reading. Each message is counted by itself."""
         return AiderOutputParser()
+
+
+def _linter(brief: RoundRequest) -> str:
+    """The command line of a linter that fails on a file of which the node says something. Raises OSError."""
+    script = LINT_SCRIPT.format(hook=brief.hook, said=SAID_OF_FILE)
+    return shlex.join(("/bin/sh", str(write_home_file(brief.home, LINT_FILE, script))))
 
 
 def _read_arguments(tree: Path) -> tuple[str, ...]:
@@ -125,12 +147,19 @@ class AiderOutputParser:
     def __init__(self) -> None:
         self._answered, self._answer = False, ""
         self._said: list[str] = []
-        self._failing = False
+        self._failing = self._quoting = False
         self._lines: list[str] = []
         self._usage = Usage(backend="aider")
+        self._applied: list[str] = []
+        """Files that were changed since its model was asked last: what is said of them comes with the next call."""
+        self._actions: list[EndedAction] = []
 
     def take(self, line: str) -> str:
         """Takes one line."""
+        if line.startswith(WARNING_FRAME) or (self._quoting and line.startswith("- ")):
+            self._quoting = True  # what earlier sessions wrote is nothing that aider says
+            return line
+        self._quoting = False
         if found := MODEL_PATTERN.match(line):
             self._usage = replace(self._usage, model=found["name"].rpartition("/")[2])
         elif tokens := TOKENS_PATTERN.search(line):
@@ -141,13 +170,22 @@ class AiderOutputParser:
             self._said.append(line)
         else:
             self._lines.append(line)
+            if line.startswith(APPLIED) and len(self._applied) < MAX_ACTIONS:
+                self._applied.append(line.removeprefix(APPLIED)[:MAX_ACTION_CHARS])
         return line
+
+    def _end_actions(self) -> None:
+        """Takes the changes for done of which its linter has asked by now."""
+        ended = (EndedAction(action=path, ok=True, hooked=path.endswith(LINTED_ENDS)) for path in self._applied)
+        self._actions.extend(islice(ended, MAX_ACTIONS - len(self._actions)))
+        self._applied = []
 
     def _count(self, found: re.Match[str]) -> None:
         sent, written, cached, received = (
             _parse_count(found[name]) for name in ("sent", "written", "cached", "received")
         )
         cost = _parse_cost(found["cost"] or "")
+        self._end_actions()
         self._answered, self._failing, self._said = True, False, []
         self._answer, self._lines = "\n".join(self._lines).strip(), []
         self._usage = replace(
@@ -163,12 +201,15 @@ class AiderOutputParser:
         """What is known by now. It says nothing at its end, so it has not ended before it has exited."""
         said = error_line(" ".join(self._said)) if self._failing else ""
         trouble: ErrorKind | None = error_kind(said) if said else None
+        if exit_code is not None:
+            self._end_actions()
         return ParsedOutput(
             ended=self._answered and exit_code is not None,
             session=SESSION if self._answered else "",
             answer=self._answer,
             error=said,
             trouble=trouble,
+            actions=tuple(self._actions),
             usage=self._usage,
         )
 

@@ -129,7 +129,7 @@ class Claude:
             *("--max-turns", str(self.turns), "--setting-sources", "user", "--strict-mcp-config"),
             *(("--mcp-config", _server_settings(brief.servers)) if brief.servers else ()),
             *("--permission-mode", "dontAsk", "--tools", tools, "--allowedTools", allowed),
-            *(("--settings", _hook_settings(brief.hook)) if brief.hook else ()),
+            *(("--settings", _hook_settings(brief.unfailing_hook)) if brief.hook else ()),
         )
         return Launch(
             argv=(*self.installed.argv(), *words),
@@ -259,7 +259,8 @@ class ClaudeOutputParser(JsonEventParser):
             if text_at(block, "type") == "tool_result" and (
                 action := self._open.pop(call_id(block, "tool_use_id"), "")
             ):
-                self.act(action, ok=block.get("is_error") is not True, call=call_id(block, "tool_use_id"))
+                done = block.get("is_error") is not True
+                self.act(action, ok=done, call=call_id(block, "tool_use_id"), hooked=True)
 
     def _count(self, name: str, call: Usage) -> None:
         """Each message's last word counts, it is told several times."""

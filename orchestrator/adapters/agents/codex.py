@@ -100,7 +100,11 @@ class Codex:
             remove_home_file(brief.home, each)  # its own hooks are trusted unseen, and so would these be
         keys = with_keys(OPENAI)
         lent = not keys and copy_login_file(brief.home, LOGIN_FILE)
-        settings = [*SETTINGS, *(_provider_settings(brief.silence_ms) if keys else ()), *_hook_settings(brief.hook)]
+        settings = [
+            *SETTINGS,
+            *(_provider_settings(brief.silence_ms) if keys else ()),
+            *_hook_settings(brief.unfailing_hook),
+        ]
         settings += [line for each in brief.servers for line in _server_settings(each)]
         words = (
             *("exec", *(("resume",) if brief.session else ()), "--json", "--skip-git-repo-check", "--ignore-rules"),

@@ -2,7 +2,8 @@
 
 Run against version 0.61.0 (`tests/agents`). The repository is not trusted: its settings, hooks, servers and `.env` are
 not read then, nor is its GEMINI.md, which the prompt has instead. What the tools may do is a policy of ours in the
-home folder. SIGTERM makes it exit with 0 and no result, and an API error gives odd exit codes: only `result` counts.
+home folder. Of hooks it runs there only those of an extension in its home: ours asks at changes of files, and bash asks
+at commands. SIGTERM makes it exit with 0 and no result, and an API error gives odd exit codes: only `result` counts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shlex
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from handoff.warnings.action_warnings import MAX_ACTION_CHARS
@@ -61,6 +63,11 @@ toolName = ["ask_user", "enter_plan_mode", "exit_plan_mode", "google_web_search"
 decision = "deny"
 priority = 950
 """
+EXTENSION = "shiftbook"
+"""What its extension is called that asks the node; the only one that is loaded."""
+EXTENSION_FOLDER = f".gemini/extensions/{EXTENSION}"
+CHANGING_TOOLS = frozenset({"replace", "write_file"})
+HOOK_MS = 10_000
 EXPERIMENTS_FILE = ".gemini/shiftbook-experiments.json"
 REQUEST_TIMEOUT_FLAG = 45773134
 """Its number for the time, in seconds, that it waits for an answer's head: 60 s otherwise."""
@@ -106,17 +113,24 @@ class Gemini:
         write_home_file(
             brief.home,
             ".gemini/settings.json",
-            json.dumps(self._settings("gemini-api-key" if keys else "oauth-personal")),
+            json.dumps(self._settings("gemini-api-key" if keys else "oauth-personal", hooks=bool(brief.hook))),
         )
+        if brief.hook:
+            _write_extension(brief.home, brief.unfailing_hook)
         write_home_file(brief.home, ".gemini/policies/shiftbook.toml", POLICY_TOML)
         session = ("--resume", brief.session) if brief.session else ("--session-id", str(uuid.uuid4()))
-        words = (*("-o", "stream-json"), *session, *(("-m", brief.model) if brief.model else ()))
+        words = (
+            *("-o", "stream-json", "--extensions", EXTENSION if brief.hook else "none"),
+            *session,
+            *(("-m", brief.model) if brief.model else ()),
+        )
         return Launch(
             argv=stdin_command(brief.home, brief.prompt, *self.installed.argv(), *words),
             environment=ENVIRONMENT | (_silence_settings(brief) if keys else {}),
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
+            hooked=bool(brief.hook),
             of_bash=_line_of_bash,
             codes_untold=True,
         )
@@ -125,15 +139,25 @@ class Gemini:
         """A fresh reading. Each round's `result` counts that round alone."""
         return GeminiOutputParser()
 
-    def _settings(self, login: str) -> dict[str, Any]:
+    def _settings(self, login: str, *, hooks: bool) -> dict[str, Any]:
         return {
             "security": {"auth": {"selectedType": login}, "folderTrust": {"enabled": False}},
             "model": {"maxSessionTurns": self.turns},
-            "hooksConfig": {"enabled": False},
+            "hooksConfig": {"enabled": hooks},
             "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False, "maxAttempts": MAX_ATTEMPTS},
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
         }
+
+
+def _write_extension(home: Path, command: str) -> None:
+    """What has it run a command before a change of a file and after it: only then its model is told. Raises OSError."""
+    told = json.dumps({"name": EXTENSION, "version": "1.0.0"})
+    write_home_file(home, f"{EXTENSION_FOLDER}/gemini-extension.json", told)
+    hook = {"type": "command", "command": command, "timeout": HOOK_MS}
+    matched = [{"matcher": "|".join(sorted(CHANGING_TOOLS)), "hooks": [hook]}]
+    told = json.dumps({"hooks": dict.fromkeys(("BeforeTool", "AfterTool"), matched)})
+    write_home_file(home, f"{EXTENSION_FOLDER}/hooks/hooks.json", told)
 
 
 def _silence_settings(brief: RoundRequest) -> dict[str, str]:
@@ -170,6 +194,8 @@ class GeminiOutputParser(JsonEventParser):
         self._called: dict[str, str] = {}
         self._commands: dict[str, str] = {}
         """The command lines of those that have no result yet."""
+        self._changed: dict[str, str] = {}
+        """The files that those change that have no result yet."""
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
@@ -184,11 +210,15 @@ class GeminiOutputParser(JsonEventParser):
                 shown = f"{tool} {main_argument(object_at(found, 'parameters'))}".strip()
                 self._called[call_id(found, "tool_id")], self.answer = shown, ""
                 while len(self._called) > MAX_OPEN_CALLS:
-                    self._commands.pop(first := next(iter(self._called)), None)
-                    self._called.pop(first)
+                    first = next(iter(self._called))
+                    for calls in (self._called, self._commands, self._changed):
+                        calls.pop(first, None)
                 if tool == SHELL_TOOL:
                     command = _plain_command(text_at(found, "parameters", "command"))
                     self._commands[call_id(found, "tool_id")] = command[:MAX_ACTION_CHARS]
+                elif tool in CHANGING_TOOLS:
+                    path = text_at(found, "parameters", "file_path")
+                    self._changed[call_id(found, "tool_id")] = path[:MAX_ACTION_CHARS]
                 return f"[{shown}]"
             case "tool_result":
                 return self._result_of_tool(found)
@@ -202,7 +232,9 @@ class GeminiOutputParser(JsonEventParser):
 
     def _result_of_tool(self, found: dict[str, Any]) -> str:
         command = self._commands.pop(call_id(found, "tool_id"), "")
+        changed = self._changed.pop(call_id(found, "tool_id"), "")
         if text_at(found, "status") != "error":
+            self.act(changed, ok=True, hooked=True)
             code = exit_code_in(text_at(found, "output"))
             self.act(command, ok=None if code is None else code == 0)
             return ""

@@ -2,7 +2,8 @@
 
 Run against version 1.18.33 (`tests/agents`). Costs are told for each step and summed here. A refused permission exits
 with 0. A model API that fails is asked five more times in about a minute, which its log tells, and then the round ends
-with an `error`. `.opencode` of a repository is hidden from it: it runs the plugins there whatever it is told.
+with an `error`. `.opencode` of a repository is hidden from it: it runs the plugins there whatever it is told. A plugin
+of ours asks at changes of files, and bash at commands; without it none is loaded (`--pure`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orchestrator.adapters.agents.opencode_plugin import CHANGING_TOOLS, write_plugin
+from orchestrator.core.ports.action_warner import REFUSED_ONCE
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
-from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at, value_at
+from orchestrator.execution.programs.json_events import (
+    JsonEventParser,
+    call_id,
+    number_at,
+    object_at,
+    patched_files,
+    text_at,
+    usd_at,
+    value_at,
+)
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
 from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest, ToolServer
 
@@ -97,9 +109,12 @@ class OpenCode:
             "provider": providers,
             "mcp": {each.name: _server_settings(each) for each in brief.servers},
         }
+        if brief.hook:
+            config["plugin"] = [write_plugin(brief.home, brief.unfailing_hook)]
         config["instructions"] = [str(brief.tree / "AGENTS.md")]  # a project's settings are off, and this with them
         words = (
-            *("run", "--format", "json", "--pure", "--print-logs", "--log-level", "ERROR"),
+            *("run", "--format", "json", "--print-logs", "--log-level", "ERROR"),
+            *(() if brief.hook else ("--pure",)),
             *(("--session", brief.session) if brief.session else ()),
             *(("--model", brief.model) if brief.model else ()),
         )
@@ -114,6 +129,7 @@ class OpenCode:
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
             hidden=HIDDEN,
+            hooked=bool(brief.hook),
             of_bash=lambda line: line,
         )
 
@@ -190,7 +206,16 @@ class OpenCodeOutputParser(JsonEventParser):
         elif command := text_at(given, "command"):
             code = value_at(part, "state", "metadata", "exit")
             self.act(command, ok=code == 0 if isinstance(code, int) else None)
+        elif text_at(part, "tool") in CHANGING_TOOLS and (not refused or REFUSED_ONCE in refused):
+            for path in _changed_files(given):
+                self.act(path, ok=not refused, call=call_id(part, "callID"), hooked=True)
         return f"[{shown}{': refused' if refused else ''}]"
+
+
+def _changed_files(given: dict[str, Any]) -> tuple[str, ...]:
+    """The files that a call names, or its patch."""
+    path = text_at(given, "filePath")
+    return (path,) if path else patched_files(text_at(given, "patchText"))
 
 
 def _add_step_usage(before: Usage, part: dict[str, Any]) -> Usage:

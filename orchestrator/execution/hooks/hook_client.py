@@ -1,9 +1,10 @@
 """What does a program run at its hook? Hands what it is told to the node's socket, and prints what comes back.
 
 Runs as a file, by a bare Python inside the sandbox, with nothing of ours beside it: `hook_client.py SOCKET` for what
-stands on standard input, `hook_client.py SOCKET SECONDS LINE` for a command line that bash is about to run. A node that
-does not answer stops no work: then nothing is printed, and the exit code is 0 all the same. It stands before every
-command, so it imports nothing that is slow to load: `socket`, `struct` and `os` would take longer than the rest.
+stands on standard input, `hook_client.py SOCKET SECONDS LINE` for a command line that bash is about to run, and
+`hook_client.py SOCKET PATH` for a file that was changed. A node that does not answer stops no work: then nothing is
+printed, and the exit code is 0 all the same. It stands before every command, so it imports nothing that is slow to
+load: `socket`, `struct` and `os` would take longer than the rest.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ MAX_BYTES = 1024 * 1024
 """Of what a program says of a call: a file that it writes stands in it whole."""
 BASH_MARK = b"bash\n"
 """What stands before a command line; what a program says at its hook is an object of JSON."""
+FILE_MARK = b"file\n"
+"""What stands before the path of a file that was changed."""
+SAID_OF_FILE = 4
+"""The exit code if something was said of such a file: none that a client has that cannot start."""
 CODE_WANTED, EXIT_CODE_WANTED = b"\0", 3
 """What stands before an answer if bash is to print the command's exit code, and how bash is told so."""
 
@@ -52,15 +57,20 @@ def _left(until: float) -> float:
 
 
 def main(words: list[str]) -> int:
-    """Asks with what stands on standard input, or with a command line; the exit code."""
+    """Asks with what stands on standard input, with a command line, or with a path; the exit code."""
     try:
-        if len(words) > 1:
-            answer = ask(words[0], BASH_MARK + words[2].encode("utf-8", "surrogateescape"), float(words[1]))
-        else:
-            answer = ask(words[0], sys.stdin.buffer.read(MAX_BYTES))
+        match words:
+            case [path, seconds, line]:
+                answer = ask(path, BASH_MARK + line.encode("utf-8", "surrogateescape"), float(seconds))
+            case [path, changed]:
+                answer = ask(path, FILE_MARK + changed.encode("utf-8", "surrogateescape"))
+            case _:
+                answer = ask(words[0], sys.stdin.buffer.read(MAX_BYTES))
         sys.stdout.buffer.write(answer.removeprefix(CODE_WANTED))
         sys.stdout.flush()
-        return EXIT_CODE_WANTED if answer.startswith(CODE_WANTED) else 0
+        if answer.startswith(CODE_WANTED):
+            return EXIT_CODE_WANTED
+        return SAID_OF_FILE if answer and len(words) == len(("SOCKET", "PATH")) else 0
     except OSError:
         return 0
 

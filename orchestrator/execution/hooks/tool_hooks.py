@@ -1,20 +1,22 @@
 """What does a program's hook say of a call, and what is answered, so that its model hears the journal's warnings?
 
-claude and codex say the same in the same words (JSON on standard input, JSON back). What is added to a call comes with
-its result; what refuses it comes instead, with the reason, and counts among the program's own denials: so the calls
-that were held back are kept, and taken off those. Whatever runs in the sandbox may ask here, with any id: so a denial
-is taken off only if it is of the very call that was asked about, which the journal warned of, and what was said counts
-only once the program tells of that call itself.
+The programs with hooks say the same in the same words (JSON on standard input, JSON back). What is added to a call
+comes with its result; what refuses it comes instead, with the reason, and counts among the program's own denials: so
+the calls that were held back are kept, and taken off those. gemini and qwen pass on what is added only at their hook
+after the call: there it is said again. gemini names no call to its hooks, so none of its calls is held back. Whatever
+runs in the sandbox may ask here, with any id: so a denial is taken off only if it is of the very call that was asked
+about, which the journal warned of, and what was said counts only once the program tells of that call itself.
 
-A program without hooks has its bash ask, with a command line and nothing else (`bash_lines`): it is answered by plain
-text, and nothing is held back there.
+A program without hooks before its commands has its bash ask, with a command line and nothing else (`bash_lines`); one
+without any hooks asks of a file that it has changed. Both are answered by plain text, and nothing is held back there.
+
+A hook that does not run stops no work. That nobody asked is seen by what the program tells that it did.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,17 +25,29 @@ from typing import Any
 
 from missions.plain_data import read_json
 from orchestrator.core.ports.action_warner import ActionAdvice, ActionWarner
-from orchestrator.execution.hooks.hook_client import BASH_MARK, CODE_WANTED
-from orchestrator.execution.programs.json_events import call_id, denied_call, object_at, text_at
+from orchestrator.execution.hooks.hook_client import BASH_MARK, CODE_WANTED, FILE_MARK
+from orchestrator.execution.programs.json_events import call_id, denied_call, object_at, patched_files, text_at
 from orchestrator.execution.programs.port import EndedAction, ParsedOutput
 
-PATH_ARGUMENTS = ("file_path", "notebook_path", "path")
-CHANGING_TOOLS = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write", "apply_patch"})
+BEFORE_EVENTS = frozenset({"PreToolUse", "BeforeTool"})
+AFTER_EVENTS = frozenset({"PostToolUse", "AfterTool"})
+"""What the programs call their hooks before a call and after it."""
+UNNAMED_CALLS = frozenset({"BeforeTool"})
+"""Hooks whose program could not tell a call that was held back from one that it refused itself."""
+PATH_ARGUMENTS = ("file_path", "notebook_path", "path", "filePath")
+CHANGING_TOOLS = frozenset(
+    {
+        *("Edit", "MultiEdit", "NotebookEdit", "Write", "apply_patch"),
+        *("edit", "multiedit", "notebook_edit", "replace", "write", "write_file"),
+    }
+)
 """Tools that change the file they name; of a tool that only looks nothing is said."""
-MAX_PATCHED_FILES = 20
 MAX_HELD_BACK = 1000
 """Calls that are kept, those held back last."""
-_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
+MAX_ASKED = 1000
+"""Actions that are kept as asked about, the last ones."""
+MAX_SAID = 64
+"""Calls at which something was said that are kept until they are done, the last ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +66,15 @@ class ToolHooks:
     tree: Path
     of_bash: Callable[[str], str] | None = None
     codes_untold: bool = False
-    """Both as a `Launch` has them."""
+    hooked: bool = False
+    """All three as a `Launch` has them."""
+    unasked: int = 0
+    """How many actions the program tells of that its hook should have asked about, and did not."""
     _held_back: dict[str, _HeldBackCall] = field(default_factory=dict)
     """By the id of the call."""
+    _asked: dict[str, None] = field(default_factory=dict)
+    _said: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """What is to be said after a call, by its id and its actions."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -67,26 +87,47 @@ class ToolHooks:
         """What the program is answered; nothing where there is nothing to say, or nothing can be read."""
         if said.startswith(BASH_MARK):
             return self._answer_bash(said.removeprefix(BASH_MARK).decode("utf-8", "replace"))
+        if said.startswith(FILE_MARK):
+            changed = _in_tree(said.removeprefix(FILE_MARK).decode("utf-8", "replace"), self.tree)
+            return self._advice((changed,), "", may_refuse=False).text.encode()
         try:
             found = read_json(said.decode("utf-8", "replace"))
         except ValueError:
             return b""
-        if not isinstance(found, dict) or text_at(found, "hook_event_name") != "PreToolUse":
-            return b""
-        call = call_id(found, "tool_use_id")
+        event = text_at(found, "hook_event_name")
+        call = call_id(found, "tool_call_id") or call_id(found, "tool_use_id")
         actions = called_actions(text_at(found, "tool_name"), object_at(found, "tool_input"), self.tree)
-        advice = _joined([self.warner.before(action, call=call) for action in actions])
+        if event in BEFORE_EVENTS:
+            return self._before(event, call, actions, denied_call(found))
+        return self._after(event, call, actions) if event in AFTER_EVENTS else b""
+
+    def _before(self, event: str, call: str, actions: tuple[str, ...], named: str) -> bytes:
+        advice = self._advice(actions, call, may_refuse=event not in UNNAMED_CALLS)
         if not advice.lines:
             return b""
         if advice.refuses:
             with self._lock:
-                self._held_back[call] = _HeldBackCall(named=denied_call(found), actions=actions)
-                while len(self._held_back) > MAX_HELD_BACK:
-                    self._held_back.pop(next(iter(self._held_back)))
-            way = {"permissionDecision": "deny", "permissionDecisionReason": advice.text}
-        else:
-            way = {"additionalContext": advice.text}  # codex drops it where a decision stands beside it
-        return json.dumps({"hookSpecificOutput": {"hookEventName": "PreToolUse", **way}}).encode()
+                self._held_back[call] = _HeldBackCall(named=named, actions=actions)
+                _keep_last(self._held_back, MAX_HELD_BACK)
+            return _hook_output(event, permissionDecision="deny", permissionDecisionReason=advice.text)
+        with self._lock:
+            self._said[call, *actions] = advice.text
+            _keep_last(self._said, MAX_SAID)
+        return _hook_output(event, additionalContext=advice.text)  # codex drops it where a decision stands beside it
+
+    def _after(self, event: str, call: str, actions: tuple[str, ...]) -> bytes:
+        with self._lock:
+            said = self._said.pop((call, *actions), "")
+        return _hook_output(event, additionalContext=said) if said else b""
+
+    def _advice(self, actions: tuple[str, ...], call: str, *, may_refuse: bool) -> ActionAdvice:
+        """What is said of all actions of one call."""
+        every = [self.warner.before(action, call=call, may_refuse=may_refuse) for action in actions]
+        with self._lock:
+            self._asked.update(dict.fromkeys(actions))
+            _keep_last(self._asked, MAX_ASKED)
+        lines = tuple(line for one in every for line in one.lines)
+        return ActionAdvice(lines=lines, refuses=any(one.refuses for one in every))
 
     def _answer_bash(self, line: str) -> bytes:
         """The same in the words of a shell: what it prints before it runs the line."""
@@ -101,6 +142,8 @@ class ToolHooks:
         self.warner.confirm(names, call=ended.call)
         with self._lock:
             held = self._held_back.get(ended.call) if ended.call else None
+            if self.hooked and ended.hooked and ended.ok and names.isdisjoint(self._asked):
+                self.unasked += 1
         if held and names.intersection(held.actions):
             return
         action = ended.action if " " in ended.action else _in_tree(ended.action, self.tree)
@@ -119,9 +162,9 @@ class ToolHooks:
 def called_actions(tool: str, given: dict[str, Any], tree: Path) -> tuple[str, ...]:
     """The actions of a call as the journal knows them: its command line, or the files that it changes, as paths in the
     tree."""
-    command = text_at(given, "command") or text_at(given, "input")
+    command = text_at(given, "command") or text_at(given, "input") or text_at(given, "patchText")
     if tool == "apply_patch" or "*** Begin Patch" in command[:200]:
-        return tuple(_in_tree(path, tree) for path in _PATCHED.findall(command)[:MAX_PATCHED_FILES])
+        return tuple(_in_tree(path, tree) for path in patched_files(command))
     if command:
         return (command,)
     path = next(_paths(given), "")
@@ -137,7 +180,10 @@ def _in_tree(path: str, tree: Path) -> str:
     return str(plain.relative_to(tree) if plain.is_relative_to(tree) else plain)
 
 
-def _joined(every: list[ActionAdvice]) -> ActionAdvice:
-    """What is said of all actions of one call."""
-    lines = tuple(line for one in every for line in one.lines)
-    return ActionAdvice(lines=lines, refuses=any(one.refuses for one in every))
+def _hook_output(event: str, **said: str) -> bytes:
+    return json.dumps({"hookSpecificOutput": {"hookEventName": event, **said}}).encode()
+
+
+def _keep_last(kept: dict[Any, Any], most: int) -> None:
+    while len(kept) > most:
+        kept.pop(next(iter(kept)))

@@ -6,6 +6,7 @@ Nothing here raises: a program may write anything, and its next version will.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -27,10 +28,14 @@ MAX_OPEN_CALLS = 1000
 """Calls without a result yet that are remembered, the last ones."""
 MAX_ID_CHARS = 200
 """Characters of a call's id; a longer one is none."""
+MAX_PATCHED_FILES = 20
+"""Files of one patch that are looked at."""
 MAX_NUMBER = 10**12
 """The largest count that is believed: none that is larger can be stored or priced."""
 MAX_ANSWER_CHARS = 1024 * 1024
 """Characters of an answer that are kept."""
+
+_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 
 
 def parse_event(line: str) -> dict[str, Any]:
@@ -72,6 +77,11 @@ def call_id(found: object, *path: str) -> str:
     """The id of a call there, or ""."""
     found_id = text_at(found, *path)
     return found_id if len(found_id) <= MAX_ID_CHARS else ""
+
+
+def patched_files(patch: str) -> tuple[str, ...]:
+    """The files that a patch (`*** Begin Patch`) changes, the first so many."""
+    return tuple(_PATCHED.findall(patch)[:MAX_PATCHED_FILES])
 
 
 def number_at(found: object, *path: str) -> int:
@@ -156,7 +166,7 @@ class JsonEventParser(ABC):
         if what not in self.denials and len(self.denials) < MAX_DENIALS:
             self.denials.append(what)
 
-    def act(self, action: str, *, ok: bool | None, call: str = "") -> None:
-        """Remembers that something was done."""
+    def act(self, action: str, *, ok: bool | None, call: str = "", hooked: bool = False) -> None:
+        """Remembers that something was done; `hooked` as `EndedAction` has it."""
         if action and len(self.actions) < MAX_ACTIONS:
-            self.actions.append(EndedAction(action=action[:MAX_ACTION_CHARS], ok=ok, call=call))
+            self.actions.append(EndedAction(action=action[:MAX_ACTION_CHARS], ok=ok, call=call, hooked=hooked))

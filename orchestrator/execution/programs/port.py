@@ -91,6 +91,13 @@ class RoundRequest:
     """Servers of tools that it starts, and no others."""
 
     @property
+    def unfailing_hook(self) -> str:
+        """The same, as a line for a shell that ends with 0 and says nothing where the hook cannot run: gemini and
+        copilot refuse a call whose hook failed, claude one whose hook ended with 2, as a Python does without its file.
+        """
+        return f"{self.hook} 2>/dev/null || :" if self.hook else ""
+
+    @property
     def silence_ms(self) -> int:
         """How long, in ms, it should wait for a model that is silent: slow ones read for longer than 300 s, which is
         what most programs allow, and asking again has them begin anew."""
@@ -157,10 +164,10 @@ class Launch:
     good by a later one.
     For a program that may call a turn finished whatever its model's API said."""
     hooked: bool = False
-    """Whether it runs the request's hook before its calls."""
+    """Whether it runs the request's hook at its calls, those of commands left out where its bash asks."""
     of_bash: Callable[[str], str] | None = None
     """Of what it has `bash -c` run, the command line as its output tells of it; "" of what is none of its model's. For
-    a program without hooks: its bash asks the node in their place. None: it does not."""
+    a program without hooks at its commands: its bash asks the node in their place. None: it does not."""
     codes_untold: bool = False
     """Whether it tells no exit codes, so that they must stand in the output of what bash runs."""
     windows_after: Callable[[str], tuple[QuotaWindow, ...]] = lambda _session: ()
@@ -177,6 +184,8 @@ class EndedAction:
     ok: bool | None
     call: str = ""
     """The id of the call, if it has one."""
+    hooked: bool = False
+    """Whether the program's hook, where it runs one, must have asked the node about it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import Any
 from handoff.secrets.excerpts import redacted_line
 from orchestrator.adapters.agents.acp.conversation import AcpConversation, SessionPlan
 from orchestrator.adapters.agents.acp.ended_calls import plain_command
+from orchestrator.adapters.agents.acp.hook_files import HookFiles
 from orchestrator.adapters.agents.acp.session_settings import SessionSettings
 from orchestrator.core.foreign_files import open_foreign
 from orchestrator.core.own_installation import extra_command
@@ -45,6 +46,8 @@ class AcpProgram:
     table: AgentPart
     asks_in_bash: bool = False
     """Whether it gives `bash -c` the command lines that it tells of, and nothing around them."""
+    hook_files: HookFiles | None = None
+    """The files by which it runs a request's hook, if it can."""
 
     @property
     def installed(self) -> InstalledProgram:
@@ -78,6 +81,9 @@ class AcpProgram:
         words, environment = self.table.command[1:], self.table.environment
         told = any("{model}" in text for text in (*words, *environment.values()))
         errors = write_home_file(brief.home, ERRORS_FILE, "")
+        hooks = self.hook_files(brief.unfailing_hook) if brief.hook and self.hook_files else {}
+        for name, text in hooks.items():
+            write_home_file(brief.home, name, text)
         plan = SessionPlan(
             name=self.name,
             prompt=brief.prompt,
@@ -97,6 +103,7 @@ class AcpProgram:
             hidden=self.table.hidden,
             conversation=AcpConversation(plan, last_words=lambda: last_words(errors)),
             line_decides=True,
+            hooked=bool(hooks),
             of_bash=plain_command if self.asks_in_bash else None,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from missions.agents.agent_names import is_own_agent
+from orchestrator.adapters.agents.acp.hook_files import HOOK_FILES
 from orchestrator.adapters.agents.acp.program import AcpProgram
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.ledger.config.agent_tables import AgentPart
@@ -49,7 +50,7 @@ def acp_programs(tables: Mapping[str, AgentPart]) -> tuple[AcpProgram, ...]:
     own = {name: part for name, part in tables.items() if is_own_agent(name)}
     known = {name: _replaced(part, tables.get(name)) for name, part in BUILT_IN_TABLES.items()}
     return tuple(
-        AcpProgram(name=name, table=part, asks_in_bash=name in ASKING_IN_BASH)
+        AcpProgram(name=name, table=part, asks_in_bash=name in ASKING_IN_BASH, hook_files=HOOK_FILES.get(name))
         for name, part in (*known.items(), *own.items())
     )
 

@@ -17,6 +17,7 @@ from orchestrator.adapters.agents.codex import MAX_CHANGED_FILES, SETTINGS_FILES
 from orchestrator.adapters.agents.gemini import GeminiOutputParser
 from orchestrator.adapters.agents.gemini import _line_of_bash as launched_by_gemini
 from orchestrator.adapters.agents.opencode import OpenCodeOutputParser
+from orchestrator.core.ports.action_warner import REFUSED_ONCE
 from orchestrator.execution.programs import json_events
 from orchestrator.execution.programs.json_events import (
     MAX_DENIALS,
@@ -298,6 +299,38 @@ def test_how_a_command_of_gemini_went(output: str, ok: bool | None) -> None:
 def test_what_gemini_runs_for_itself_is_no_action(said: str) -> None:
     """And of a version that wraps its commands otherwise nothing is said: it would be said again and again."""
     assert launched_by_gemini(said) == ""
+
+
+def test_files_that_gemini_changes() -> None:
+    """As its model named them; a call that failed changed nothing, one that only looks neither."""
+    reading = GeminiOutputParser()
+    for number, (tool, status) in enumerate(
+        (("replace", "success"), ("write_file", "error"), ("read_file", "success"))
+    ):
+        call = {"tool_name": tool, "tool_id": str(number), "parameters": {"file_path": f"{tool}.md"}}
+        shown(reading, {"type": "tool_use", **call}, {"type": "tool_result", "tool_id": str(number), "status": status})
+    assert reading.told(0).actions == (EndedAction(action="replace.md", ok=True, hooked=True),)
+
+
+def test_files_that_opencode_changes() -> None:
+    """By a path or a patch; one that a hook held back is told of, one that failed is not."""
+    reading = OpenCodeOutputParser()
+    patch = "*** Begin Patch\n*** Update File: b.md\n*** Delete File: c.md\n*** End Patch"
+    held = f"{REFUSED_ONCE} ..."
+    for tool, state in (
+        ("edit", {"status": "completed", "input": {"filePath": "a.md"}}),
+        ("apply_patch", {"status": "completed", "input": {"patchText": patch}}),
+        ("write", {"status": "error", "input": {"filePath": "d.md"}, "error": "no such folder"}),
+        ("write", {"status": "error", "input": {"filePath": "e.md"}, "error": held}),
+        ("read", {"status": "completed", "input": {"filePath": "f.md"}}),
+    ):
+        shown(reading, {"type": "tool_use", "part": {"tool": tool, "callID": "c1", "state": state}})
+    told = reading.told(0)
+    assert [(one.action, one.ok, one.call) for one in told.actions] == [
+        *(("a.md", True, "c1"), ("b.md", True, "c1"), ("c.md", True, "c1")),
+        ("e.md", False, "c1"),
+    ]
+    assert told.denials == ()
 
 
 def test_commands_of_opencode() -> None:

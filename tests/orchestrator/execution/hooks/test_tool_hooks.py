@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from handoff.warnings.heard_warnings import HeardWarning, WarningVerdict
 from orchestrator.core.ports.action_warner import ActionAdvice
-from orchestrator.execution.hooks import hook_socket
+from orchestrator.execution.hooks import hook_client, hook_socket, tool_hooks
 from orchestrator.execution.hooks.hook_socket import MAX_AT_ONCE, open_hook_socket
 from orchestrator.execution.hooks.tool_hooks import MAX_HELD_BACK, ToolHooks, called_actions
 from orchestrator.execution.journal_warner import JournalWarner, WarningForm
@@ -123,6 +124,8 @@ def test_what_says_nothing_is_answered_by_nothing(said: bytes) -> None:
         ("Write", {"file_path": "/etc/passwd"}, ("/etc/passwd",)),
         ("NotebookEdit", {"notebook_path": "n.ipynb"}, ("n.ipynb",)),
         ("Read", {"file_path": "/srv/tree/a"}, ()),
+        ("edit", {"filePath": "/srv/tree/a"}, ("a",)),
+        ("apply_patch", {"patchText": PATCH}, ("a b.txt", "c")),
         (
             "apply_patch",
             {"command": PATCH},
@@ -180,6 +183,69 @@ def test_a_program_without_ids_is_told_by_what_it_did() -> None:
     run.followed(EndedAction(action=FAILS, ok=False))
     assert run.answer(asked("call_2", command=FAILS)) == b""
     assert len(run.warner.heard) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [("PreToolUse", "PostToolUse"), ("BeforeTool", "AfterTool")])
+def test_what_was_said_before_a_call_is_said_after_it(before: str, after: str) -> None:
+    """Once, for programs that pass it on only then, and at that call alone; a held-back call has no hook after it."""
+    run = hooks(WarningForm.WITH_RESULT, "docs/a.md is generated")
+    of_file = {"tool": "write_file", "file_path": "/srv/tree/docs/a.md"}
+    assert run.answer(asked("t1", event=after, **of_file)) == b""
+    assert "is generated" in told(run.answer(asked("t1", event=before, **of_file)))["additionalContext"]
+    assert run.answer(asked("t2", event=after, **of_file)) == b""
+    assert told(run.answer(asked("t1", event=after, **of_file)))["hookEventName"] == after
+    assert run.answer(asked("t1", event=after, **of_file)) == b""
+
+
+def test_a_program_that_names_no_calls_is_refused_none() -> None:
+    """gemini counts what a hook refuses among its denials, and says of none by which hook."""
+    run = hooks(WarningForm.REFUSE_ONCE, "docs/a.md is generated")
+    answer = told(run.answer(asked("", "replace", "BeforeTool", file_path="docs/a.md")))
+    assert set(answer) == {"hookEventName", "additionalContext"}
+
+
+def test_qwen_names_a_call_as_the_protocol_does() -> None:
+    """The other id is made up for its hooks."""
+    run = hooks(WarningForm.REFUSE_ONCE)
+    said = json.loads(asked("made-up", command=FAILS)) | {"tool_call_id": "t1"}
+    run.answer(json.dumps(said).encode())
+    assert run.held_back == {"t1"}
+
+
+def test_what_is_said_after_calls_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was asked about: a process that makes calls up fills no memory."""
+    monkeypatch.setattr(tool_hooks, "MAX_SAID", 3)
+    monkeypatch.setattr(tool_hooks, "MAX_ASKED", 3)
+    run = hooks()
+    for number in range(9):
+        run.answer(asked(f"t{number}", command=f"{FAILS} V={number}"))
+    assert (len(run._said), len(run._asked)) == (3, 3)
+
+
+def test_an_action_of_which_nobody_asked_is_counted() -> None:
+    """Where the program runs the hook, and did it: not of what failed, nor of what its hook does not ask about."""
+    run = hooks()
+    done = EndedAction(action="/srv/tree/docs/a.md", ok=True, hooked=True)
+    run.followed(done)
+    assert run.unasked == 0
+    run.hooked = True
+    run.answer(asked(tool="write", filePath="docs/a.md"))
+    for one in (done, replace(done, action="b.md", ok=False), replace(done, action="b.md", hooked=False)):
+        run.followed(one)
+    assert run.unasked == 0
+    run.followed(replace(done, action="b.md"))
+    assert run.unasked == 1
+
+
+def test_of_a_file_by_its_path(tmp_path: Path) -> None:
+    """For a program that has a linter and no hook: the exit code says whether anything was printed."""
+    run = hooks(WarningForm.REFUSE_ONCE, "docs/a.md is generated")
+    with open_hook_socket(tmp_path, run.answer) as line:
+        for path, code in (("docs/a.md", hook_client.SAID_OF_FILE), ("docs/b.md", 0)):
+            ran = subprocess.run([*shlex.split(line.command), path], capture_output=True, check=False, env={})
+            assert (ran.returncode, b"is generated" in ran.stdout) == (code, bool(code))
+    after = subprocess.run([*shlex.split(line.command), "docs/a.md"], capture_output=True, check=True, env={})
+    assert after.stdout == b""
 
 
 def test_over_the_socket(tmp_path: Path) -> None:

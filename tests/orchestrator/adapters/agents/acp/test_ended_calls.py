@@ -1,4 +1,4 @@
-"""Which command lines a program that speaks the protocol says that it ran, and how they went."""
+"""Which command lines a program that speaks the protocol says that it ran, how they went, and what files it changed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pytest
 
 from orchestrator.adapters.agents.acp import ended_calls
 from orchestrator.adapters.agents.acp.ended_calls import EndedCalls
+from orchestrator.core.ports.action_warner import REFUSED_ONCE
 from orchestrator.execution.programs.port import EndedAction
 
 
-def call(call_id: str = "c1", kind: str = "tool_call", **more: Any) -> dict[str, Any]:
-    return {"sessionUpdate": kind, "toolCallId": call_id, **more}
+def call(call_id: str = "c1", update: str = "tool_call", **more: Any) -> dict[str, Any]:
+    return {"sessionUpdate": update, "toolCallId": call_id, **more}
 
 
 def ended(call_id: str = "c1", status: str = "completed", **raw: Any) -> dict[str, Any]:
@@ -68,6 +69,45 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(20):
         calls.take(ended(f"c{number}"))
     assert [len(one.action) for one in calls.actions] == [ended_calls.MAX_ACTION_CHARS] * 3
+
+
+def test_copilot_tells_an_exit_code_among_its_contents() -> None:
+    """Beside the text that its model is given."""
+    calls = EndedCalls()
+    calls.take(call(rawInput={"command": "make"}))
+    calls.take(ended(content="no", contents=[{"type": "text"}, {"type": "shell_exit", "exitCode": 2}]))
+    assert calls.actions == [EndedAction(action="make", ok=False)]
+
+
+DIFF = [{"type": "diff", "path": "/srv/tree/a.md", "oldText": "", "newText": "x"}]
+REFUSED = [{"type": "content", "content": {"type": "text", "text": f"Denied by hook: {REFUSED_ONCE} ..."}}]
+
+
+@pytest.mark.parametrize(
+    ("updates", "actions"),
+    [
+        ([call(kind="edit", rawInput={"path": "a.md"}), ended()], [("a.md", True, True)]),
+        ([call(kind="edit", rawInput={"file_path": "a.md"}), ended()], [("a.md", True, True)]),
+        ([call(kind="edit", rawInput={}), call(content=DIFF), ended()], [("/srv/tree/a.md", True, True)]),
+        ([call(kind="read", rawInput={"path": "a.md"}), ended()], []),
+        ([call(kind="edit", rawInput={"path": "a.md"}), ended(status="failed")], []),
+        (
+            [call(kind="edit", rawInput={"path": "a.md"}), ended(status="failed") | {"content": REFUSED}],
+            [("a.md", None, False)],
+        ),
+        (
+            [call(kind="edit", rawInput={"path": "a.md"}), ended(status="failed", message=f"Denied: {REFUSED_ONCE}")],
+            [("a.md", None, False)],
+        ),
+    ],
+)
+def test_files_that_it_changes(updates: list[dict[str, Any]], actions: list[tuple[str, bool | None, bool]]) -> None:
+    """By a call that is an edit, or that shows a difference; one that failed changed nothing, and is told of only where
+    a hook held it back."""
+    calls = EndedCalls()
+    for update in updates:
+        calls.take(update)
+    assert [(one.action, one.ok, one.hooked) for one in calls.actions] == actions
 
 
 @pytest.mark.parametrize("update", [{}, {"sessionUpdate": 5}, call(rawInput="make"), call(rawInput={"command": 5})])
