@@ -8,6 +8,7 @@ false one is read by every instance that follows.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])\d+(?:[.,:/-]\d+)*")
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -90,6 +91,7 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in _WORD.findall(spaced) if word.lower() not in _COMMON)
 
 
+@lru_cache(maxsize=20_000)  # a text uses few words, and says them again
 def stem(word: str) -> str:
     """`features`, `featured` and `feature` become one; light on purpose, so that distinct words stay distinct."""
     word = word.lower()

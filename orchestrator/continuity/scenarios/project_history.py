@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from handoff.briefing import apply
@@ -75,10 +76,15 @@ class ProjectHistory:
 
         They are the product's own reviews, without a model: each changes what the one before it left.
         """
-        text = "# Briefing\n"
-        for part in _parts(self.entries, generation):
-            text = apply(text, review(part, text, known_paths=()).deltas)
-        return text if generation else ""
+        return _reviewed(self.entries, generation) if generation else ""
+
+
+@lru_cache(maxsize=1024)  # of a study's projects; each of its arms asks for the same
+def _reviewed(entries: Sequence[Entry], generation: int) -> str:
+    text = "# Briefing\n"
+    for part in _parts(entries, generation):
+        text = apply(text, review(part, text, known_paths=()).deltas)
+    return text
 
 
 def _parts(entries: Sequence[Entry], count: int) -> list[Sequence[Entry]]:
