@@ -1,7 +1,7 @@
 """What does the program work out once in each process, that a process which forks can have worked out before?
 
-The steps of the database's schema, the tables' mapping, the schemas of the API's models and what the embedded model's
-file says of itself: together they take as long as all else that a node's start does.
+The tables' mapping, the schemas of the API's models, what the embedded model's file says of itself and, where a node
+tells people something, the hundred modules of apprise: together they take as long as all else that a node's start does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator.adapters.models.gguf import read_gguf_info
 from orchestrator.adapters.models.model_file import EmbeddedModel
+from orchestrator.adapters.notifiers.apprise import AppriseNotifier
 from orchestrator.api.app import create_app
 from orchestrator.api.auth.tokens import Authenticator
 from orchestrator.api.web.context import AppServices
@@ -24,6 +25,7 @@ from tests import app_schemas
 def warm() -> None:
     """Makes a database and an app, and lets go of them. No thread, no connection and no file of it is left."""
     app_schemas.keep()
+    AppriseNotifier(urls="json://localhost")  # asks nobody
     if weights := EmbeddedModel().source():
         read_gguf_info(weights)
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
