@@ -94,7 +94,7 @@ def _put(part: Path, packed: Path, before: bytes, refs: Collection[str]) -> bool
                 os.link(lock, name := f"{folder}/{ref}.lock")
                 locks.callback(os.unlink, name)
             if _read(packed) == before and not _any_there(folder, refs):
-                part.replace(packed)
+                files.move_into_place(part, packed, durable=False)  # it was flushed before
                 moved = True
     except OSError as error:
         if moved:

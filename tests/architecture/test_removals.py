@@ -79,6 +79,7 @@ PLACES = {
     "sync/files.py": "a random name of ours beside the path that its caller gives",
     "sync/own_commits.py": FIXED,
     "sync/refs/growing_fetch.py": f"{FIXED}; {LISTED}",
+    "sync/refs/packed_refs.py": "a random name of ours; locks that it has just made, of refs with plain names",
     "sync/signatures.py": "the key that its caller names, made under a random name beside it",
     "sync/worktree.py": FIXED,
 }
