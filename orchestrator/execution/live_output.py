@@ -7,7 +7,9 @@ where no secret of several lines is torn in two: a key that is not whole yet wai
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from threading import Lock
 
 from handoff.secrets.redact import redact
 from missions.live_view import MAX_TAIL_BYTES
@@ -18,6 +20,33 @@ MAX_PAGE_BYTES = 64 * 1024
 MAX_KEY_BYTES = 16 * 1024
 """Bytes of the longest key of several lines; what is longer is none."""
 _KEY_BEGIN, _KEY_END = b"-----BEGIN ", b"-----END "
+
+
+class ProgressFile:
+    """What an attempt says, for whoever watches: each line stands there at once. Threads may speak at the same time.
+
+    Open from its first line on: to open it for each is most of what half a million lines take.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, Lock()
+        self._file: FileIO | None = None
+
+    def say(self, line: str) -> None:
+        """Adds a line. Raises OSError."""
+        left = (line.rstrip("\n") + "\n").encode("utf-8", "replace")
+        with self._lock:
+            if self._file is None:
+                self._file = self._path.open("ab", buffering=0)
+            while left:  # a full disk takes a part of it, and refuses the next
+                left = left[self._file.write(left) :]
+
+    def close(self) -> None:
+        """Ends it; whoever speaks after that begins it again."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+            self._file = None
 
 
 @dataclass(frozen=True, kw_only=True)

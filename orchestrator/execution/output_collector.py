@@ -37,7 +37,8 @@ class OutputCollector:
     ) -> None:
         self._reading, self._site, self._bounds, self._hooks = reading, site, bounds, hooks
         self._followed = 0
-        self._usage = self._counted = self._priced = Usage()
+        self._session, self._usage = "", Usage()
+        self._priced = (Usage(), Usage())
         self._shown: deque[str] = deque()
         self._size = self._dropped = self._said = 0
         self._ended_before: bool | None = None
@@ -47,12 +48,14 @@ class OutputCollector:
         shown = self._reading.take(line)
         if shown.strip():
             self._show(shown)
-        told = self.told(None)
+        told = self._reading.told(None)  # half a million lines may come: all that it comes to is for who asks for it
         self._follow(told)
-        self._site.remember(told.session)
+        if told.session != self._session:
+            self._session = told.session
+            self._site.remember(_session_name(told.session))
         if told.usage != self._usage:
             self._usage = told.usage
-            self._bounds.usage_meter.tell(told.usage)
+            self._bounds.usage_meter.tell(self._with_price(told.usage))
 
     def _follow(self, told: ParsedOutput) -> None:
         for ended in told.actions[self._followed :]:
@@ -81,12 +84,17 @@ class OutputCollector:
         told = self._reading.told(exit_code)
         if exit_code is not None:
             self._follow(told)
-        if told.usage != self._counted:
-            self._counted, self._priced = told.usage, told.usage
-            if told.usage.cost_usd is None and told.usage.model:
-                self._priced = replace(told.usage, cost_usd=pricing.cost(told.usage))
-        named = told.session if SESSION_ID.fullmatch(told.session) else ""
-        return replace(self._hooks.without_held_back(told), usage=self._priced, session=named)
+        ours = self._hooks.without_held_back(told)
+        return replace(ours, usage=self._with_price(told.usage), session=_session_name(told.session))
+
+    def _with_price(self, usage: Usage) -> Usage:
+        counted, priced = self._priced
+        if usage != counted:
+            priced = usage
+            if usage.cost_usd is None and usage.model:
+                priced = replace(usage, cost_usd=pricing.cost(usage))
+            self._priced = (usage, priced)  # as one: whoever watches asks, too
+        return priced
 
     def broken_off(self) -> None:
         """The round must end now: what it says after this is no end of its work."""
@@ -102,3 +110,7 @@ class OutputCollector:
         """What was shown, from its end."""
         head = f"[… {self._dropped:,} characters are left out here …]\n" if self._dropped else ""
         return head + "".join(self._shown)
+
+
+def _session_name(said: str) -> str:
+    return said if SESSION_ID.fullmatch(said) else ""

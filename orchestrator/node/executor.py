@@ -23,11 +23,11 @@ from missions.mission import AUTO, UPDATE_AGENT, Mission
 from missions.selection import NodeCapabilities
 from orchestrator.core import tracing
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
-from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
+from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Unmetered
 from orchestrator.execution.budget import BudgetMeter
 from orchestrator.execution.free_space import DISK_FULL_PATTERN
 from orchestrator.execution.live_figures import FIGURES_FILE, NotingMeter
-from orchestrator.execution.live_output import PROGRESS_FILE
+from orchestrator.execution.live_output import PROGRESS_FILE, ProgressFile
 from orchestrator.execution.message_box import MessageBox, SpokenMessage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.inputs import attached_inputs
@@ -281,10 +281,13 @@ class Executor:
     def _work(
         self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, box: MessageBox
     ) -> Outcome:
-        project = ledger.charter.project(mission.project) if mission.project else None
         label = AttemptLabel(mission=claim.mission, epoch=claim.epoch, attempt=claim.attempt)
         folder, goes_on = self.folders.open(label, departed=ledger.departed_epoch(mission))
-        job = replace(self._job(ledger, mission, claim, project, folder), goes_on=goes_on, steering=box)
+        with contextlib.closing(ProgressFile(folder / PROGRESS_FILE)) as progress:
+            job = self._job(ledger, mission, claim, folder, progress.say)
+            return self._done(ledger, mission, replace(job, goes_on=goes_on, steering=box), stop)
+
+    def _done(self, ledger: LedgerSnapshot, mission: Mission, job: AgentJob, stop: CancelToken) -> Outcome:
         job = replace(job, warner=run_warner(self.warnings, ledger, mission.project or "", job.say))
         if job.project is not None and not may_have_servers(mission.agent, job.tools):
             job = replace(job, project=replace(job.project, servers=()))
@@ -318,14 +321,9 @@ class Executor:
         return next((one for one in found if one.recorded), found[0] if found else None)
 
     def _job(
-        self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, project: Project | None, folder: Path
+        self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, folder: Path, say: Callable[[str], None]
     ) -> AgentJob:
-        progress = folder / PROGRESS_FILE
-
-        def say(line: str) -> None:
-            with progress.open("a", encoding="utf-8") as file:
-                file.write(line.rstrip("\n") + "\n")
-
+        project = ledger.charter.project(mission.project) if mission.project else None
         meter = NotingMeter(
             meter=self._meters.get((claim.mission, claim.epoch)) or Unmetered(),
             path=folder / FIGURES_FILE,

@@ -253,6 +253,23 @@ def test_endless_talk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(map(len, place.said)) < 5100
 
 
+def test_many_lines_are_put_together_for_who_asks_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To do so after each line was most of what half a million of them took."""
+    asked, real = list[ParsedOutput](), ToolHooks.without_held_back
+
+    def counted(hooks: ToolHooks, told: ParsedOutput) -> ParsedOutput:
+        asked.append(told)
+        return real(hooks, told)
+
+    monkeypatch.setattr(ToolHooks, "without_held_back", counted)
+    made, place = heard(Says())
+    for number in range(100):
+        made.take(f"line {number}")
+    assert (asked, len(place.said)) == ([], 100)
+    made.told(0)
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize("pieces", [1, 2, 3, 7])
 def test_a_key_that_comes_in_pieces_is_redacted_whole(pieces: int) -> None:
     """What is kept of it is passed on with what stands around it, and is redacted there: it must be as it was said."""
