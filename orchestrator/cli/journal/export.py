@@ -62,7 +62,7 @@ def export(
 
 
 def _training_set(shape: str, project: str | None, since: str, consent: str) -> TrainingSet:
-    from orchestrator.workflow.journal.log import require_project
+    from orchestrator.workflow.journal.known_project import require_project
     from orchestrator.workflow.journal.training_set import TrainingSet, TrainingShape
 
     fleet = wiring.fleet(load_settings())

@@ -45,7 +45,7 @@ def import_(
     taken out. Again it adds nothing; a session that has gone on since gets a following entry.
     """
     from orchestrator.app.factories.past_factory import transcript_import, transcript_source
-    from orchestrator.workflow.journal.log import require_project
+    from orchestrator.workflow.journal.known_project import require_project
 
     day = _day(since)
     source = transcript_source(program, folder)

@@ -37,7 +37,7 @@ def import_(board: str, place: Path, project: str, dry_run: bool, yes: bool, as_
     from orchestrator.app.factories.board_factory import task_board
     from orchestrator.cli.mission.project import project_here
     from orchestrator.workflow.boards.board_import import BoardImport
-    from orchestrator.workflow.journal.log import require_project
+    from orchestrator.workflow.journal.known_project import require_project
 
     fleet = wiring.fleet(load_settings())
     project = project or project_here(fleet.ledger)

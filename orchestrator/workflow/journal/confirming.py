@@ -16,12 +16,12 @@ from handoff.mined.proposed_values import replaced_lines, with_replacements
 from handoff.secrets.excerpts import redacted_line
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.ledger import session_logs
 from orchestrator.ledger.confirmed_text import demands_signatures, shown_text
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.journal.known_project import known_projects, require_project
 from sync.remote import Oid
 
 DIGEST_CHARS = 32
@@ -105,11 +105,8 @@ class ModelProposals:
 
 def _every(ledger: LedgerSnapshot, project: str) -> list[ProposedItem]:
     """Items of the briefings; those that no model proposed have no `mark`."""
-    logged = {file.project for file in session_logs.files(ledger.store, ledger.tree)}
-    known = sorted({*logged, *ledger.charter.projects} - {""})
-    if project and project not in known:
-        raise NotFound(f"unknown project {project!r}: there are {', '.join(known) or 'none yet'}")
-    names = [project] if project else known
+    require_project(ledger, project)
+    names = [project] if project else known_projects(ledger)
     counts = not demands_signatures(ledger)
     shown = {name: shown_text(ledger, path_of(Tier.BRIEFING, name)) for name in names}
     return [one for name, text in shown.items() for one in _items(name, text, unsigned_counts=counts)]

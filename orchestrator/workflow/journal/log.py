@@ -22,6 +22,7 @@ from orchestrator.ledger.session_logs import LogFile
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.workflow.journal.context import SYSTEM_PROMPT
+from orchestrator.workflow.journal.known_project import require_project
 from orchestrator.workflow.journal.search_index import SearchHit, SearchIndex
 from sync.remote import Oid
 
@@ -173,14 +174,6 @@ class Logbook:
                 "messages": [{"role": role, "content": redact(text).text} for role, text in turns],
                 "source": source | {"project": file.project, "mission": entry.mission, "model": entry.model},
             }
-
-
-def require_project(ledger: LedgerSnapshot, project: str) -> None:
-    """Raises NotFound for a project that is neither in `fleet.toml` nor has a log. "" is the fleet's own log."""
-    if not project or project in ledger.charter.projects or ledger.read(path_of(Tier.LOG, project)) is not None:
-        return
-    known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
-    raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
 
 
 def parse_sections(text: str) -> dict[str, str]:

@@ -121,7 +121,7 @@ def test_an_item_is_found_by_its_beginning_or_the_reason_is_said(keys: Keys) -> 
         mine.find("zzz")
     with pytest.raises(NotFound, match="not proposed by a model"):
         mine.find("h")
-    with pytest.raises(NotFound, match="unknown project"):
+    with pytest.raises(NotFound, match=r"unknown project 'nowhere': fleet\.toml has shop"):
         mine.every("nowhere")
 
 

@@ -48,7 +48,7 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
     ada = Town().peer("ada")
     with pytest.raises(WrongSetting):
         logbook(ada, tmp_path).add({"Decisions": "  \n"})
-    with pytest.raises(NotFound, match="has shop"):
+    with pytest.raises(NotFound, match=r"unknown project 'shpo': fleet\.toml has shop"):
         logbook(ada, tmp_path).add({"Decisions": "x"}, project="shpo")
     assert "person" not in ada.text("SESSION_LOG.md")
 
