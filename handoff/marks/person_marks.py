@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Set
 from hashlib import sha256
 
+from handoff.markdown import headings
 from handoff.marks.model_mark import BY_PERSON, LABEL, without_marks
 
-Confirmation = tuple[str, str]
-"""The words of a line, and the name of the person who is said to have confirmed them."""
+Confirmation = tuple[str, str, str]
+"""The words of a line, the name of the person who is said to have confirmed them, and the section that it stands in:
+the same words below *Dead ends* say something else."""
 
 _SAID = f"({LABEL}; confirmed by "
 _POINT = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?")
@@ -18,15 +20,15 @@ _POINT = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?")
 def person_marks(text: str) -> frozenset[Confirmation]:
     """What persons are said to have confirmed. What stands behind a mark, such as the entries that a line rests on, is
     none of its words; all that stands before it is, also behind another mark: that is told by its digest."""
-    lines = text.split("\n") if _SAID in text else ()
-    return frozenset((words, found["who"]) for line in lines for found, words in _marks(line))
+    lines = _lines(text) if _SAID in text else ()
+    return frozenset((words, found["who"], section) for line, section in lines for found, words in _marks(line))
 
 
 def with_unsigned(text: str, unsigned: Set[Confirmation]) -> str:
     """The text in which these are told as unsigned; all others are as they were."""
     if not unsigned or _SAID not in text:
         return text
-    return "\n".join(_told(line, unsigned) for line in text.split("\n"))
+    return "\n".join(_told(line, section, unsigned) for line, section in _lines(text))
 
 
 def without_unsigned(text: str) -> str:
@@ -34,10 +36,19 @@ def without_unsigned(text: str) -> str:
     return BY_PERSON.sub(lambda found: found[0].replace(", unsigned)*", ")*"), text) if _SAID in text else text
 
 
-def _told(line: str, unsigned: Set[Confirmation]) -> str:
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Each line with the title above it."""
+    titles, at, section = {each.start: each.title for each in headings(text)}, 0, ""
+    for line in text.split("\n"):
+        section = titles.get(at, section)
+        yield line, section
+        at += len(line) + 1
+
+
+def _told(line: str, section: str, unsigned: Set[Confirmation]) -> str:
     pieces, at = [], 0
     for found, words in _marks(line):
-        is_new = found["unsigned"] is None and (words, found["who"]) in unsigned
+        is_new = found["unsigned"] is None and (words, found["who"], section) in unsigned
         pieces += [line[at : found.start()], found[0].removesuffix(")*") + ", unsigned)*" if is_new else found[0]]
         at = found.end()
     return "".join([*pieces, line[at:]])

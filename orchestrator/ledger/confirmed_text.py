@@ -56,7 +56,7 @@ def is_unsigned_lesson(ledger: LedgerSnapshot, path: str, text: str) -> bool:
 
 
 def _is_of_signed_lesson(ledger: LedgerSnapshot, one: Confirmation) -> bool:
-    words, name = one
+    words, name, _ = one
     found = _LESSON_FILE.fullmatch(words)
     text = ledger.text(found["path"]) if found else ""
     if found is None or not text:

@@ -45,7 +45,7 @@ def confirmed_in(path: str, text: str) -> frozenset[Confirmation]:
     if not lesson.by:
         return frozenset()
     verdict = "rejected" if lesson.state is LessonState.REJECTED else "kept"
-    return frozenset({(f"{verdict} {lesson.since}: {lesson.lesson}", person_name(lesson.by))})
+    return frozenset({(f"{verdict} {lesson.since}: {lesson.lesson}", person_name(lesson.by), "")})
 
 
 @dataclass

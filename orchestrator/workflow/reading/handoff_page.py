@@ -19,7 +19,7 @@ from orchestrator.ledger.confirmed_text import shown_text
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.context import CONTEXT_TIERS, FLEET_TIERS
 from orchestrator.workflow.journal.entry_places import entry_places, heading
-from orchestrator.workflow.journal.log import require_project
+from orchestrator.workflow.journal.known_project import require_project
 from orchestrator.workflow.journal.project_list import with_project_list
 from sync.objects import load_commit
 

@@ -12,7 +12,7 @@ from orchestrator.core.errors import NotFound
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.entry_places import entry_json
-from orchestrator.workflow.journal.log import require_project
+from orchestrator.workflow.journal.known_project import require_project
 from orchestrator.workflow.journal.memos import MemoFile
 from orchestrator.workflow.journal.search_index import SearchHit
 from orchestrator.workflow.reading.paging import read_cursor, write_cursor

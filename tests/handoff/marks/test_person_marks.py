@@ -16,7 +16,7 @@ LINE = f"- Port:  9090 {ADA} <!-- item: f-port; log: a-1, b-1 -->"
 def test_a_line_is_known_by_its_words_and_its_person() -> None:
     """Whatever entries it rests on, and however it is indented; other marks are none of a person."""
     more = f"  * Region: eu {ModelMark(confirmed_in=('a', 'b'))}\n- Colour: red {ModelMark(withdrawn_by='ada')}\n"
-    assert person_marks(f"{LINE}\n{more}") == {("Port: 9090", "ada")}
+    assert person_marks(f"{LINE}\n{more}") == {("Port: 9090", "ada", "")}
     assert person_marks(LINE.replace("a-1, b-1", "c-1")) == person_marks(LINE)
     assert person_marks("Nothing here.\n") == frozenset()
 
@@ -33,9 +33,17 @@ def test_a_line_is_known_by_its_words_and_its_person() -> None:
 def test_nothing_that_a_mark_confirms_is_left_out_of_its_words(line: str) -> None:
     """Words between two marks, and what stands before a character that ends a line for some readers only."""
     assert split_mark(line)[1] == ADA
-    said = person_marks(line) - {("Port: 9090", "ada")}
+    said = person_marks(line) - {("Port: 9090", "ada", "")}
     assert len(said) == 1
     assert awaits_confirmation(with_unsigned(line, said))
+
+
+def test_a_line_is_of_the_section_that_it_stands_in() -> None:
+    """The nearest title above it, outside every fence; the same line below two of them is two."""
+    text = f"# B\n\n## Decisions\n\n{LINE}\n\n```sh\n# no title\n```\n{LINE}\n### Dead ends\n{LINE}\n"
+    assert person_marks(text) == {("Port: 9090", "ada", "Decisions"), ("Port: 9090", "ada", "Dead ends")}
+    told = with_unsigned(text, {("Port: 9090", "ada", "Dead ends")})
+    assert [", unsigned" in line for line in told.splitlines() if "9090" in line] == [False, False, True]
 
 
 def test_a_line_of_many_marks_is_read_once() -> None:
@@ -43,17 +51,17 @@ def test_a_line_of_many_marks_is_read_once() -> None:
     line = " ".join(f"word {number} {ADA}" for number in range(20_000))
     said = person_marks(line)
     assert len(said) == 20_000
-    assert max(len(words) for words, _ in said) < 100
+    assert max(len(words) for words, _, _ in said) < 100
     assert with_unsigned(line, said).count(", unsigned") == 20_000
 
 
 def test_only_what_is_unsigned_is_told_so_and_awaits_then() -> None:
     """By words and name together; the file's own text comes back byte for byte."""
     text = f"# B\r\n\r\n{LINE}\r\n- Region: eu {ADA}\r\n"
-    told = with_unsigned(text, {("Port: 9090", "ada"), ("Region: eu", "bob")})
+    told = with_unsigned(text, {("Port: 9090", "ada", "B"), ("Region: eu", "bob", "B"), ("Region: eu", "ada", "C")})
     assert told == text.replace(f"9090 {ADA}", f"9090 {ModelMark(confirmed_by='ada', unsigned=True)}")
     assert without_unsigned(told) == text
-    assert with_unsigned(told, {("Port: 9090", "ada")}) == told
+    assert with_unsigned(told, {("Port: 9090", "ada", "B")}) == told
     line = told.splitlines()[2].partition(" <!--")[0]
     assert awaits_confirmation(line)
     assert split_mark(line) == ("- Port:  9090", ModelMark(confirmed_by="ada", unsigned=True))

@@ -53,6 +53,24 @@ def test_a_name_that_somebody_else_writes_counts_for_nothing(town: tuple[Town, K
     assert not counts(ada)
 
 
+DEAD = f"{PLAIN}## Dead ends\n\n{LINE.removeprefix(PLAIN)}"
+BOTH = f"{LINE}\n## Dead ends\n\n{LINE.removeprefix(PLAIN)}"
+
+
+@pytest.mark.parametrize("text", [DEAD, BOTH])
+def test_what_a_person_signed_in_one_section_is_not_theirs_in_another(town: tuple[Town, Keys], text: str) -> None:
+    """Moved or copied by somebody else: below *Dead ends* it says something else. By themselves it is signed anew."""
+    ada, bob = peers(town, "ada", "bob")
+    ada.push({PATH: LINE})
+    bob.push({PATH: text})
+    told = confirmed_text(ada.ledger(), PATH)
+    assert (told.count(UNSIGNED), told.count(str(ADA))) == (1, text.count(str(ADA)) - 1)
+    assert UNSIGNED in told.partition("## Dead ends")[2]
+    ada.push({PATH: LINE})
+    ada.push({PATH: text})
+    assert counts(ada)
+
+
 def test_what_a_person_signed_stays_theirs_whatever_is_written_beside_it(town: tuple[Town, Keys]) -> None:
     """A node adds a source and another line; a twin of the line in another file, or other words, are not theirs."""
     ada, desk = peers(town, "ada", "desk")
