@@ -8,13 +8,14 @@ ELLIPSIS = "…"
 def shorten(text: str, limit: int, *, words: bool = False) -> str:
     """The text in at most `limit` characters, an ellipsis in the place of what is left out.
 
-    With `words` it ends after a whole word, unless the first one is too long already.
+    With `words` it ends after a whole word, unless that leaves out more than half: one long word may be what it is about.
     """
     if len(text) <= limit:
         return text
     head = text[: limit - 1]
-    if words and not text[limit - 1].isspace() and len(head.split()) > 1:
-        head = head.rsplit(None, 1)[0]
+    if words and not text[limit - 1].isspace():
+        whole = "".join(head.rsplit(None, 1)[:-1])
+        head = whole if 2 * len(whole) >= limit else head
     return head.rstrip() + ELLIPSIS
 
 

@@ -22,11 +22,13 @@ def test_a_shortened_text_fits_and_shows_that_something_is_missing(text: str, li
 
 
 def test_it_may_end_after_a_whole_word() -> None:
-    """By itself anywhere; with `words` not inside a word, but for a first one that is too long."""
+    """By itself anywhere; with `words` not inside a word, but for one that is longer than all before it."""
     assert shorten("one two three", 10) == "one two t…"
     assert shorten("one two three", 10, words=True) == "one two…"
     assert shorten("one two three", 8, words=True) == "one two…"
     assert shorten("extraordinarily", 8, words=True) == "extraor…"
+    assert shorten(" " * 12, 10, words=True) == "…"
+    assert shorten("a extraordinarily", 10, words=True) == "a extraor…"
 
 
 @given(st.text(), st.integers(2, 40))

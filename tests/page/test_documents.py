@@ -33,6 +33,8 @@ def test_an_entry_is_text_whatever_it_says(wide: Tab) -> None:
     expect(entry.locator(".mark").first).to_be_visible()
     expect(wide.page.locator("main")).to_contain_text("projects/shop/SESSION_LOG.md:", use_inner_text=True)
     assert entry.locator("img, script, a[href^=javascript]").count() == 0
+    expect(entry).not_to_contain_text("<!-- entry:", use_inner_text=True)  # its own mark, which names it for programs
+    expect(wide.page.locator("main header")).to_contain_text("Log and memos · ", use_inner_text=True)
 
 
 def test_the_journal_is_searched(wide: Tab) -> None:

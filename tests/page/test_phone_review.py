@@ -124,3 +124,17 @@ def test_what_was_said_of_a_result_outlives_its_screen_and_its_page(visitor: Tab
     until(lambda: len(sent) == 1, "it is sent")
     visitor.load("/missions")
     assert visitor.js("localStorage.getItem('shiftbook.undoable')") == "[]"
+
+
+def test_in_a_low_window_little_lies_over_the_diff(wide: Tab) -> None:
+    """A desktop's window at 200 % zoom is as low as this: what stays in its place leaves three quarters of it."""
+    low = {"width": 640, "height": 400}
+    wide.page.set_viewport_size(low)
+    wide.go("/review")
+    wide.page.locator("main").get_by_role("link").first.click()
+    expect(wide.page.get_by_role("button", name="Approve")).to_be_visible()
+    covered = wide.page.evaluate(
+        "() => [...document.querySelectorAll('main *, nav')].filter((one) => getComputedStyle(one).position === 'fixed')"
+        ".reduce((sum, one) => sum + one.getBoundingClientRect().height, 0)"
+    )
+    assert 0 < covered <= low["height"] / 4

@@ -9,9 +9,10 @@ export const roleOf = (node: Pick<FleetNode, 'role'>): string => t.fleet.roles[n
 export const beatOf = (node: Pick<FleetNode, 'silent_seconds' | 'state'>): string => (node.silent_seconds === null ? '–' : node.silent_seconds < 1 ? t.fleet.beatNow : duration(node.silent_seconds));
 
 export function nodeSays(node: FleetNode): string {
+  const isUp = node.state === 'live';
   const takers = [...new Set(Object.values(node.handed_over))].join(t.common.and);
   return [
-    roleOf(node), node.works_on.length ? t.fleet.worksOn(node.works_on.join(', ')) : t.fleet.idle, t.fleet.queue(node.queue),
+    roleOf(node), node.works_on.length ? t.fleet.worksOn(node.works_on.join(', ')) : isUp ? t.fleet.idle : '', isUp || node.queue ? t.fleet.queue(node.queue) : '',
     takers ? t.fleet.takenOver(takers, Object.keys(node.handed_over).length) : '',
   ].filter(Boolean).join(' · ');
 }
