@@ -8,7 +8,7 @@ ELLIPSIS = "…"
 def shorten(text: str, limit: int, *, words: bool = False) -> str:
     """The text in at most `limit` characters, an ellipsis in the place of what is left out.
 
-    With `words` it ends after a whole word, unless that leaves out more than half: one long word may be what it is about.
+    With `words` it ends after a whole word, unless that leaves out more than half: a long word may be what it is about.
     """
     if len(text) <= limit:
         return text

@@ -24,6 +24,10 @@ from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from sync.git import Git
 
+PLAIN_GIT = {"push.default": "simple", "push.gpgSign": "false"}
+"""What a plain `git push` in the clone needs, where a person's own settings ask for a ref's name, or for a signed push,
+which few servers take."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CloneChanges:
@@ -36,7 +40,7 @@ class CloneChanges:
 def configure_clone(git: Git, folder: Path, settings: Settings, person: str, branch: str) -> CloneChanges:
     """Signing, the merge driver, pulls that keep what is not committed yet, the hook.
 
-    Nothing that the person has set themselves is changed.
+    Nothing that the person has set themselves in this clone is changed.
     """
     before = _own_settings(git)
     driver = driver_trouble(git)
@@ -44,6 +48,7 @@ def configure_clone(git: Git, folder: Path, settings: Settings, person: str, bra
     configure_signing(git, folder, settings)
     git.config(
         {
+            **{key: value for key, value in PLAIN_GIT.items() if key.lower() not in before},
             "pull.rebase": "true",
             "rebase.autoStash": "true",
             BRANCH_KEY: branch,

@@ -134,7 +134,8 @@ def test_in_a_low_window_little_lies_over_the_diff(wide: Tab) -> None:
     wide.page.locator("main").get_by_role("link").first.click()
     expect(wide.page.get_by_role("button", name="Approve")).to_be_visible()
     covered = wide.page.evaluate(
-        "() => [...document.querySelectorAll('main *, nav')].filter((one) => getComputedStyle(one).position === 'fixed')"
+        "() => [...document.querySelectorAll('main *, nav')]"
+        ".filter((one) => getComputedStyle(one).position === 'fixed')"
         ".reduce((sum, one) => sum + one.getBoundingClientRect().height, 0)"
     )
     assert 0 < covered <= low["height"] / 4

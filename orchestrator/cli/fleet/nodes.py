@@ -88,11 +88,12 @@ def _print_rolls(found: Fleet) -> None:
 
 def node_row(node: Presence) -> terminal.Row:
     """A node as an entry: its role, what it works on, what it can do."""
+    from orchestrator.cli.fleet.watching import node_work
     from orchestrator.core.roles import Role
     from orchestrator.core.time_text import format_duration
 
     role = Role.read(node.role).label if node.role else "unknown role"
-    works = f"works on {', '.join(node.works_on)}" if node.works_on else "idle"
+    works = f"works on {node_work(node.works_on, node.state)}" if node.works_on else node_work((), node.state)
     seen = f"moved {format_duration((datetime.now(UTC) - node.moved).total_seconds())} ago" if node.moved else ""
     if node.silent or node.state == "unknown":
         works, seen = silence_text(node), ""

@@ -24,6 +24,11 @@ RESTLESS = frozenset({"moved", "silent_seconds", "load", "disk"})
 MakeRow = Callable[["Presence"], terminal.Row]
 
 
+def node_work(works_on: Sequence[str], state: str) -> str:
+    """What a node works on; only one that is up is idle."""
+    return ", ".join(works_on) or ("idle" if state == "live" else "")
+
+
 def watch_nodes(fleet: Fleet, row: MakeRow, bus: BusWatch | None, *, as_json: bool) -> None:
     """Shows the nodes until Ctrl-C: a table that follows them, or with --json and in a pipe a line for each change.
     So it does with the bus beside the ledger, where there is one."""
@@ -72,7 +77,7 @@ def _print_changes(looks: Iterator[FleetLook], *, as_json: bool) -> None:
             if as_json:
                 terminal.print_json_line({"time": now, **each})
             else:
-                terminal.print_line((now, each["name"], each["state"], ", ".join(each["works_on"]) or "idle"))
+                terminal.print_line((now, each["name"], each["state"], node_work(each["works_on"], each["state"])))
 
 
 def _print_bus_change(bus: BusCondition | None, before: set[str]) -> set[str]:

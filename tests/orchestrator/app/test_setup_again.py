@@ -26,6 +26,7 @@ echo x >> "{count}"
 case " $* " in *" {half} "*) "{git}" "$@" >/dev/null 2>&1 ;; esac
 exit 137
 """
+PUSH = ["push", "--no-verify"]
 SOME = (1, 2, 4, 6, 16, 22, 30, 32)
 """Steps of `init`: before there is a repository, between two settings, before the commit, before the push."""
 
@@ -189,6 +190,25 @@ def test_a_persons_own_signer_is_not_asked(lines: str, tmp_path: Path) -> None:
         file.write(lines.format(foreign_signer(tmp_path)))
     made = setup.init(tmp_path / "fleet", Settings(home=tmp_path / "home"))
     assert commit(made.folder) == 0
+
+
+@pytest.mark.parametrize("lines", ["[push]\ndefault = nothing\n", "[push]\ngpgSign = true\n", "[pull]\nff = only\n"])
+def test_plain_git_works_whatever_a_person_has_set_for_their_other_clones(lines: str, tmp_path: Path) -> None:
+    """`git push` names no ref and signs no push; `git pull` puts a commit onto those of others. What they have set in
+    this very clone stays."""
+    with (tmp_path / "person" / ".gitconfig").open("a") as file:
+        file.write(lines)
+    settings = Settings(home=tmp_path / "home")
+    made = setup.init(tmp_path / "fleet", settings)
+    other = setup.join(made.remote, tmp_path / "other", settings)
+    for folder in (made.folder, other.folder):
+        assert commit(folder) == 0
+    for folder, words in ((made.folder, PUSH), (other.folder, ["pull"]), (other.folder, PUSH)):
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    Git(made.folder).config({"push.default": "current"})
+    setup.init(made.folder, settings)
+    assert Git(made.folder).text("config", "--local", "push.default") == "current"
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,8 @@ def test_a_node_says_what_it_does_and_can() -> None:
         "works on fix-the-login · claude, command · gpu, local-files · 20 GB free · 0.1.0",
         "live",
     )
+    stopped = node_row(replace(NODE, works_on=(), disk="", moved=None, state="stopped"))
+    assert stopped[2] == "claude, command · gpu, local-files · 0.1.0"  # it is not idle: it does nothing
     idle = node_row(replace(NODE, role="", works_on=(), disk="", state="unknown"))
     assert idle[1:3] == ("desk · unknown role", "not seen to move yet · claude, command · gpu, local-files · 0.1.0")
 
