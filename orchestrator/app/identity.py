@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from missions.errors import BadName
 from missions.mission import slug
 from orchestrator.core.errors import Refused
 from sync.git import Git
@@ -30,7 +32,10 @@ def person_name(git: Git) -> str:
         login = getpass.getuser()
     except (KeyError, OSError):
         login = "person"
-    return slug(name or login)
+    for word in (name, login):  # which may be in letters of which no name can be made
+        with suppress(BadName):
+            return slug(word)
+    return "person"
 
 
 def set_identity(git: Git, person: str = "") -> None:

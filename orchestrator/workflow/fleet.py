@@ -184,13 +184,11 @@ class Fleet:
         """
         from orchestrator.core import tracing
         from orchestrator.ledger.publish import LedgerChange, commit_change
-        from orchestrator.workflow.mission_text import first_words, mission_text
+        from orchestrator.workflow.mission_text import first_words, mission_text, name_of_words
         from orchestrator.workflow.side_by_side.mission_split import runnable_files
 
         said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
-        words = name or said.replace("/", " ").replace("\\", " ").lstrip(". ")
-        wanted = self._slug(words, new_name)
-        wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
+        wanted = self._slug(name, new_name) if name else "-".join(name_of_words(said).split("-")[:NAME_WORDS])
         if wanted == NO_MISSION:
             if name:
                 raise WrongSetting("--name", f"{NO_MISSION}.md explains the folder and is no mission: choose another")

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from missions import document, frontmatter
+from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import Mission
+from missions.mission import Mission, new_name
 
 NOTHING: tuple[Scalar | Sequence[str], ...] = (None, "", (), [])
 
@@ -21,6 +22,15 @@ def first_words(body: str) -> str:
         body = frontmatter.write(body, dict.fromkeys(("attempts", "agents")))
     read = document.read("missions/unnamed.md", body.encode("utf-8", "surrogatepass"))
     return read.title if isinstance(read, Mission) else body[:60]
+
+
+def name_of_words(said: str) -> str:
+    """A mission's name made of words, which may speak of a path; a plain one where they are in letters of which no name
+    can be made, as those of most scripts."""
+    try:
+        return new_name(said.replace("/", " ").replace("\\", " ").lstrip(". ").removesuffix(".md"))
+    except BadName:
+        return "mission"
 
 
 def mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from missions.mission import slug
 from orchestrator.app import setup
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
@@ -253,3 +255,11 @@ def test_a_persons_name_for_remotes_changes_nothing(tmp_path: Path) -> None:
     Git(tmp_path / "clone").run("remote", "rename", "origin", "upstream")
     with pytest.raises(WrongSetting, match="has no remote called origin: `git remote rename NAME origin`"):
         setup.join(ledger, tmp_path / "clone", home)
+
+
+def test_a_persons_name_may_be_in_any_script(tmp_path: Path) -> None:
+    """The fleet calls them by the name of their log-in then."""
+    (tmp_path / "person" / ".gitconfig").write_text("[user]\nname = 山田太郎\nemail = taro@example.com\n")
+    made = setup.init(tmp_path / "fleet", Settings(home=tmp_path / "home"))
+    assert slug(getpass.getuser()) in (made.folder / "allowed_signers").read_text()
+    assert commit(made.folder) == 0

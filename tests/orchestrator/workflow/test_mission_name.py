@@ -139,3 +139,13 @@ def test_a_made_name_is_short(tmp_path: Path) -> None:
     assert fleet.new("A parcel of exactly 1000 g must cost 4.99", {}) == "a-parcel-of-exactly-1000"
     assert fleet.new("A parcel of exactly 1000 g must cost 9.99", {}) == "a-parcel-of-exactly-1000-2"
     assert fleet.new("x", {}, name="one two three four five six") == "one-two-three-four-five-six"
+
+
+def test_a_text_in_any_script_is_filed(tmp_path: Path) -> None:
+    """No name can be made of most scripts' letters; a name that somebody gave is theirs to mend."""
+    fleet = fleet_of(Town().peer("ada"), tmp_path)
+    assert fleet.new("日本語のテストを追加する", {}) == "mission"
+    assert fleet.new("Исправь ошибку", {}) == "mission-2"
+    assert fleet.new("Исправь login", {}) == "login"
+    with pytest.raises(WrongSetting, match="leaves no letter"):
+        fleet.new("x", {}, name="ошибка")
