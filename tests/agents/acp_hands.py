@@ -33,7 +33,7 @@ command = ["opencode", "acp"]
 apis = ["anthropic"]
 model = "anthropic/claude-sonnet-4-6"
 mode = "build"
-hidden = [".opencode"]
+hidden = [".opencode", "opencode.json", "opencode.jsonc"]
 environment = {{ OPENCODE_CONFIG_CONTENT = '{json.dumps(OPENCODE)}', OPENCODE_DISABLE_PROJECT_CONFIG = "1", \
 OPENCODE_DISABLE_AUTOUPDATE = "1", OPENCODE_DISABLE_MODELS_FETCH = "1", OPENCODE_DISABLE_LSP_DOWNLOAD = "1" }}
 

@@ -26,6 +26,8 @@ def traps() -> dict[str, str]:
         ".gemini/settings.json": json.dumps(
             gemini | {"hooks": {event: [hook] for event in events}, "mcpServers": {"x": server}}
         ),
+        ".gemini/extensions/x/gemini-extension.json": json.dumps({"name": "x", "version": "1.0.0"}),
+        ".gemini/extensions/x/hooks/hooks.json": json.dumps({"hooks": {event: [hook] for event in events}}),
         ".opencode/plugin/x.js": plugin,
         ".qwen/settings.json": json.dumps(
             {

@@ -18,6 +18,7 @@ from orchestrator.execution.hooks import bash_lines, hook_socket
 from orchestrator.execution.journal_warner import JournalWarner, WarningForm
 from tests.agents.acp_hands import ACP_HANDS
 from tests.agents.hands import HANDS
+from tests.agents.hostile import sprung, traps
 from tests.agents.standin import Asked, ModelApi, Turn
 from tests.agents.test_acp_programs import place
 from tests.agents.test_programs import Desk
@@ -188,3 +189,16 @@ def test_a_hook_that_cannot_start(desk: Desk, name: str, monkeypatch: pytest.Mon
     assert (outcome.error, outcome.parked, outcome.files) == ("", "", ("docs/api.md",)), desk.output()
     assert not any("/nowhere/python" in json.dumps(asked.body) for asked in desk.api.asked), desk.output()
     assert [note for note in outcome.notes if "did not ask for the journal's warnings at 1 of its actions" in note]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", [*BY_HOOK, "aider"])
+def test_hooks_of_the_repository_do_not_run_beside_ours(desk: Desk, name: str) -> None:
+    """Nor its plugins, extensions and linters, though hooks are on."""
+    desk.server.push(traps())
+    said = warner(FORM, GENERATED)
+    turns = [written(desk, name), Turn(text="Done."), Turn(text="Done.")]
+    outcome = desk.run((HANDS | ACP_HANDS)[name], *turns, warner=said)
+    assert (outcome.error, outcome.files) == ("", ("docs/api.md",)), desk.output()
+    assert len(said.heard) == 1, desk.output()
+    assert sprung(desk.tmp) == []

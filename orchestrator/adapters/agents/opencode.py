@@ -45,7 +45,8 @@ LOGIN_HOSTS = tuple(
 PROVIDER_NAMES = {"anthropic": "anthropic", "openai": "openai", "gemini": "google"}
 """What opencode calls an API that we call so."""
 URL_SUFFIXES = {"anthropic": "/v1", "openai": "", "gemini": "/v1beta"}
-HIDDEN = (".opencode",)
+HIDDEN = (".opencode", "opencode.json", "opencode.jsonc")
+"""A project's settings, and its plugins: with ours, plugins are on."""
 ENVIRONMENT = {
     "OPENCODE_DISABLE_PROJECT_CONFIG": "1",
     "OPENCODE_DISABLE_AUTOUPDATE": "1",

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.adapters.agents.acp.hook_files import HOOK_FILES
 from orchestrator.adapters.agents.acp.tables import acp_programs
+from orchestrator.adapters.agents.opencode import OpenCode
 from orchestrator.adapters.agents.opencode_plugin import OTHER_PLUGINS, PLUGIN_FILE, write_plugin
 from orchestrator.execution.programs.port import RoundRequest
 
@@ -28,6 +29,14 @@ def test_opencode_is_given_no_plugin_that_an_earlier_round_left(tmp_path: Path) 
     assert not [name for name in OTHER_PLUGINS if (home / name).exists()]
     assert outside.read_text() == "mine"
     assert json.dumps(HOOK) in (home / PLUGIN_FILE).read_text()
+
+
+def test_a_project_gives_opencode_no_plugin_beside_ours(tmp_path: Path) -> None:
+    """With a hook plugins are on: all places where a project has its own are hidden in the sandbox (test_hidden)."""
+    brief = RoundRequest(prompt="x", tree=tmp_path / "tree", home=tmp_path / "home", hook=HOOK)
+    found = OpenCode().launch(brief)
+    assert "--pure" not in found.argv
+    assert {".opencode", "opencode.json", "opencode.jsonc"} <= set(found.hidden)
 
 
 def test_the_programs_of_the_protocol_that_run_a_hook() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from handoff.warnings.heard_warnings import HeardWarning, WarningVerdict
-from orchestrator.core.ports.action_warner import ActionAdvice
+from orchestrator.core.ports.action_warner import REFUSED_ONCE, ActionAdvice
 from orchestrator.execution.hooks import hook_client, hook_socket, tool_hooks
 from orchestrator.execution.hooks.hook_socket import MAX_AT_ONCE, open_hook_socket
 from orchestrator.execution.hooks.tool_hooks import MAX_HELD_BACK, ToolHooks, called_actions
@@ -244,6 +244,7 @@ def test_of_a_file_by_its_path(tmp_path: Path) -> None:
         for path, code in (("docs/a.md", hook_client.SAID_OF_FILE), ("docs/b.md", 0)):
             ran = subprocess.run([*shlex.split(line.command), path], capture_output=True, check=False, env={})
             assert (ran.returncode, b"is generated" in ran.stdout) == (code, bool(code))
+            assert REFUSED_ONCE.encode() not in ran.stdout  # it is changed already
     after = subprocess.run([*shlex.split(line.command), "docs/a.md"], capture_output=True, check=True, env={})
     assert after.stdout == b""
 
