@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -18,13 +19,31 @@ from orchestrator.core.ports.model import Usage
 if TYPE_CHECKING:
     from genai_prices import Usage as Counts
 
+SHORT_PROMPT_DIGITS = 9
+"""By how many digits a sum's counts are shortened while the table is asked, so that it sees no long prompt."""
 
-def cost(usage: Usage, *, hour: int = 0) -> float | None:
-    """USD for what `usage` says was read and written; None for a model without a known price.
 
-    `tokens_in` includes those read from a cache (`tokens_cached`) and those written to one (`tokens_written`), of
-    which `hour` are kept for an hour, not five minutes. Each kind has its own price.
+def cost(usage: Usage) -> float | None:
+    """USD for what one or more calls read and wrote, all in all; None for a model without a known price.
+
+    `tokens_in` includes those read from a cache (`tokens_cached`) and those written to one (`tokens_written`). Each
+    kind has its own price. Some APIs take more for all of a call whose prompt is long; a sum does not say how long any
+    was, so that this is what short ones cost.
     """
+    found = _cost(usage, 0, Decimal(1).scaleb(-SHORT_PROMPT_DIGITS))
+    return None if found is None else float(found.scaleb(SHORT_PROMPT_DIGITS))
+
+
+def call_cost(usage: Usage, *, hour: int = 0) -> float | None:
+    """USD for one call, by the length of its prompt; None for a model without a known price.
+
+    Counts are as in `cost`; of those written to a cache, `hour` are kept for an hour, not five minutes.
+    """
+    found = _cost(usage, hour, Decimal(1))
+    return None if found is None else float(found)
+
+
+def _cost(usage: Usage, hour: int, scale: Decimal) -> Decimal | None:
     if not usage.model or missing():
         return None
     written = min(usage.tokens_written, usage.tokens_in)
@@ -32,11 +51,11 @@ def cost(usage: Usage, *, hour: int = 0) -> float | None:
     from genai_prices import Usage as Counts  # takes a quarter of a second, which most commands need not wait
 
     counts = Counts(
-        input_tokens=usage.tokens_in,
-        cache_read_tokens=cached,
-        cache_write_tokens=written,
-        cache_write_1h_tokens=min(hour, written) or None,
-        output_tokens=usage.tokens_out,
+        input_tokens=usage.tokens_in * scale,
+        cache_read_tokens=cached * scale,
+        cache_write_tokens=written * scale,
+        cache_write_1h_tokens=min(hour, written) * scale or None,
+        output_tokens=usage.tokens_out * scale,
     )
     return next((found for ref in _lookup_names(usage.model) if (found := _price(counts, *ref)) is not None), None)
 
@@ -47,15 +66,17 @@ def missing() -> str:
     return "" if find_spec("genai_prices") else f"the table of prices is not installed: {extra_command('prices')}"
 
 
-def priced(usage: Usage, *, paid_agent: bool = False) -> Usage:
+def priced(usage: Usage, *, paid_agent: bool = False, one_call: bool = False) -> Usage:
     """The usage with what it cost, where nobody said that yet: nothing for a model of our own, whatever it is called.
 
     An API's model costs what the table says, and None where it says nothing; so does one that Ollama has elsewhere.
+    `one_call`: the usage is that of a single call, not a sum.
     """
     if usage.cost_usd is not None:
         return usage
     elsewhere = usage.backend == "openai" or usage.model.endswith("-cloud")
-    return replace(usage, cost_usd=cost(usage) if paid_agent or elsewhere else 0.0)
+    price = call_cost if one_call else cost
+    return replace(usage, cost_usd=price(usage) if paid_agent or elsewhere else 0.0)
 
 
 def total(so_far: Usage, one: Usage) -> Usage:
@@ -80,14 +101,14 @@ def _lookup_names(model: str) -> list[tuple[str, str | None]]:
     return [(model, None), *([(rest, provider), (rest, None)] if slash and rest else [])]
 
 
-def _price(counts: Counts, model: str, provider: str | None) -> float | None:
+def _price(counts: Counts, model: str, provider: str | None) -> Decimal | None:
     if not _has_price(model, provider):
         return None
     from genai_prices import calc_price
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a kind of token that the table has no price for is priced as its parent
-        return float(calc_price(counts, model, provider_id=provider).total_price)
+        return calc_price(counts, model, provider_id=provider).total_price
 
 
 @cache

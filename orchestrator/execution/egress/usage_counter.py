@@ -62,7 +62,7 @@ class UsageCounter:
             written = max(usage.tokens_out, -(-self._text // BYTES_PER_TOKEN))
             usage = replace(usage, tokens_in=read, tokens_out=written)
         hour = _number(raw.get("cache_creation"), "ephemeral_1h_input_tokens")
-        priced = pricing.cost(usage, hour=hour)
+        priced = pricing.call_cost(usage, hour=hour)
         return replace(usage, cost_usd=_reported_cost(raw.get("cost")) if priced is None else priced)
 
     def _take(self, data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from dataclasses import replace
 from typing import NoReturn
 
 import pytest
@@ -41,6 +42,22 @@ BILLS = [
 def test_bills(usage: Usage, bill: float) -> None:
     """Each kind of token has its own price, and what came from a cache is not paid in full as well."""
     assert pricing.cost(usage) == pytest.approx(bill, rel=1e-9)
+    assert pricing.call_cost(usage) == pytest.approx(bill, rel=1e-9)
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "gemini-2.5-pro", "gpt-5.5"])
+def test_many_short_calls_cost_no_long_prompt(model: str) -> None:
+    """A sum of short calls costs what they do; only a single call is asked the higher price of a long prompt."""
+    call = Usage(model=model, tokens_in=30_000, tokens_cached=20_000, tokens_out=1_000)
+    twenty = Usage(model=model, tokens_in=600_000, tokens_cached=400_000, tokens_out=20_000)
+    one, long = pricing.call_cost(call), pricing.call_cost(twenty)
+    assert one is not None
+    assert long is not None
+    assert pricing.cost(twenty) == pytest.approx(20 * one, rel=1e-9)
+    assert long > 1.4 * 20 * one
+    remote = replace(twenty, backend="openai")
+    assert pricing.priced(remote).cost_usd == pytest.approx(20 * one, rel=1e-9)
+    assert pricing.priced(remote, one_call=True).cost_usd == long
 
 
 def test_a_providers_name() -> None:
@@ -62,7 +79,7 @@ def test_unknown(model: str) -> None:
 def test_impossible_counts() -> None:
     """Counts that contradict each other are no error: no more can be cached than was read."""
     usage = Usage(model="claude-sonnet-4-5", tokens_in=10, tokens_cached=50, tokens_written=70)
-    assert pricing.cost(usage, hour=90) == pytest.approx(10 * 6e-6)
+    assert pricing.call_cost(usage, hour=90) == pytest.approx(10 * 6e-6)
 
 
 def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:

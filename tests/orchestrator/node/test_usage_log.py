@@ -37,6 +37,7 @@ def ended(agent: str, usage: Usage, node: str = "desk") -> EndedAttempt:
     [
         ("claude", Usage(model="m", tokens_in=1, cost_usd=0.5), 0.5),
         ("claude", TOKENS, 0.15),
+        ("gemini", Usage(model="gemini-2.5-pro", tokens_in=600_000), 0.75),  # of many calls: no long prompt's price
         ("builtin", Usage(model="gpt-4o-mini", tokens_in=1_000_000, backend="openai"), 0.15),
         ("builtin", Usage(model="gpt-4o-mini", tokens_in=1_000_000, backend="xllamacpp"), 0.0),
         ("command", TOKENS, 0.0),

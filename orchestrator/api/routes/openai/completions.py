@@ -50,7 +50,7 @@ class AcceptedCompletion:
                 return self.made
             made = self.made = self.failover.generate(self.prompt, on_text=on_text, stop=stop)
         run = UsageOwner(node=self.chats.chat.node, mission=self.id, epoch=1, attempt=1, agent="openai")
-        self.chats.stores.usage.record(run, priced(made.usage), when=self.chats.chat.prompts.now())
+        self.chats.stores.usage.record(run, priced(made.usage, one_call=True), when=self.chats.chat.prompts.now())
         return made
 
     def frame(self, kind: str, **more: Any) -> dict[str, Any]:

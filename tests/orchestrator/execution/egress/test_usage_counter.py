@@ -109,7 +109,7 @@ def test_events(name: str, newline: str) -> None:
     for step in (0, 1, 7, 1000):
         usage = counted(sse(said, newline), events=True, step=step)
         assert unpriced(usage) == unpriced(expected)
-        assert usage.cost_usd == pricing.cost(expected)
+        assert usage.cost_usd == pricing.call_cost(expected)
         assert usage.cost_usd
 
 
@@ -151,6 +151,14 @@ def test_kept_for_an_hour() -> None:
         for each in (usage, split)
     )
     assert (short.cost_usd, long.cost_usd) == (pytest.approx(1.25), pytest.approx(2.0))
+
+
+def test_a_long_prompt() -> None:
+    """A call whose prompt is long is asked more for each of its tokens, as its API does."""
+    counts = {"promptTokenCount": 300_000, "candidatesTokenCount": 1000}
+    said = {"modelVersion": "gemini-2.5-pro", "usageMetadata": counts}
+    usage = counted(json.dumps(said).encode(), events=False)
+    assert usage.cost_usd == pytest.approx(300_000 * 2.5e-6 + 1000 * 15e-6)
 
 
 def test_a_routers_price() -> None:
