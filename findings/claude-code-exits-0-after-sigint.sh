@@ -4,8 +4,8 @@
 # SIGINT (Ctrl-C, `timeout -s INT`, a supervisor's stop signal) ends the run at once and nothing is finished, but the exit
 # code is 0 with every output format. So `claude -p ... && git push` goes on to the push after Ctrl-C: the shell, which got
 # the signal too, continues because its child was not killed by it, and `&&` because it exited with 0. SIGTERM gives 143.
-# `text` prints "Execution error" or nothing; the `result` of `json` and `stream-json` says "is_error": true, but not
-# always comes. So only a result that came and says no error is a success.
+# `text` prints "Execution error" or nothing; the `result` of `json` and `stream-json`, which says "is_error": true, does
+# not always come. So only a result that came and says no error is a success.
 # Seen: @anthropic-ai/claude-code 2.1.332, Python 3.11, a server on loopback whose model calls Bash. Fails once that has
 # changed. Installs about 350 MB into a temporary folder.
 set -euo pipefail
