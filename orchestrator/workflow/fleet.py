@@ -188,7 +188,9 @@ class Fleet:
         from orchestrator.workflow.side_by_side.mission_split import runnable_files
 
         said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
-        wanted = self._slug(name, new_name) if name else "-".join(name_of_words(said).split("-")[:NAME_WORDS])
+        words = name or said.replace("/", " ").replace("\\", " ").lstrip(". ")
+        wanted = self._slug(words, new_name if name else name_of_words)
+        wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
         if wanted == NO_MISSION:
             if name:
                 raise WrongSetting("--name", f"{NO_MISSION}.md explains the folder and is no mission: choose another")

@@ -25,11 +25,13 @@ def first_words(body: str) -> str:
 
 
 def name_of_words(said: str) -> str:
-    """A mission's name made of words, which may speak of a path; a plain one where they are in letters of which no name
-    can be made, as those of most scripts."""
+    """A mission's name made of words; a plain one where they are in letters of which no name can be made, as those of
+    most scripts. Raises BadName where there is no letter or digit at all."""
     try:
-        return new_name(said.replace("/", " ").replace("\\", " ").lstrip(". ").removesuffix(".md"))
+        return new_name(said)
     except BadName:
+        if not any(map(str.isalnum, said)):
+            raise
         return "mission"
 
 

@@ -63,7 +63,7 @@ def test_a_text_of_one_long_word_is_cut_by_characters(cut: Callable[[str, int], 
 def test_what_is_shown() -> None:
     """Short texts as they are; long ones end with an ellipsis; a line is one line and printable."""
     assert redacted_excerpt("short\ntext", 20) == "short\ntext"
-    assert redacted_excerpt("many words here", 10, words=True) == "many…"
+    assert redacted_excerpt("several words here", 10, words=True) == "several…"
     assert redacted_line(" a\tb\nc\x1b[0m ", 20) == "a b c [0m"
     assert redacted_line("word " * 9000, 12) == "word word w…"
     assert redacted_end("some words", 5) == "words"

@@ -79,15 +79,18 @@ def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: di
     assert loaded & (HTTP | DEVICES | PEOPLE | MODELS | DATABASE | SLOW | CHECKS) == set()
 
 
-def test_what_makes_the_database_is_loaded_where_it_was_not_made_before(env: dict[str, str]) -> None:
-    """In a process that ended, or else here."""
+@pytest.mark.parametrize("there", [True, False])
+def test_what_brings_a_database_up_is_loaded_where_there_is_an_older_one(env: dict[str, str], there: bool) -> None:
+    """In a process that ended, or else here. A new one is SQLite's alone."""
+    if there:
+        (Path(env["SHIFTBOOK_HOME"]) / "shiftbook.db").touch()
     loaded = _run(
         "from orchestrator.app import wiring\n"
         "from orchestrator.core.environment import load_settings\n"
         "wiring.stores(load_settings()).close()\n",
         env,
     )
-    assert loaded >= DATABASE
+    assert loaded & DATABASE == (DATABASE if there else set())
 
 
 def test_what_is_loaded_already_is_loaded_in_no_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -285,7 +285,7 @@ def test_claude_is_held_to_its_tools(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ("text", "status", "rule", "says"),
     [
         ("---\ndepends_on: [first]\n---\nx\n", "queued", "queue", "waits for first"),
-        ("x\n", "queued", "queue", "any node that can do it may take it"),
+        ("x\n", "queued", "queue", "no node is up: `shiftbook node run` on a machine of the fleet starts one"),
         ("---\npriority: high\n---\nx\n", "quarantined", "reading", "missions/m.md, line 2: “priority” must be"),
         ("---\nstatus: parked\nreason: the disk is full\n---\nx\n", "parked", "parked", "the disk is full"),
         ("---\nstatus: review\nreason: merge conflict\n---\nx\n", "review", "review", "merge conflict"),
