@@ -6,6 +6,7 @@ import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from missions.plain_data import read_json
@@ -70,7 +71,26 @@ def is_built(folder: Path = FOLDER) -> bool:
 
 
 def read_built_page(folder: Path = FOLDER) -> BuiltPage | None:
-    """What is in the folder now; None where no page was built. Only what is listed here is ever served."""
+    """What is in the folder now; None where no page was built. Only what is listed here is ever served.
+
+    It is read anew once another page lies there: a browser is told by the index which files it needs, so an index from
+    before an update leads to files that are gone.
+    """
+    places = (folder / "build.json", folder / f"{INDEX}{PACKED}", folder / "assets")
+    return _read(folder, *map(_stamp, places))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What is another one once a file is replaced, or a folder has other files."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def _read(folder: Path, *_stamps: tuple[int, int] | None) -> BuiltPage | None:
     try:
         said = read_json((folder / "build.json").read_text(encoding="utf-8"))
         page, api = str(said["page"]), int(said["api"])

@@ -28,9 +28,9 @@ from orchestrator.core.ports.stores import Cursors
 from orchestrator.node.notifications.chat_text import messages, safe_words
 from orchestrator.telegram.decisions import ChatDecisions, is_approval
 from orchestrator.telegram.result_card import mission_card
-from orchestrator.workflow.fleet import NAME_WORDS, Fleet
+from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.inbox import InboxItem
-from orchestrator.workflow.mission_text import first_words
+from orchestrator.workflow.mission_text import NAME_WORDS, first_words
 from orchestrator.workflow.side_by_side.mission_split import filed_as
 from sync.errors import SyncError
 

@@ -50,8 +50,6 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
 
 NO_MISSION = "readme"
 """The one name that no mission has: the file explains the folder."""
-NAME_WORDS = 5
-"""A name that is made of a mission's first words has so many at most: people type it."""
 
 
 @dataclass
@@ -190,7 +188,6 @@ class Fleet:
         said = str(fields.get("title") or "") or first_words(body)  # which may speak of a path
         words = name or said.replace("/", " ").replace("\\", " ").lstrip(". ")
         wanted = self._slug(words, new_name if name else name_of_words)
-        wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
         if wanted == NO_MISSION:
             if name:
                 raise WrongSetting("--name", f"{NO_MISSION}.md explains the folder and is no mission: choose another")

@@ -11,6 +11,8 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Mission, new_name
 
+NAME_WORDS = 5
+"""A name that is made of a mission's first words has so many at most: people type it."""
 NOTHING: tuple[Scalar | Sequence[str], ...] = (None, "", (), [])
 
 
@@ -25,10 +27,10 @@ def first_words(body: str) -> str:
 
 
 def name_of_words(said: str) -> str:
-    """A mission's name made of words; a plain one where they are in letters of which no name can be made, as those of
-    most scripts. Raises BadName where there is no letter or digit at all."""
+    """A mission's name made of its first words; a plain one where they are in letters of which no name can be made, as
+    those of most scripts. Raises BadName where there is no letter or digit at all."""
     try:
-        return new_name(said)
+        return "-".join(new_name(said).split("-")[:NAME_WORDS])
     except BadName:
         if not any(map(str.isalnum, said)):
             raise

@@ -6,7 +6,7 @@ from functools import cache
 
 from flask import Response, redirect, request, send_file
 from flask_openapi.blueprint import APIBlueprint
-from mobile_bridge.built_page import BuiltPage, PageFile, read_built_page
+from mobile_bridge.built_page import PageFile, read_built_page
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
@@ -81,15 +81,9 @@ def blueprint() -> APIBlueprint:
     return routes
 
 
-@cache
-def served_page() -> BuiltPage | None:
-    """The page of this installation, read once in the life of a process."""
-    return read_built_page()
-
-
 def page_response(path: str) -> Response:
     """The file for this address, as the browser takes it. Raises NotFound."""
-    page = served_page()
+    page = read_built_page()
     if page is None:
         words = NOT_BUILT.format(command=reinstall_command())
         return _with_policies(Response(words, status=404, mimetype="text/plain"))

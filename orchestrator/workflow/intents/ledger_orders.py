@@ -10,11 +10,11 @@ from mobile_bridge.intents import Intent
 from missions.mission import new_name, slug
 from orchestrator.core.errors import AlreadyDone, Refused, WrongSetting
 from orchestrator.core.ports.stores import Cursors
-from orchestrator.workflow.fleet import NAME_WORDS, Fleet
+from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.intents.order_inbox import OrderBringer
 from orchestrator.workflow.intents.order_mark import asked_with_key, find_carried_out
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest
-from orchestrator.workflow.mission_text import first_words
+from orchestrator.workflow.mission_text import NAME_WORDS, first_words
 from orchestrator.workflow.side_by_side.mission_split import filed_as
 
 DIFF_DIGEST_CHARACTERS = 64

@@ -6,11 +6,11 @@ from functools import cache
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
+from mobile_bridge.built_page import read_built_page
 from pydantic import BaseModel, Field
 
 from orchestrator import __version__
 from orchestrator.api.auth.scopes import SCOPES
-from orchestrator.api.routes.page import served_page
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import app_services
 from orchestrator.api.web.ledger_answers import changing_answer, shared_ledger
@@ -69,7 +69,7 @@ def blueprint() -> APIBlueprint:
             model=_own_model(),
             version=__version__,
             api=API_VERSION,
-            page=built.page if (built := served_page()) else "",
+            page=built.page if (built := read_built_page()) else "",
         )
         return changing_answer(told.model_dump(mode="json"))
 

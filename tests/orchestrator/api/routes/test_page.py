@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (made / "notes.py").write_bytes(SECRET)
     (made / "notes.py.gz").write_bytes(gzip.compress(SECRET))
     for module in (page, me):
-        monkeypatch.setattr(module, "served_page", lambda: read_built_page(made))
+        monkeypatch.setattr(module, "read_built_page", lambda: read_built_page(made))
     return made
 
 
@@ -168,12 +168,25 @@ def test_every_answer_has_the_policy(client: FlaskClient) -> None:
 def test_without_a_page_it_says_how_to_get_one(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plain text, which no browser runs; and the rest of the node works."""
     for module in (page, me):
-        monkeypatch.setattr(module, "served_page", lambda: None)
+        monkeypatch.setattr(module, "read_built_page", lambda: None)
     client = build(Role.HEADQUARTERS).client
     answer = client.get("/app/")
     assert (answer.status_code, answer.mimetype) == (404, "text/plain")
     assert reinstall_command() in answer.text
     assert client.get("/api/v1/me").get_json()["page"] == ""
+
+
+def test_an_update_under_a_running_node_is_served_whole(client: FlaskClient, folder: Path) -> None:
+    """The index and the files that it names are of one page, before and after; what was taken away is not there."""
+    assert client.get(ASSET).status_code == 200
+    (folder / "assets/index-1a2b3c.js.gz").unlink()
+    (folder / "assets/index-4d5e6f.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (folder / "index.html.gz").write_bytes(gzip.compress(INDEX + b"new"))
+    (folder / "build.json.new").write_text(json.dumps({"page": "def456", "api": 1}))
+    (folder / "build.json.new").rename(folder / "build.json")
+    assert client.get("/app/").data == INDEX + b"new"
+    assert [client.get(path).status_code for path in (ASSET, ASSET.replace("1a2b3c", "4d5e6f"))] == [404, 200]
+    assert client.get("/api/v1/me").get_json()["page"] == "def456"
 
 
 @pytest.mark.parametrize(
