@@ -66,11 +66,12 @@ class EndedCalls:
         """Takes what is told of a call. What it does may come later than that there is one, or only with the question
         whether it may be done."""
         call, given = text_at(told, "toolCallId"), value_at(told, "rawInput")
-        diffs = [each for each in objects_at(told, "content") if text_at(each, "type") == "diff"]
-        path = next((text_at(given, name) for name in PATH_ARGUMENTS if text_at(given, name)), "")
-        if text_at(told, "kind") != "edit":
-            path = next((text_at(each, "path") for each in diffs), "")
         command = plain_command(text_at(given, "command"))
+        if text_at(told, "kind") == "edit":
+            paths = [text_at(given, name) for name in PATH_ARGUMENTS]
+        else:
+            paths = [text_at(each, "path") for each in objects_at(told, "content") if text_at(each, "type") == "diff"]
+        path = next(filter(None, paths), "")
         if (command or path) and len(call) <= MAX_ID_CHARS:
             self._open[call] = _OpenCall(command=command[:MAX_ACTION_CHARS], path=path[:MAX_ACTION_CHARS])
             while len(self._open) > MAX_OPEN_CALLS:

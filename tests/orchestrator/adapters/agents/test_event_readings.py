@@ -434,6 +434,7 @@ def test_what_a_tool_was_used_on(given_: Event, said: str) -> None:
     assert main_argument(given_) == said
 
 
+@pytest.mark.usefixtures("programs_on_path")
 def test_codex_is_given_no_settings_that_an_earlier_round_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hooks in its home would be trusted unseen; a link in their place is taken away and leads nowhere."""
     monkeypatch.setenv("OPENAI_API_KEY", "k")

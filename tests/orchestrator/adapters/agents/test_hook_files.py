@@ -31,10 +31,10 @@ def test_opencode_is_given_no_plugin_that_an_earlier_round_left(tmp_path: Path) 
     assert json.dumps(HOOK) in (home / PLUGIN_FILE).read_text()
 
 
+@pytest.mark.usefixtures("programs_on_path")
 def test_a_project_gives_opencode_no_plugin_beside_ours(tmp_path: Path) -> None:
     """With a hook plugins are on: all places where a project has its own are hidden in the sandbox (test_hidden)."""
-    brief = RoundRequest(prompt="x", tree=tmp_path / "tree", home=tmp_path / "home", hook=HOOK)
-    found = OpenCode().launch(brief)
+    found = OpenCode().launch(RoundRequest(prompt="x", tree=tmp_path, home=tmp_path, hook=HOOK))
     assert "--pure" not in found.argv
     assert {".opencode", "opencode.json", "opencode.jsonc"} <= set(found.hidden)
 

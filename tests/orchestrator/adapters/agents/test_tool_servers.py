@@ -27,7 +27,7 @@ def launched(program: Program, tmp: Path, *servers: ToolServer, tools: tuple[str
 
 
 @pytest.fixture(autouse=True)
-def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def _keys(monkeypatch: pytest.MonkeyPatch, programs_on_path: Path) -> None:
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.setenv(name, "k")
 
