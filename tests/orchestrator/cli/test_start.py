@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,32 +13,44 @@ import pytest
 from orchestrator.bench.start import BASELINE, cpu_milliseconds
 from orchestrator.bench.testbed import make_testbed
 
+ROUNDS = 10
+"""Pairs of a baseline and a command, one right after the other, until one pair is below the ceiling. What else the
+machine does (another program on the same core, a clock that changes) makes a pair dearer, and hardly ever all ten; what
+the command itself does is in each of them."""
+
+
+def times_of_the_baseline(command: tuple[str, ...], roof: float, env: Mapping[str, str]) -> float:
+    """The least that a command took, in processor times of the Python right before it that loads click and rich."""
+    least = float("inf")
+    for _ in range(ROUNDS):
+        baseline = cpu_milliseconds(BASELINE, env)
+        least = min(least, cpu_milliseconds(command, env) / baseline)
+        if least <= roof:
+            break
+    return least
+
 
 @pytest.mark.parametrize(
-    ("words", "roof"), [("--version", 2.5), ("--help", 2.5), ("mission --help", 2.5), ("mission list --help", 3.0)]
+    ("words", "roof"), [("--version", 2.0), ("--help", 2.0), ("mission --help", 2.0), ("mission list --help", 2.5)]
 )
 def test_help_takes_little_more_than_loading_click(words: str, roof: float) -> None:
-    """In times of a Python that loads click and rich and ends: above what is taken, below what pydantic costs."""
-    took = {"baseline": [], "command": []}
-    for _ in range(3):
-        took["baseline"].append(cpu_milliseconds(BASELINE, os.environ))
-        took["command"].append(cpu_milliseconds(("-P", "-m", "orchestrator", *words.split()), os.environ))
-    assert min(took["command"]) <= roof * min(took["baseline"])
+    """Above what is taken, below what pydantic costs."""
+    took = times_of_the_baseline(("-P", "-m", "orchestrator", *words.split()), roof, os.environ)
+    assert took <= roof
 
 
 def test_a_list_of_a_thousand_missions_stays_below_its_ceiling(tmp_path: Path) -> None:
-    """What is typed most, whole processes with their git, in times of the same baseline: above what is taken on a busy
-    machine, below what a library of the size of pydantic would cost."""
+    """What is typed most, whole processes with their git: above what is taken on a busy machine, below what a library
+    of the size of pydantic would cost."""
     ground = make_testbed(tmp_path / "ledger", missions=1000)
     env = os.environ | {"SHIFTBOOK_HOME": str(tmp_path / "home"), "SHIFTBOOK_LEDGER": str(ground.bare)}
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # as for a user, whatever is set here
-    typed = ("mission list", "mission show job-5", "fleet", "memo list")
-    words = {each: ("-P", "-m", "orchestrator", *each.split()) for each in typed}
-    for each in words.values():
-        cpu_milliseconds(each, env)  # compiles, and fetches
-    baseline = min(cpu_milliseconds(BASELINE, env) for _ in range(3))
-    took = {name: min(cpu_milliseconds(each, env) for _ in range(2)) for name, each in words.items()}
-    assert [name for name, value in took.items() if value > 7.0 * baseline] == [], (took, baseline)
+    took = {}
+    for each in ("mission list", "mission show job-5", "fleet", "memo list"):
+        command = ("-P", "-m", "orchestrator", *each.split())
+        cpu_milliseconds(command, env)  # compiles, and fetches
+        took[each] = times_of_the_baseline(command, 7.0, env)
+    assert [name for name, times in took.items() if times > 7.0] == [], took
 
 
 @pytest.mark.parametrize(
