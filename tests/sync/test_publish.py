@@ -37,14 +37,15 @@ def append(peer: Peer, word: str) -> None:
 
 
 def test_edits_of_many_who_publish_at_once_are_all_there(town: Town) -> None:
-    """A lost race costs a recomputation and never an edit."""
-    peers = [town.peer(f"n{number}") for number in range(6)]
-    threads = [threading.Thread(target=append, args=(peer, peer.name)) for peer in peers for _ in range(2)]
+    """A lost race costs a recomputation and never an edit. Each word is another: the same edit of the same peer onto
+    the same commit at the same second is one commit, and so one edit."""
+    words = {f"n{number}-{edit}": town.peer(f"n{number}") for number in range(6) for edit in range(2)}
+    threads = [threading.Thread(target=append, args=(peer, word)) for word, peer in words.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(town.peer("view").text("list.md").split()) == sorted(2 * [peer.name for peer in peers])
+    assert sorted(town.peer("view").text("list.md").split()) == sorted(words)
 
 
 def test_an_answer_that_was_lost_is_found_out_by_fetching(town: Town) -> None:
