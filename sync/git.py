@@ -19,6 +19,7 @@ from typing import IO
 
 from sync.errors import GitError, GitTimeout, ObjectMissing
 from sync.object_reader import ObjectReader
+from sync.objects import is_near_ancestor
 from sync.pack_file import write_objects
 from sync.process import own_session
 from sync.process.process_output import communicate, kill_group, read_beginning
@@ -221,10 +222,19 @@ class Git:
         lines = (line.split(": ") for line in self.text("count-objects", "-v").splitlines())
         return {key: int(value) for key, value in lines if value.isdigit()}
 
+    def own_settings(self) -> dict[str, str]:
+        """What stands in this repository's own configuration, by the names as git lists them, in small letters.
+
+        Of several values of one name the last.
+        """
+        said = self.run("config", "--local", "--list", "-z", codes=(0, 1, 128)).decode("utf-8", "replace")
+        return {name: value for name, _, value in (entry.partition("\n") for entry in said.split("\0") if entry)}
+
     def config(self, settings: Mapping[str, str]) -> None:
         """Writes settings into this repository's own configuration, each only if it differs."""
+        before = self.own_settings()
         for key, value in settings.items():
-            if self.text("config", "--local", "--get", key, codes=(0, 1)) != value:
+            if before.get(key.lower()) != value:
                 self.run("config", "--local", "--replace-all", key, value)
 
 
@@ -288,8 +298,8 @@ class GitStore:
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors. False, too, when `old` is not in this repository."""
-        if new == old:  # the usual case: nothing is new since the last look
-            return self._holds(new)
+        if new == old or is_near_ancestor(self, old, new):  # the usual case: little is new since the last look
+            return self._holds(old)
         return self._git.call("merge-base", "--is-ancestor", old, new, codes=(0, 1, 128))[0] == 0
 
     def _holds(self, oid: Oid) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from sync.errors import UnsafeName
+from sync.errors import ObjectMissing, UnsafeName
 from sync.place_names import is_tree_name
 from sync.remote import ObjectStore, Oid
 
@@ -245,6 +247,8 @@ def line_name(line: bytes) -> str:
 
 MAX_CACHED_COMMIT_BYTES, MAX_COMMIT_BYTES = 4096, 1024 * 1024
 """Bytes of a commit up to which it is kept, and up to which it is read."""
+NEAR_COMMITS = 16
+"""Commits that are read before git is asked for a descent: to begin a process takes as long as to read a hundred."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +308,23 @@ def _read_commit(data: bytes) -> Commit:
         signature=fields["gpgsig"][0] if "gpgsig" in fields else None,
         payload=b"\n".join(payload) + b"\n\n" + message,
     )
+
+
+def is_near_ancestor(store: ObjectStore, old: Oid, new: Oid) -> bool:
+    """Whether `old` is a parent of one of the NEAR_COMMITS commits of `new` that are read first. If not it may be one
+    further back, or none: what cannot be read has no parents here."""
+    waiting, seen = deque([new]), set[Oid]()
+    while waiting and len(seen) < NEAR_COMMITS:
+        oid = waiting.popleft()
+        if oid in seen:
+            continue
+        seen.add(oid)
+        with suppress(ObjectMissing, NoCommit):
+            parents = load_commit(store, oid).parents
+            if old in parents:
+                return True
+            waiting += parents
+    return False
 
 
 def _headers(head: bytes) -> Iterator[tuple[str, str, bytes]]:

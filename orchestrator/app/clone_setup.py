@@ -42,7 +42,7 @@ def configure_clone(git: Git, folder: Path, settings: Settings, person: str, bra
 
     Nothing that the person has set themselves in this clone is changed.
     """
-    before = _own_settings(git)
+    before = git.own_settings()
     driver = driver_trouble(git)
     set_identity(git, person)
     configure_signing(git, folder, settings)
@@ -63,16 +63,10 @@ def configure_clone(git: Git, folder: Path, settings: Settings, person: str, bra
     return CloneChanges(mended=(*mended, *_changed_settings(git, before)))
 
 
-def _own_settings(git: Git) -> dict[str, str]:
-    """What stands in the clone's own configuration, by the name in small letters; the last where there are several."""
-    said = git.run("config", "--local", "--list", "-z", codes=(0, 1, 128)).decode("utf-8", "replace")
-    return {name: value for name, _, value in (entry.partition("\n") for entry in said.split("\0") if entry)}
-
-
 def _changed_settings(git: Git, before: dict[str, str]) -> list[str]:
     """Which settings are others now, in words; the merge driver and who the person is are told elsewhere."""
     told = (DRIVER_KEY.rpartition(".")[0], "user.name", "user.email")
-    changed = {key: value for key, value in _own_settings(git).items() if before.get(key) != value}
+    changed = {key: value for key, value in git.own_settings().items() if before.get(key) != value}
     return [
         f"mended git's setting {key}: it was {before.get(key, 'not there')}"
         for key in changed

@@ -174,3 +174,21 @@ def test_who_says_what_to_read_next_may_read_meanwhile(store: GitStore) -> None:
     done.start()
     done.join(PATIENCE)
     assert not done.is_alive()
+
+
+def test_settings_are_written_where_they_differ(folder: Path) -> None:
+    """In whatever case git lists a name, with spaces in a value, or several values; what is right is not touched."""
+    git = Git(folder)
+    wanted = {"gpg.ssh.allowedSignersFile": " a file ", "pull.rebase": "true", "merge.A b.driver": "one\ntwo"}
+    git.run("config", "--add", "pull.rebase", "false")
+    git.run("config", "--add", "pull.rebase", "merges")
+    git.config(wanted)
+    assert git.own_settings().items() >= {
+        ("gpg.ssh.allowedsignersfile", " a file "),
+        ("pull.rebase", "true"),
+        ("merge.A b.driver", "one\ntwo"),
+    }
+    assert git.text("config", "--get-all", "pull.rebase") == "true"
+    before = (folder / "config").stat().st_mtime_ns
+    git.config({"gpg.ssh.allowedSignersFile": " a file ", "pull.rebase": "true"})
+    assert (folder / "config").stat().st_mtime_ns == before

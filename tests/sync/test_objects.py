@@ -19,6 +19,7 @@ from sync.objects import (
     EXECUTABLE,
     FILE,
     FOLDER,
+    NEAR_COMMITS,
     SYMLINK,
     NoCommit,
     TreeEntry,
@@ -391,6 +392,39 @@ def test_both_stores_agree_on_descent(store: GitStore) -> None:
     assert not store.descends(made["side"], made["taken"])
     assert not store.descends(made["taken"], "1" * 40)
     assert not memory.descends(made["taken"], "1" * 40)
+
+
+def test_a_near_descent_takes_no_process(store: GitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last commits are read; for one further back, and for a stranger, git is asked."""
+    tree = tree_of(store, {"a": b"x"})
+    line = [committed(store, tree)]
+    for when in range(NEAR_COMMITS + 1):
+        line.append(committed(store, tree, line[-1], when=when))
+    stranger = committed(store, tree, message="a stranger")
+    assert all(store.descends(line[-1], old) for old in line)
+    assert not store.descends(line[-1], stranger)
+    assert not store.descends(line[0], line[-1])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert all(store.descends(line[-1], old) for old in line[1:])
+    for old in (line[0], stranger):
+        with pytest.raises(FileNotFoundError):
+            store.descends(line[-1], old)
+
+
+def test_nothing_descends_from_a_commit_that_is_lost(store: GitStore) -> None:
+    """It may be named as a parent all the same."""
+    lost = "1" * 40
+    child = committed(store, tree_of(store, {"a": b"x"}), lost)
+    assert not store.descends(child, lost)
+    assert not store.descends(committed(store, tree_of(store, {"a": b"x"}), child), lost)
+
+
+@pytest.mark.parametrize("kind", ["blob", "tree"])
+def test_what_is_no_commit_has_no_ancestors(store: GitStore, kind: str) -> None:
+    """Anybody may push a ref that leads to a file."""
+    oid, commit = store.put(kind, b""), committed(store, tree_of(store, {"a": b"x"}))
+    assert not store.descends(oid, commit)
+    assert not store.descends(commit, oid)
 
 
 def test_a_path_with_gits_magic_is_a_path(store: GitStore) -> None:
