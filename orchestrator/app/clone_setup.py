@@ -24,9 +24,9 @@ from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from sync.git import Git
 
-PLAIN_GIT = {"push.default": "simple", "push.gpgSign": "false"}
-"""What a plain `git push` in the clone needs, where a person's own settings ask for a ref's name, or for a signed push,
-which few servers take."""
+PLAIN_GIT = {"push.default": "simple", "push.gpgSign": "false", "pull.ff": "true"}
+"""What a plain `git push` and `git pull` in the clone need, where a person's own settings ask for a ref's name, or for
+a signed push, which few servers take, or refuse to pull where others have gone on: git looks at `pull.ff` first."""
 
 
 @dataclass(frozen=True, kw_only=True)

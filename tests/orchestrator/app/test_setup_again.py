@@ -169,10 +169,9 @@ def test_a_foreign_folder_beside_it_is_left_alone(tmp_path: Path) -> None:
 
 
 def commit(folder: Path) -> int:
-    """A person's plain commit."""
-    return subprocess.run(
-        ["git", "commit", "--quiet", "--allow-empty", "-m", "x"], cwd=folder, capture_output=True, check=False
-    ).returncode
+    """A person's plain commit, which no other clone has: not even one that is made in the same second."""
+    words = ["git", "commit", "--quiet", "--allow-empty", "-m", f"in {folder.name}"]
+    return subprocess.run(words, cwd=folder, capture_output=True, check=False).returncode
 
 
 def foreign_signer(tmp_path: Path) -> Path:
