@@ -122,6 +122,7 @@ GUARDS = (
         world=FORCED,
         removed=((RewriteDetector, "check", _no_look),),
         broken=frozenset({"unfenced"}),
+        seed=3,
     ),
     Guard(
         name="fetch after the claim",
@@ -134,13 +135,13 @@ GUARDS = (
         world=HUNG,
         removed=((LoopProgress, "stalled", False),),
         broken=frozenset({"stuck"}),
-        seed=2,
+        seed=3,
     ),
     Guard(
         name="self-fencing",
         world=LONG,
         removed=((heartbeat, "fenced", _never_fenced),),
         broken=frozenset({"overlap"}),
-        seed=1,
+        seed=5,
     ),
 )
