@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.continuity.scenarios.build_task import BuildAction, BuildTask, carry_out, prepare, tasks_of
 from orchestrator.continuity.scenarios.history_generator import generate_history
+from orchestrator.core.errors import WrongSetting
 
 
 @pytest.fixture
@@ -67,3 +68,19 @@ def test_nothing_but_a_choice_is_carried_out(task: BuildTask, tmp_path: Path, ac
     with pytest.raises(ValueError, match="one of the task's choices"):
         carry_out(task, action, tmp_path)
     assert not (tmp_path / "settings.conf").exists()
+
+
+def test_a_build_that_says_nothing_is_no_outcome(task: BuildTask, tmp_path: Path) -> None:
+    """Its program ended before it had looked: nothing was kept or lost, and the study says where it stopped."""
+    (tmp_path / "build.py").write_text("import none_such")
+    with pytest.raises(WrongSetting, match="said nothing of what it kept: Traceback"):
+        carry_out(task, task.right, tmp_path)
+
+
+def test_a_build_loads_no_module_of_its_own(task: BuildTask, tmp_path: Path) -> None:
+    """There are hundreds in a study, and `json` alone takes as long as the rest of one."""
+    script = tmp_path / "build.py"
+    script.write_text(
+        f"import sys\nbefore = set(sys.modules)\n{script.read_text()}\nassert set(sys.modules) == before\n"
+    )
+    assert carry_out(task, task.right, tmp_path).accepted
