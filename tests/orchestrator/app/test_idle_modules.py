@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from orchestrator.bench.testbed import make_testbed
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import NotDelivered
 from orchestrator.core.ports.push import PushCarrier, PushMessage, PushSubscription
+from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 
 HTTP = {"flask", "flask_openapi", "werkzeug", "gunicorn", "httpx", "httpcore", "h11", "ollama"}
@@ -53,28 +55,37 @@ def env(tmp_path: Path) -> dict[str, str]:
     return kept | home | {"SHIFTBOOK_HTTP": "off"}
 
 
-@pytest.mark.parametrize("role", ["LOCAL_WORKER", "HEADQUARTERS", "STANDALONE"])
-def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: dict[str, str], role: str) -> None:
-    """Built as `node run --json` builds it, from its very first start on, with the database open, its ledger fetched,
-    and what it looks at without anything to do looked at."""
-    loaded = _run(
-        "from datetime import UTC, datetime\n"
-        "from orchestrator.app import node_process, wiring\n"
-        "from orchestrator.app.factories.node_factory import build_node\n"
-        "from orchestrator.cli.live.event_lines import JsonLines\n"
-        "from orchestrator.core.environment import load_settings\n"
-        "settings = load_settings()\n"
-        "wiring.bring_up_database(settings)\n"
-        "node = build_node(settings, JsonLines())\n"
-        "node.page.text(node.feed.look())\n"
-        "stores = wiring.stores(settings)\n"
-        "stores.outgoing.take(datetime.now(UTC), hold_seconds=1)\n"
-        "stores.marks.get('x')\n"
-        "stores.push.every()\n"
-        "stores.close()\n"
-        "node.close()\n",
-        env | {"FACTORY_ROLE": role},
-    )
+ROLES = [role.value for role in Role]
+IDLE_NODES = f"""
+import os
+from datetime import UTC, datetime
+from orchestrator.app import node_process, wiring
+from orchestrator.app.factories.node_factory import build_node
+from orchestrator.cli.live.event_lines import JsonLines
+from orchestrator.core.environment import load_settings
+home = os.environ["SHIFTBOOK_HOME"]
+for role in {ROLES!r}:
+    os.environ |= {{"FACTORY_ROLE": role, "SHIFTBOOK_HOME": f"{{home}}-{{role}}"}}
+    settings = load_settings()
+    assert settings.role == role
+    wiring.bring_up_database(settings)
+    node = build_node(settings, JsonLines())
+    node.page.text(node.feed.look())
+    stores = wiring.stores(settings)
+    stores.outgoing.take(datetime.now(UTC), hold_seconds=1)
+    stores.marks.get("x")
+    stores.push.every()
+    stores.close()
+    node.close()
+"""
+
+
+def test_an_idle_node_has_loaded_neither_http_nor_what_seals_nor_colours(env: dict[str, str]) -> None:
+    """Built as `node run --json` builds it, in each role from its very first start on, with the database open, its
+    ledger fetched, and what it looks at without anything to do looked at. One process: what any role loads is seen."""
+    for role in ROLES:
+        shutil.copytree(env["SHIFTBOOK_HOME"], f"{env['SHIFTBOOK_HOME']}-{role}")
+    loaded = _run(IDLE_NODES, env)
     assert {"psutil", "sqlite3", "watchdog"} <= loaded  # it is a whole node
     assert loaded & (HTTP | DEVICES | PEOPLE | MODELS | DATABASE | SLOW | CHECKS) == set()
 
