@@ -14,6 +14,7 @@ from missions.plain_data import read_json
 from orchestrator.app.web_process import RECORD_FILE, WebServer, serving_words
 from orchestrator.core.own_installation import reinstall_command
 from orchestrator.core.roles import Role, RoleSwitches, role_policy
+from tests.program import SERVER, begin_web_by
 from tests.waiting import until
 
 
@@ -46,7 +47,8 @@ def test_it_starts_anew_with_other_settings(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("SHIFTBOOK_HOME", str(home))
     monkeypatch.setenv("SHIFTBOOK_HTTP", "127.0.0.1:0")
     monkeypatch.chdir(tmp_path)
-    server = WebServer(home, lambda _event, words, **_facts: told.append(words))
+    begin = begin_web_by(SERVER.address)
+    server = WebServer(home, lambda _event, words, **_facts: told.append(words), begin=begin)
 
     def pid() -> int:
         try:
