@@ -77,7 +77,9 @@ class Image:
         return _blob(data)
 
     def _packed(self) -> list[bytes]:
-        return [gzip.compress(each, mtime=0) if self.kind.endswith("gzip") else each for each in self.layers]
+        if not self.kind.endswith("gzip"):
+            return list(self.layers)
+        return [gzip.compress(each, compresslevel=1, mtime=0) for each in self.layers]
 
     def _parts(self) -> Iterable[tuple[str, bytes]]:
         yield "oci-layout", b'{"imageLayoutVersion":"1.0.0"}'
