@@ -162,19 +162,19 @@ class _Blocks:
     def take(self, text: str, fact: TranscriptEvent) -> Iterator[TranscriptEvent]:
         """One more line."""
         if text.startswith("#### "):
-            yield from self._add(text[5:].strip(), replace(fact, kind=EventKind.ASKED))
+            yield from self._add(text[5:].strip(), EventKind.ASKED, fact)
         elif text.startswith("> "):
             yield from self.end()
             yield from _program_line(text[2:].strip(), fact)
         elif text.strip() or (self.event is not None and self.event.kind is EventKind.SAID):
-            yield from self._add(text, replace(fact, kind=EventKind.SAID))
+            yield from self._add(text, EventKind.SAID, fact)
         else:
             yield from self.end()
 
-    def _add(self, text: str, fact: TranscriptEvent) -> Iterator[TranscriptEvent]:
-        if self.event is None or self.event.kind is not fact.kind:
+    def _add(self, text: str, kind: EventKind, fact: TranscriptEvent) -> Iterator[TranscriptEvent]:
+        if self.event is None or self.event.kind is not kind:
             yield from self.end()
-            self.event = fact
+            self.event = replace(fact, kind=kind)
         if self.chars < MAX_EVENT_CHARS:
             self.lines.append(text)
             self.chars += len(text) + 1
