@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from tests.architecture.sources import MODULES, ROOT, nodes, tree
+from tests.architecture.sources import MODULES, ROOT, dotted, nodes, tree
 
 
 def test_a_module_is_one_idea() -> None:
@@ -43,40 +43,39 @@ def _place(path: Path, node: ast.expr | ast.stmt | None = None) -> str:
 
 
 def _runs_git(path: Path) -> Iterator[str]:
-    for node in nodes(path):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-            if {name.partition(".")[0] for name in names} & {"git", "gitdb"}:
-                yield _place(path, node)
-        if isinstance(node, ast.List) and ast.unparse(node).startswith("['git'"):
+    for node in [*nodes(path, ast.Import), *nodes(path, ast.ImportFrom)]:
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        if {name.partition(".")[0] for name in names} & {"git", "gitdb"}:
             yield _place(path, node)
+    for words in nodes(path, ast.List):
+        if words.elts and ast.unparse(words.elts[0]).startswith("'git'"):
+            yield _place(path, words)
 
 
 def _starts_what_lies_around(path: Path) -> Iterator[str]:
-    for node in nodes(path):
-        if isinstance(node, ast.List | ast.Tuple):
-            words = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
-            if ("-m", "orchestrator") in pairwise(words) and "-P" not in words:
-                yield _place(path, node)
+    for node in [*nodes(path, ast.List), *nodes(path, ast.Tuple)]:
+        words = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
+        if ("-m", "orchestrator") in pairwise(words) and "-P" not in words:
+            yield _place(path, node)
 
 
 def _starts_a_session(path: Path) -> Iterator[str]:
     begun = {
         id(inner)
-        for node in nodes(path)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"own_session.begin", "begin"}
+        for node in nodes(path, ast.Call)
+        if dotted(node.func) in {"own_session.begin", "begin"}
         for inner in ast.walk(node)
     }
-    for node in nodes(path):
-        words = {each.arg for each in node.keywords} if isinstance(node, ast.Call) else set()
+    for node in nodes(path, ast.Call):
+        words = {each.arg for each in node.keywords}
         if words & {"start_new_session", "preexec_fn"} and id(node) not in begun:
             yield _place(path, node)
 
 
 def _unbounded_reads(path: Path) -> Iterator[str]:
     """Objects that are read without saying up to which size: `get` with one argument, of a store."""
-    for node in nodes(path):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+    for node in nodes(path, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "get":
             store = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_") == "store"
             if store and len(node.args) + len(node.keywords) < 2:
                 yield _place(path, node)
@@ -89,9 +88,9 @@ def test_objects_are_read_up_to_a_size() -> None:
 
 def _waits_without_end(path: Path) -> Iterator[str]:
     """Processes that are waited for, and HTTP that is spoken, without saying how long."""
-    for node in nodes(path):
-        if isinstance(node, ast.Call) and not any(word.arg in {"timeout", None} for word in node.keywords):
-            name = ast.unparse(node.func)
+    for node in nodes(path, ast.Call):
+        if not any(word.arg in {"timeout", None} for word in node.keywords):
+            name = dotted(node.func)
             if name in {"subprocess.run", "subprocess.check_output", "subprocess.call", "urlopen"} or re.fullmatch(
                 r"httpx\.(?:get|post|put|request|stream|Client|AsyncClient)", name
             ):
@@ -117,8 +116,7 @@ DEFINED_ONCE = ("slug", "read_claim", "signing_key", "read_signers", "object_id"
 
 def test_what_is_the_same_is_said_once() -> None:
     """Two definitions of one name are two missions, or two people, to those who read the other."""
-    every = (node for path in MODULES for node in nodes(path))
-    defined = Counter(node.name for node in every if isinstance(node, ast.FunctionDef))
+    defined = Counter(node.name for path in MODULES for node in nodes(path, ast.FunctionDef))
     assert {name: defined[name] for name in DEFINED_ONCE} == dict.fromkeys(DEFINED_ONCE, 1)
 
 
@@ -136,7 +134,7 @@ OWN_PLAIN_DATA = {
 
 def _reads_plain_data(path: Path) -> bool:
     names = {"json.loads", "json.load", "tomllib.loads", "tomllib.load"}
-    return any(isinstance(node, ast.Attribute) and ast.unparse(node) in names for node in nodes(path))
+    return any(dotted(node) in names for node in nodes(path, ast.Attribute))
 
 
 def test_plain_data_is_read_in_one_module() -> None:
@@ -161,13 +159,12 @@ RENAMES = {
 
 def _renames(path: Path) -> list[int]:
     """The lines that rename a file or folder; text, times and values are replaced with other arguments."""
-    calls = [node for node in nodes(path) if isinstance(node, ast.Call)]
-    named = [(node, node.func) for node in calls if isinstance(node.func, ast.Attribute)]
+    named = [(node, node.func) for node in nodes(path, ast.Call) if isinstance(node.func, ast.Attribute)]
     return [
         node.lineno
         for node, name in named
         if name.attr in {"rename", "renames"}
-        or ast.unparse(name) in {"os.replace", "shutil.move"}
+        or dotted(name) in {"os.replace", "shutil.move"}
         or (name.attr == "replace" and len(node.args) == 1 and not node.keywords)
     ]
 

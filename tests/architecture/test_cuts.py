@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Set
-from functools import cache
 
-from tests.architecture.sources import MODULES, ROOT, nodes
+from tests.architecture.sources import functions
 from tests.architecture.test_redaction import REDACTORS
 
 CUTTERS = {"shorten", "one_line"}
@@ -53,20 +52,26 @@ def test_whoever_shortens_redacts() -> None:
 
 def test_each_reason_is_needed() -> None:
     """No reason outlives what it excuses."""
-    places = {place for place, _ in _functions()}
+    places = {f"{each.module}:{each.node.name}" for each in functions()}
     modules = {place.partition(":")[0] for place in places}
     assert OWN_WORDS.keys() - _bare_cutters() == set()
     assert {key for key in REDACTED_FIRST if key not in places | modules} == set()
 
 
 def _bare_cutters() -> set[str]:
-    rooms = ((place, node) for place, node in _functions() if place.startswith("orchestrator/"))
-    return {place for place, node in rooms if not place.startswith("orchestrator/cli/") and any(_calls(node, CUTTERS))}
+    rooms = (each for each in functions() if each.module.startswith("orchestrator/"))
+    return {
+        f"{each.module}:{each.node.name}"
+        for each in rooms
+        if not each.module.startswith("orchestrator/cli/") and any(_called(call) in CUTTERS for call in each.calls)
+    }
 
 
 def _cut_before(excused: Set[str]) -> Iterator[str]:
-    for place, function in _functions():
-        if {place, place.partition(":")[0]} & excused:
+    for module, function, calls in functions():
+        place = f"{module}:{function.name}"
+        redacting = [call for call in calls if _called(call) in REDACTORS]
+        if not redacting or {place, module} & excused:
             continue
         halves = {
             target.id
@@ -75,7 +80,7 @@ def _cut_before(excused: Set[str]) -> Iterator[str]:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        for call in _calls(function, REDACTORS):
+        for call in redacting:
             given = [*call.args, *(each.value for each in call.keywords)]
             if any(_is_cut(each, halves) for each in given):
                 yield f"{place}:{call.lineno} redacts what was cut before: call redacted_excerpt"
@@ -98,17 +103,9 @@ def _bounded(part: ast.Slice) -> bool:
 
 def _calls(node: ast.AST, names: Set[str]) -> Iterator[ast.Call]:
     for each in ast.walk(node):
-        if isinstance(each, ast.Call):
-            called = each.func.attr if isinstance(each.func, ast.Attribute) else getattr(each.func, "id", "")
-            if called in names:
-                yield each
+        if isinstance(each, ast.Call) and _called(each) in names:
+            yield each
 
 
-@cache
-def _functions() -> list[tuple[str, ast.FunctionDef]]:
-    return [
-        (f"{path.relative_to(ROOT)}:{node.name}", node)
-        for path in MODULES
-        for node in nodes(path)
-        if isinstance(node, ast.FunctionDef)
-    ]
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")

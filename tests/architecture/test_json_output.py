@@ -63,10 +63,8 @@ def _wrong() -> Iterator[tuple[str, int, str]]:
 def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
     for path in MODULES:
         if "cli" in Path(path).relative_to(ROOT).parts:
-            for node in nodes(path):
-                if isinstance(node, ast.FunctionDef) and FLAG in {
-                    each.arg for each in (*node.args.args, *node.args.kwonlyargs)
-                }:
+            for node in nodes(path, ast.FunctionDef):
+                if FLAG in {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}:
                     yield f"{path.relative_to(ROOT)}:{node.name}", node
 
 

@@ -25,7 +25,7 @@ def test_nobody_else_takes_words_from_a_model() -> None:
     """A call of `generate` in a module that is not listed is a way round the checks."""
     asking = set()
     for path in MODULES:
-        for node in nodes(path):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "generate":
+        for node in nodes(path, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "generate":
                 asking.add(str(path.relative_to(ROOT)))
     assert asking == set(TAKERS)

@@ -12,7 +12,7 @@ from pathlib import Path
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 
-from tests.architecture.sources import MODULES, PACKAGES, ROOT, tree
+from tests.architecture.sources import MODULES, PACKAGES, ROOT, nodes, tree
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAX_PACKAGES, MAX_MEGABYTES = 45, 200
@@ -119,7 +119,7 @@ def test_nothing_loads_an_extra_with_itself() -> None:
 
 def test_every_extra_is_offered_where_it_lacks() -> None:
     """Each extra's name is asked of the one function that says how this installation gets it."""
-    calls = [each for path in MODULES for each in ast.walk(tree(path)) if isinstance(each, ast.Call)]
+    calls = [each for path in MODULES for each in nodes(path, ast.Call)]
     asked = [each for each in calls if isinstance(each.func, ast.Name) and each.func.id == "extra_command"]
     named = {each.args[0].value for each in asked if isinstance(each.args[0], ast.Constant)}
     assert named == PROJECT["optional-dependencies"].keys() - {"all", "fast"}
@@ -135,10 +135,9 @@ def test_every_hint_says_where_its_document_is() -> None:
     """A wheel brings no documents: a module names one by the function that finds it, or says `in the documents`."""
     found = []
     for path in MODULES:
-        nodes = list(ast.walk(tree(path)))
-        docstrings = {id(each.value) for each in nodes if isinstance(each, ast.Expr)}
-        for each in nodes:
-            words = each.value if isinstance(each, ast.Constant) and isinstance(each.value, str) else ""
+        docstrings = {id(each.value) for each in nodes(path, ast.Expr)}
+        for each in nodes(path, ast.Constant):
+            words = each.value if isinstance(each.value, str) else ""
             name = re.search(r"\bdocs/[a-z-]+\.md", words)
             if name and words != name[0] and "in the documents, " not in words and id(each) not in docstrings:
                 found.append((str(path.relative_to(ROOT)), words))

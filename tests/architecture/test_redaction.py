@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.architecture.sources import MODULES, ROOT, nodes
+from tests.architecture.sources import MODULES, ROOT, dotted, functions, nodes
 
 REDACTORS = {"redact", "redact_values", "redact_record", "redact_artifact", "clean_turn"} | {
     "_redacted",
@@ -146,7 +146,7 @@ def _redacting(path: str) -> set[str]:
 
 def _bare_outlets() -> Iterator[str]:
     for place, name, calls in _functions():
-        used = {outlet for outlet in OUTLETS for call in calls if call == outlet or call.endswith(f".{outlet}")}
+        used = OUTLETS.keys() & {end for call in calls for end in _ends(call)}
         if used and not calls & REDACTORS and not SAFE.keys() & {place, f"{place}:{name}"}:
             yield f"{place}:{name} lets {', '.join(OUTLETS[outlet] for outlet in sorted(used))} leave as it is"
 
@@ -158,22 +158,16 @@ def _sources() -> Iterator[tuple[str, Path]]:
 
 def _imported(path: Path) -> set[str]:
     """The modules that a module imports from."""
-    return {node.module or "" for node in nodes(path) if isinstance(node, ast.ImportFrom)}
+    return {node.module or "" for node in nodes(path, ast.ImportFrom)}
 
 
 @cache
 def _functions() -> list[tuple[str, str, frozenset[str]]]:
     """Every function with its module and what it calls."""
-    found = []
-    for place, path in _sources():
-        for node in nodes(path):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                calls = (_dotted(each.func) for each in ast.walk(node) if isinstance(each, ast.Call))
-                found.append((place, node.name, frozenset(calls)))
-    return found
+    return [(each.module, each.node.name, frozenset(dotted(call.func) for call in each.calls)) for each in functions()]
 
 
-def _dotted(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value)}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else ""
+def _ends(name: str) -> Iterator[str]:
+    """A dotted name, and what is left of it behind each dot."""
+    parts = name.split(".")
+    return (".".join(parts[at:]) for at in range(len(parts)))

@@ -98,8 +98,8 @@ def test_paths_made_of_a_mission_or_a_version_are_made_in_one_place() -> None:
     for path in MODULES:
         place = str(path.relative_to(ROOT))
         if place in shared:
-            assert any(isinstance(node, ast.Name) and node.id == "below" for node in nodes(path)), place
-            joined = [n for n in nodes(path) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)]
+            assert any(node.id == "below" for node in nodes(path, ast.Name)), place
+            joined = [n for n in nodes(path, ast.BinOp) if isinstance(n.op, ast.Div)]
             assert not [n.lineno for n in joined if _names_a_thing(n.right)], place
 
 
@@ -111,7 +111,7 @@ def _names_a_thing(node: ast.expr) -> bool:
 
 def _modules() -> Iterator[str]:
     for path in MODULES:
-        called = (each.func for each in nodes(path) if isinstance(each, ast.Call))
+        called = (each.func for each in nodes(path, ast.Call))
         named = {each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in called}
         if named & TAKES_AWAY:
             yield str(path.relative_to(ROOT))
