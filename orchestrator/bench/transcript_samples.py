@@ -32,7 +32,8 @@ class SampleWords:
 
     def __init__(self, seed: int = 17) -> None:
         self.chance = random.Random(seed)  # noqa: S311  # the same on every machine
-        self.vocabulary = sorted({"".join(self.chance.choices(SYLLABLES.split(), k=3)) for _ in range(20_000)})
+        drawn = iter(self.chance.choices(SYLLABLES.split(), k=3 * 20_000))  # in one call: a third of the time
+        self.vocabulary = sorted({"".join(syllables) for syllables in zip(drawn, drawn, drawn, strict=True)})
         self._weights = list(accumulate(1 / (rank + 3) for rank in range(len(self.vocabulary))))
 
     def said(self, count: int) -> str:
