@@ -88,7 +88,7 @@ def build_record(attempt: EndedAttempt) -> ResultRecord:
         log_path=path_of(Tier.LOG, mission.project or ""),
         memo=render_memo(memo) if memo else "",
         memo_path=memo_path(memo) if memo else "",
-        artifacts={ending: redact_artifact(text) for ending, text in texts.items() if text.strip()},
+        artifacts={ending: _fit_artifact(text) for ending, text in texts.items() if text.strip()},
         facts=change_facts(outcome),
         evidence=outcome.evidence,
         proposals={_file_name(one.name): with_guarded_fields(one.text) for one in outcome.proposals[:MAX_PROPOSALS]},
@@ -150,9 +150,13 @@ def _file_name(name: str) -> str:
 
 
 def redact_artifact(text: str) -> str:
-    """A diff or an output as the ledger keeps it. What is too long is redacted before it is cut as well."""
-    whole = _redacted(text) if len(text) > MAX_ARTIFACT_CHARS else text
-    return _redacted(fit_diff(whole, MAX_ARTIFACT_CHARS))
+    """A diff or an output as the ledger keeps it."""
+    return _redacted(_fit_artifact(text))
+
+
+def _fit_artifact(text: str) -> str:
+    """As much of it as the ledger keeps, for whoever redacts it next: what is cut is redacted before as well."""
+    return fit_diff(_redacted(text), MAX_ARTIFACT_CHARS) if len(text) > MAX_ARTIFACT_CHARS else text
 
 
 def _redacted_each(texts: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -48,14 +48,15 @@ def test_what_is_handed_over_hides_no_file_behind_a_large_one() -> None:
         finished=datetime(2026, 11, 30, tzinfo=UTC),
         final=True,
     )
-    for kept in (build_record(attempt).artifacts["diff"], redact_artifact(diff)):
-        assert len(kept) < MAX_ARTIFACT_CHARS + 1000 < len(diff)
-        assert [(each.path, each.added) for each in parse_diff(kept)] == [("package-lock.json", 400_000), ("zz.py", 1)]
+    kept = build_record(attempt).artifacts["diff"]
+    assert kept == redact_artifact(diff)
+    assert len(kept) < MAX_ARTIFACT_CHARS + 1000 < len(diff)
+    assert [(each.path, each.added) for each in parse_diff(kept)] == [("package-lock.json", 400_000), ("zz.py", 1)]
 
 
 def test_a_change_of_very_many_files_can_be_handed_over() -> None:
     """Its record can be read back, whole lists of paths stand nowhere, and what is not named is counted."""
-    paths = [f"node_modules/some-package-{number}/dist/index.js" for number in range(30_000)]
+    paths = [f"node_modules/some-package-{number}/dist/index.js" for number in range(20_000)]
     diff = "".join(part(path, 1) for path in paths)
     claim = Claim(mission="m", blob="0" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
     made = build_record(
@@ -71,8 +72,8 @@ def test_a_change_of_very_many_files_can_be_handed_over() -> None:
     )
     assert max(len(data or b"") for data in made.files().values()) < MAX_PART_BYTES // 2
     assert len(made.entry) + len(made.memo) < 50_000
-    assert "… and 29,800 more" in made.entry
-    assert "… and 29,800 more" in made.memo
+    assert "… and 19,800 more" in made.entry
+    assert "… and 19,800 more" in made.memo
     files = parse_diff(made.artifacts["diff"])
     assert sum(each.added for each in files) == len(paths)
     assert files[-1].path == f"({len(paths) - len(files) + 1:,} more files)"
