@@ -23,7 +23,8 @@ MAX_SHOWN_CHARS = 80
 """Most characters of a value that are shown in quotes."""
 
 _WORD = r"[A-Za-z0-9_./][A-Za-z0-9_./-]*+"
-_BARE = r"""(?:[^\s\-?:,\[\]{}#&*!|>'"%@`]|[-?:](?![ \n]))(?:[^:#\n]++|:(?![ \n])|(?<! )#)*+(?<! )"""
+_BARE = r"""(?:[^\s\-?:,\[\]{}#&*!|>'"%@`]|[-?:](?![ \n]))(?>(?:[^:#\n]++|:(?![ \n])|(?<! )#)*)(?<! )"""
+# An atomic group, not a possessive `*+`: with a look behind in it Python 3.11.2, Debian 12's, matches nothing.
 _QUOTED = r'"(?:[^"\\\n]++|\\["\\/bfnrt])*+"'
 _RAW = r"'[^'\n]*+'"
 _LIST = rf"\[(?:{_WORD}(?:, {_WORD})*+)?\]"

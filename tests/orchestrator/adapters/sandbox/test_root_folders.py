@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sysconfig
 import threading
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from tests.orchestrator.adapters.sandbox.image_writer import Image, folder_layer
 from tests.waiting import PATIENCE
 
 PROGRAMS = ("sh", "prlimit", "cat", "ls", "id")
+NOT_NEEDED = ("__pycache__", "dist-packages", "site-packages", "config-*", "test", "idlelib", "lib2to3", "tkinter")
+"""Of a library of Python, by the relay that runs inside."""
 
 
 @pytest.fixture
@@ -46,6 +49,10 @@ def rootfs(tmp_path: Path) -> Path:
             shutil.copy(library, place)
         if program != str(node_python()):
             shutil.copy(program, top / "usr/bin" / Path(program).name)
+    if node_python().is_relative_to("/usr"):  # then it has to have the same Python (docs/sandbox.md)
+        shutil.copy(node_python(), top / "usr/bin")
+        library = Path(sysconfig.get_path("stdlib"))
+        shutil.copytree(library, top / str(library).lstrip("/"), ignore=shutil.ignore_patterns(*NOT_NEEDED))
     return top
 
 
@@ -71,7 +78,8 @@ def test_its_folders_are_the_root(rootfs: Path, bubblewrap: Bubblewrap) -> None:
     assert Bubblewrap(rootfs=rootfs).missing() is None
     said = inside(rootfs, "cat /usr/marker /etc/passwd; ls /usr/bin; echo x > /usr/new; echo x > mine && cat mine")
     assert said.startswith("of the root file system\nsomebody:x:0:0::/:/bin/sh\n")
-    assert sorted(PROGRAMS) == said.splitlines()[2 : 2 + len(PROGRAMS)]
+    held = sorted(path.name for path in (rootfs / "usr/bin").iterdir())
+    assert held == said.splitlines()[2 : 2 + len(held)]
     assert "/usr/new: Read-only file system" in said
     assert said.endswith("\nx\n")
     assert not (rootfs / "usr/new").exists()
