@@ -17,6 +17,9 @@ from orchestrator.core.ports.model import Prompt, Stop
 if TYPE_CHECKING:  # loaded where a server is called: a node whose model is not asked saves 7 MiB
     from ssl import SSLContext
 
+CONNECT_SECONDS = 10.0
+"""For a call that asks the model: far above the probe's, which has just asked. The model keeps its machine busy, and an
+event loop that is held up for a moment gives up a connection that was made meanwhile."""
 READ_TIMEOUT_SECONDS = 600.0
 """The longest wait between two bytes of an answer: a server may have to load the model first."""
 CANCEL_TIMEOUT_SECONDS = 1.0
@@ -53,11 +56,13 @@ async def _watched(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
 
 
 def client_options(url: str, *, silence: float = READ_TIMEOUT_SECONDS) -> dict[str, Any]:
-    """What an httpx client for `url` is made with."""
+    """What an httpx client for `url` is made with. A short `silence`, in seconds, is a question that needs no model: it
+    finds out as quickly as the probe whether somebody is there."""
     import httpx
 
+    connect = server_probe.connect_timeout(url) if silence < CONNECT_SECONDS else CONNECT_SECONDS
     return {
-        "timeout": httpx.Timeout(silence, connect=server_probe.connect_timeout(url)),
+        "timeout": httpx.Timeout(silence, connect=connect),
         "verify": _certificates(),
         "trust_env": not server_probe.is_nearby(
             url

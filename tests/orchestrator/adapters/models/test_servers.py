@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.adapters.models import server_probe
 from orchestrator.adapters.models.answer import server_error
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.openai import OpenAIServer
@@ -262,6 +266,23 @@ def test_ollama_is_hung_up_on(shim: Shim) -> None:
     long = Prompt(messages=HELLO.messages, max_tokens=1500, schema={"type": "array", "minItems": 300})
     OllamaServer(host=shim.url, context_tokens=2048).open("").generate(long, on_text=lambda _: stop.set(), stop=stop)
     assert shim.hung_up.wait(PATIENCE)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("kind", ["openai", "ollama"])
+def test_a_connection_that_is_made_while_the_process_is_held_up_is_taken(
+    kind: str, llama: Llama, shim: Shim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that is busy with the model stops everybody else for longer than the probe waits."""
+    server = OpenAIServer(url=llama.url, key=llama.key) if kind == "openai" else OllamaServer(host=shim.url)
+    model, connect = server.open(""), asyncio.SelectorEventLoop.sock_connect
+
+    async def held_up(loop: asyncio.SelectorEventLoop, sock: socket.socket, address: Any) -> None:
+        loop.call_soon(time.sleep, 2 * server_probe.CONNECT_SECONDS)
+        await connect(loop, sock, address)
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", held_up)
+    assert ask(model)
 
 
 @pytest.mark.model
