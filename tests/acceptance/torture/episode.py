@@ -377,6 +377,8 @@ class Episode:
             if done.returncode == 0:
                 return
             said = done.stderr
+            if self.collects and "unpack failed" in said:  # lost is what this clone has: its fetch brings nothing
+                self._bring_back()
         raise AssertionError(f"a person could not push in 40 tries: {said}")
 
     def _person(self, chance: Random) -> None:
@@ -395,10 +397,11 @@ class Episode:
         if not self.collects:
             self.fleet.git("fetch", "--quiet")
         elif self.fleet.try_git("fetch", "--quiet").returncode != 0:
-            self.did["objects brought back"] += 1
-            steward.bring_objects(
-                self.fleet, [self.fleet.clone, *(self.folder / node / "ledger.git" for node in NODES)]
-            )
+            self._bring_back()
+
+    def _bring_back(self) -> None:
+        self.did["objects brought back"] += 1
+        steward.bring_objects(self.fleet, [self.fleet.clone, *(self.folder / node / "ledger.git" for node in NODES)])
 
     def history(self, *, settled: bool) -> History:
         """Everything that happened."""
