@@ -223,9 +223,8 @@ class Git:
         return {key: int(value) for key, value in lines if value.isdigit()}
 
     def own_settings(self) -> dict[str, str]:
-        """What stands in this repository's own configuration, by the names as git lists them, in small letters.
-
-        Of several values of one name the last.
+        """What stands in this repository's own configuration, by the names as git lists them: in small letters but
+        for a part in the middle (git-config(1), Syntax). Of several values of one name the last.
         """
         said = self.run("config", "--local", "--list", "-z", codes=(0, 1, 128)).decode("utf-8", "replace")
         return {name: value for name, _, value in (entry.partition("\n") for entry in said.split("\0") if entry)}
@@ -234,7 +233,8 @@ class Git:
         """Writes settings into this repository's own configuration, each only if it differs."""
         before = self.own_settings()
         for key, value in settings.items():
-            if before.get(key.lower()) != value:
+            section, *middle, name = key.split(".")
+            if before.get(".".join((section.lower(), *middle, name.lower()))) != value:
                 self.run("config", "--local", "--replace-all", key, value)
 
 

@@ -190,5 +190,5 @@ def test_settings_are_written_where_they_differ(folder: Path) -> None:
     }
     assert git.text("config", "--get-all", "pull.rebase") == "true"
     before = (folder / "config").stat().st_mtime_ns
-    git.config({"gpg.ssh.allowedSignersFile": " a file ", "pull.rebase": "true"})
+    git.config(wanted)
     assert (folder / "config").stat().st_mtime_ns == before
