@@ -54,8 +54,10 @@ class UpstreamBranch:
 
     def waiting(self) -> list[Oid]:
         """The commits here whose changes are not upstream yet as far as this clone knows, oldest first."""
-        known = list(self._git.refs(self._there, self._mark).values())
-        return self._git.text("rev-list", "--reverse", "--topo-order", self._tree.head(), "--not", *known).split()
+        head, known = self._tree.head(), self._git.refs(self._there, self._mark).values()
+        if head in known:
+            return []
+        return self._git.text("rev-list", "--reverse", "--topo-order", head, "--not", *known).split()
 
     def send(self, *, tries: int = 10) -> SendResult:
         """Sends what waits. Raises RemoteUnreachable, TooManyRaces and SigningFailed; calling it again is safe."""

@@ -24,6 +24,7 @@ from sync.pack_file import write_objects
 from sync.process import own_session
 from sync.process.process_output import communicate, kill_group, read_beginning
 from sync.process.progress_words import read_said
+from sync.ref_files import read_refs
 from sync.remote import MAX_OBJECT_BYTES, Oid
 
 BARE = ("safe.bareRepository", "all")
@@ -213,9 +214,15 @@ class Git:
         )
 
     def refs(self, *prefixes: str) -> dict[str, Oid]:
-        """Refs below the given prefixes, by full name."""
+        """Refs below the given prefixes, by full name. Raises GitError."""
+        if (found := read_refs(self.folder, prefixes, self._env)) is not None:
+            return found
         out = self.text("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
         return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
+
+    def tip(self, branch: str) -> Oid:
+        """The commit of a branch, which is named in full. Raises GitError where there is none."""
+        return self.refs(branch).get(branch) or self.text("rev-parse", "--verify", f"{branch}^{{commit}}")
 
     def counted(self) -> dict[str, int]:
         """What git-count-objects(1) says: loose objects (count), packed ones (in-pack), packs, KiB of each (size)."""
@@ -223,9 +230,8 @@ class Git:
         return {key: int(value) for key, value in lines if value.isdigit()}
 
     def own_settings(self) -> dict[str, str]:
-        """What stands in this repository's own configuration, by the names as git lists them: in small letters but
-        for a part in the middle (git-config(1), Syntax). Of several values of one name the last.
-        """
+        """This repository's own configuration, by the names as git lists them: in small letters but for a part in the
+        middle (git-config(1), Syntax). Of several values of one name the last."""
         said = self.run("config", "--local", "--list", "-z", codes=(0, 1, 128)).decode("utf-8", "replace")
         return {name: value for name, _, value in (entry.partition("\n") for entry in said.split("\0") if entry)}
 
@@ -287,13 +293,13 @@ class GitStore:
         if tip == since:
             return
         sides = ("--full-history", "--topo-order")
-        yield from self._git.lines(
-            "log", "--format=%H", *sides, *_revision_range(tip, since), "--", f":(literal){path}"
-        )
+        before = [f"^{since}"] if since else []
+        yield from self._git.lines("log", "--format=%H", *sides, tip, *before, "--", f":(literal){path}")
 
     def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
         """The commits of `tip` that `since` (None: nobody) does not have, with parents; children before parents."""
-        out = self._git.text("rev-list", "--topo-order", "--parents", *_revision_range(tip, since), "--")
+        before = [f"^{since}"] if since else []
+        out = self._git.text("rev-list", "--topo-order", "--parents", tip, *before, "--")
         return {words[0]: tuple(words[1:]) for words in (line.split() for line in out.splitlines())}
 
     def descends(self, new: Oid, old: Oid) -> bool:
@@ -392,7 +398,3 @@ def start_http_backend(repository: Path, variables: Mapping[str, str], *, roof: 
             start_new_session=True,
         )
     )
-
-
-def _revision_range(tip: Oid, since: Oid | None) -> list[str]:
-    return [tip, f"^{since}"] if since else [tip]

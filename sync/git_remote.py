@@ -44,6 +44,9 @@ years of work, for so long. One that was broken off begins anew."""
 LOST_OBJECT = re.compile(r"missing object [0-9a-f]+ for (refs/\S+)")
 """What git-for-each-ref(1) says of a ref whose object is gone."""
 
+LARGE_BYTES = 256 * 1024
+"""Of packs: in a clone with less git finds everything in some ms, without a commit-graph."""
+
 MAX_SHORT_FETCHES = 50
 """One fetch in so many of a ledger on this disk is git's own."""
 
@@ -117,7 +120,7 @@ class GitRemote:
             if not CORRUPT.search(error.stderr):
                 raise self._unreachable(error) from error
             self._bring_sound(timeout)
-        if before is None:
+        if before is None and self._packed_bytes() >= LARGE_BYTES:
             self.store.tidy()  # a fresh clone has no commit-graph
         refs = {**self.seen(), **self.broken.found}
         self._refuse_rewrite(known, refs[f"refs/heads/{self.branch}"])
@@ -126,6 +129,9 @@ class GitRemote:
         if self.broken.found and self.mends:
             self.broken.mend()
         return refs
+
+    def _packed_bytes(self) -> int:
+        return sum(each.stat().st_size for each in (self._git.folder / "objects" / "pack").glob("*.pack"))
 
     def _brought_locally(self, known: Mapping[str, Oid]) -> Refs | None:
         """All refs of a ledger on this disk, fetched without `git fetch`; None where that is for git to do: whatever is

@@ -135,9 +135,9 @@ class LocalRepository:
             stat = (self.folder / "config").stat()
             key = (stat.st_mtime_ns, stat.st_size)
             if key not in self._settings:
-                person = Git(self.folder, as_person=True)
-                bare = person.text("rev-parse", "--is-bare-repository") == "true"
-                self._settings = {key: tuple(person.text("config", "--list").lower().splitlines()) if bare else ()}
+                lines = Git(self.folder, as_person=True).text("config", "--list").lower().splitlines()
+                bare = [line for line in lines if line.startswith("core.bare")][-1:] == ["core.bare=true"]
+                self._settings = {key: tuple(lines) if bare else ()}
         except (OSError, GitError):
             return ()
         return self._settings[key]

@@ -60,7 +60,7 @@ class WorkTree:
         self._git = Git(self.folder)
         self.branch, self._roots = branch, tuple(roots)
         self.git_dir = Path(self._git.text("rev-parse", "--absolute-git-dir"))
-        self.store = GitStore(self.folder / self._git.text("rev-parse", "--git-common-dir"))
+        self.store = GitStore(_common_folder(self.git_dir))
         self._intent = self.git_dir / "shiftbook-watch.json"
         self.made = OwnCommits(self._git, self.git_dir / "shiftbook-made.json")
 
@@ -76,7 +76,7 @@ class WorkTree:
 
     def head(self) -> Oid:
         """The branch's newest commit here. Raises GitError when there is none."""
-        return self._git.text("rev-parse", "--verify", f"{self.ref}^{{commit}}")
+        return self._git.tip(self.ref)
 
     def busy(self) -> str:
         """Why nothing may be committed now, in words; empty when nothing is in the way."""
@@ -250,3 +250,9 @@ def _parse_status(line: str) -> tuple[str, bool]:
         return rest, False
     fields = rest.split(" ", 7 if kind == "1" else 9)
     return fields[-1], kind != "1" or fields[0][0] != "." or fields[0] == ".A"  # `git add --intent-to-add`
+
+
+def _common_folder(git_dir: Path) -> Path:
+    """Where a worktree that is linked to another clone has its objects (gitrepository-layout(5), commondir)."""
+    link = git_dir / "commondir"
+    return git_dir / link.read_text(encoding="utf-8").rstrip("\n") if link.is_file() else git_dir

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sync.git import Git
 from tests.orchestrator.repositories import git
 
 OWNER, NAME, BOT, TOKEN = "me", "shop", "shiftbook-bot", "forge-token-of-the-bot-1234567890"
@@ -84,8 +85,7 @@ class ForgeState:
 
     def tip(self, branch: str) -> str:
         """A branch's commit; empty where there is none."""
-        found = git(self.repository, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
-        return found.splitlines()[0] if found else ""
+        return Git(self.repository).refs().get(f"refs/heads/{branch}", "")
 
     def refresh(self, pull: Pull) -> Pull:
         """The same with its branch as it is: whoever pushes moves it, and whoever deletes it ends it."""

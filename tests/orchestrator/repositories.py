@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from sync.git import Git
 from tests.templates import BARE_GIT, Template
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
@@ -25,6 +26,11 @@ def git(folder: Path, *args: str, stdin: str = "") -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def head(folder: Path) -> str:
+    """The commit of the branch that is checked out in a clone."""
+    return Git(folder).tip((folder / ".git" / "HEAD").read_text(encoding="utf-8").removeprefix("ref:").strip())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +66,11 @@ class Server:
         git(self.person, "add", "--all")
         git(self.person, "commit", "--quiet", "-m", "a person's commit")
         git(self.person, "push", "--quiet", "origin", f"HEAD:{branch}")
-        return git(self.person, "rev-parse", "HEAD")
+        return head(self.person)
 
     def refs(self) -> dict[str, str]:
         """Every branch with its commit."""
-        lines = git(self.folder, "for-each-ref", "--format=%(refname:short) %(objectname)").splitlines()
-        return dict(line.split(" ", 1) for line in lines)
+        return {ref.removeprefix("refs/heads/"): oid for ref, oid in Git(self.folder).refs("refs/heads/").items()}
 
     def show(self, revision: str) -> str:
         """What git says of an object."""

@@ -160,11 +160,10 @@ def test_of_many_who_create_a_file_one_does(tmp_path: Path) -> None:
 
 
 def test_threads_that_flush_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a claim's three flushes the second begins no thread: that took as much processor time as the claim itself."""
+    """Few are begun, however often: one for each of a claim's flushes took as much processor time as the claim."""
     paths = [tmp_path / str(number) for number in range(5)]
     for path in paths:
         path.write_bytes(b"words")
-    files.flush(paths)
     began: list[str] = []
     start = threading.Thread.start
 
@@ -173,9 +172,9 @@ def test_threads_that_flush_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         start(self)
 
     monkeypatch.setattr(threading.Thread, "start", starts)
-    for _ in range(3):
+    for _ in range(3 * files.MAX_FLUSHES):
         files.flush(paths)
-    assert began == []
+    assert len(began) <= files.MAX_FLUSHES
 
 
 @pytest.mark.parametrize("bad", range(4))

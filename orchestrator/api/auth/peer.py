@@ -1,6 +1,7 @@
 """Whose program is the peer, at the other end of a connection on this machine?
 
-The kernel knows to which user each socket belongs, and tells it in /proc/net/tcp (proc(5)) to everybody. So the owner's
+The kernel knows to which user each socket belongs, and tells everybody: when it is asked for one over netlink, and in
+/proc/net/tcp (proc(5)), which takes a hundred times as long and is read where netlink is not to be had. So the owner's
 own programs need no token on loopback, and there is nothing to keep or to type. Another user's program needs one, and
 what runs in a sandbox or a container, too: its user may be the owner, and it is somebody else's code.
 """
@@ -20,6 +21,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from orchestrator.api.auth.socket_diag import TcpEnd, TcpSocket, look_up
 
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 OPEN_STATES = frozenset({"01", "04", "05", "08"})
@@ -71,13 +74,26 @@ def read_tables(tables: Sequence[Path] = TABLES) -> tuple[str, ...]:
     return tuple(found)
 
 
-def peer_socket(connection: socket.socket, read: Callable[[], Sequence[str]] = read_tables) -> PeerSocket | None:
+def peer_socket(
+    connection: socket.socket,
+    read: Callable[[], Sequence[str]] = read_tables,
+    ask: Callable[[TcpEnd, TcpEnd], TcpSocket | None] = look_up,
+) -> PeerSocket | None:
     """The socket at the other end; None where this system does not tell, or it is not on this machine."""
     try:
-        theirs, ours = _spellings(connection.getpeername()), _spellings(connection.getsockname())
+        theirs, ours = _end(connection.getpeername()), _end(connection.getsockname())
     except OSError:
         return None
-    return next(filter(None, (find_socket(table, theirs, ours) for table in read())), None)
+    try:
+        found = ask(theirs, ours)
+        asked = found is not None or ask(ours, theirs) is not None  # a kernel that does not know us can tell of nobody
+    except OSError:
+        asked = False
+    if not asked:
+        return next(filter(None, (find_socket(table, _spellings(theirs), _spellings(ours)) for table in read())), None)
+    if found is None or f"{found.state:02X}" not in OPEN_STATES or not found.inode:
+        return None
+    return PeerSocket(user=found.user, inode=found.inode)
 
 
 def find_socket(table: str, local: set[str], remote: set[str]) -> PeerSocket | None:
@@ -160,13 +176,19 @@ def _namespaces(process: Path) -> tuple[str, ...]:
     return tuple(str((process / "ns" / name).readlink()) for name in ("user", "pid"))
 
 
-def _spellings(address: Any) -> set[str]:
-    """An address and port as the tables write them. IPv4 may stand among IPv6."""
+def _end(address: Any) -> TcpEnd:
+    """An address and port; IPv4 that stands among IPv6 as what it is."""
     found = ipaddress.ip_address(str(address[0]).partition("%")[0])
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    every = {found, *([mapped] if mapped else [])}
-    every |= {ipaddress.IPv6Address(f"::ffff:{one}") for one in every if isinstance(one, ipaddress.IPv4Address)}
-    return {f"{_words(one.packed)}:{int(address[1]):04X}" for one in every}
+    return TcpEnd(address=mapped or found, port=address[1], interface=address[3] if len(address) > 3 else 0)
+
+
+def _spellings(end: TcpEnd) -> set[str]:
+    """An address and port as the tables write them. IPv4 may stand among IPv6."""
+    every = {end.address}
+    if isinstance(end.address, ipaddress.IPv4Address):
+        every.add(ipaddress.IPv6Address(f"::ffff:{end.address}"))
+    return {f"{_words(one.packed)}:{end.port:04X}" for one in every}
 
 
 def _words(packed: bytes) -> str:

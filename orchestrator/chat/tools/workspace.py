@@ -74,7 +74,7 @@ class ChatWorkspaces:
 
     def workspace(self, ground: ChatWorkspace, conversation: str, project: Project) -> Workspace:
         """The workspace of a conversation about a project as it was just made."""
-        base = Git(ground.folder / "git").text("rev-parse", "--verify", f"refs/heads/{project.branch}^{{commit}}")
+        base = Git(ground.folder / "git").tip(f"refs/heads/{project.branch}")
         server = self.workspaces.server(project)
         return Workspace(folder=ground.folder, server=server, branch=chat_branch(conversation), base=base)
 

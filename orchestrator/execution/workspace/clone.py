@@ -222,4 +222,4 @@ def _fetch(kept: Path, server: ProjectServer, stop: Stop) -> str:
         Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=ISOLATED_GIT_ENV)
     ref = f"refs/heads/{server.project.branch}"
     server.fetch(kept, f"+{ref}:{ref}", stopped=stop.is_set)
-    return Git(kept).text("rev-parse", "--verify", f"{ref}^{{commit}}")
+    return Git(kept).tip(ref)

@@ -135,7 +135,7 @@ class Spares:
             with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stopped):
                 copy_kept(kept, making / "git", branch, stopped=stopped)
             unlocked()
-            base = Git(making / "git").text("rev-parse", "--verify", f"refs/heads/{branch}^{{commit}}")
+            base = Git(making / "git").tip(f"refs/heads/{branch}")
             made = AttemptRepository(folder=making / "git", tree=making / "tree", branch=branch, base=base)
             notes = fill_tree(made, stopped=stopped)
             settle_index(making / "git")

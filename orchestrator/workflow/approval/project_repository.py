@@ -98,7 +98,7 @@ class ProjectRepository:
     def fetch(self, branch: str, to: str) -> str:
         """Brings one of the project's branches; returns its commit. Raises GitError."""
         self.server.fetch(self.folder, f"+refs/heads/{branch}:{to}", "--no-tags", silence=FETCH_SILENCE_SECONDS)
-        return self._text("rev-parse", "--verify", f"{to}^{{commit}}")
+        return Git(self.folder).tip(to)
 
     def reviewed(self, branch: str, commit: str) -> None:
         """Makes sure that a branch still is the commit that was looked at. Raises Refused, and GitError."""
@@ -195,7 +195,7 @@ class ProjectRepository:
         """Brings a branch of a repository that this node has kept; returns its commit, "" where it is not there."""
         words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--no-recurse-submodules", "--")
         found = self._call(*words, str(folder), f"+refs/heads/{branch}:{BRANCH_REF}")[0]
-        return "" if found else self._text("rev-parse", f"{BRANCH_REF}^{{commit}}")
+        return "" if found else Git(self.folder).tip(BRANCH_REF)
 
     def remove(self, branch: str, commit: str) -> str:
         """Takes a branch away that still is this commit. Returns why it was not; "" where it is gone."""
@@ -221,7 +221,7 @@ class ProjectRepository:
     @property
     def tip(self) -> str:
         """The default branch as it was fetched last. Raises GitError."""
-        return self._text("rev-parse", DEFAULT_REF)
+        return Git(self.folder).tip(DEFAULT_REF)
 
     def stacked(self, order: DeliveryOrder, onto: str) -> str:
         """A merge commit of a branch onto any commit; nothing is pushed. Raises Refused with the conflict, GitError."""

@@ -18,6 +18,7 @@ from orchestrator.ledger.archive import ArchiveMonth
 from orchestrator.ledger.snapshot import MissionFile
 from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.tamper_check import TamperCheck
+from sync import git_remote
 from sync.git import Git, GitStore
 from sync.objects import FILE, TreeEntry, print_tree
 from sync.pack_file import PACK_FROM
@@ -78,6 +79,20 @@ def test_tidying_notes_which_paths_each_commit_changed(tmp_path: Path) -> None:
     assert graphs
     assert all(b"BIDX" in graph.read_bytes()[:200] for graph in graphs)
     store.close()
+
+
+@pytest.mark.parametrize(("large", "written"), [(git_remote.LARGE_BYTES, False), (1, True)])
+def test_a_first_fetch_of_much_notes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, written: bool
+) -> None:
+    """In a small clone it would take longer than it saves."""
+    monkeypatch.setattr(git_remote, "LARGE_BYTES", large)
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "r")
+    git(tmp_path / "r", "commit", "--quiet", "--allow-empty", "-m", "a")
+    remote = git_remote.GitRemote(f"file://{tmp_path / 'r'}", tmp_path / "clone")
+    remote.fetch()
+    remote.close()
+    assert (tmp_path / "clone" / "objects" / "info" / "commit-graphs").exists() == written
 
 
 def test_tidying_packs_loose_objects_and_drops_nothing(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import itertools
 import os
 import socket
 import subprocess
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -21,11 +25,15 @@ from orchestrator.api.auth.peer import (
     peer_socket,
     read_tables,
 )
+from orchestrator.api.auth.socket_diag import TcpEnd, TcpSocket, look_up
 from orchestrator.core.ports.sandbox import Confinement
 from tests.conftest import lacking
 from tests.waiting import PATIENCE
 
 NOBODY = 65534
+LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+LISTENS = 10
+"""TCP_LISTEN of include/net/tcp_states.h."""
 
 
 def row(local: str, remote: str, state: str = "01", user: int = 1000, inode: int = 7) -> str:
@@ -33,24 +41,99 @@ def row(local: str, remote: str, state: str = "01", user: int = 1000, inode: int
     return f"   0: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 {user:5} 0 {inode} 1 0 20 4 30 10 -1"
 
 
+def not_asked() -> Sequence[str]:
+    """For who must not read the tables."""
+    raise AssertionError("the tables were read")
+
+
+def refuses(_local: TcpEnd, _remote: TcpEnd) -> None:
+    """A kernel that lets nobody ask over netlink."""
+    raise OSError(errno.EPERM, "not permitted")
+
+
+def knows_nobody(_local: TcpEnd, _remote: TcpEnd) -> None:
+    """A kernel without the module that tells of TCP (tcp_diag): it says that there is no such socket."""
+
+
 def user_of(connection: socket.socket) -> int | None:
-    """Whose the other end is."""
-    found = peer_socket(connection)
-    return found.user if found else None
+    """Whose the other end is: as the kernel answers, as its tables say, and as is found without netlink."""
+    told = [
+        peer_socket(connection, not_asked),
+        peer_socket(connection, ask=refuses),
+        peer_socket(connection, ask=knows_nobody),
+    ]
+    assert len(set(told)) == 1
+    return told[0].user if told[0] else None
 
 
-@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_a_program_of_mine(family: socket.AddressFamily, host: str) -> None:
-    """Over IPv4 and IPv6, also when it has said all that it says; no longer when it is gone."""
-    with socket.create_server((host, 0), family=family) as server:
-        caller = socket.create_connection(server.getsockname()[:2])
+@pytest.mark.parametrize(
+    ("family", "host", "name"),
+    [
+        (socket.AF_INET, "127.0.0.1", "127.0.0.1"),
+        (socket.AF_INET6, "::1", "::1"),
+        (socket.AF_INET6, "::", "127.0.0.1"),
+    ],
+)
+def test_a_program_of_mine(family: socket.AddressFamily, host: str, name: str) -> None:
+    """Over IPv4, IPv6 and one among the other, also when it has said all that it says; no longer when it is gone."""
+    with socket.create_server((host, 0), family=family, dualstack_ipv6=host == "::") as server:
+        caller = socket.create_connection((name, server.getsockname()[1]))
         connection, _ = server.accept()
         with connection:
             assert user_of(connection) == os.geteuid()
             caller.shutdown(socket.SHUT_WR)
             assert is_own_program(connection)
             caller.close()
+            assert user_of(connection) is None
             assert not is_own_program(connection)
+
+
+def test_a_socket_that_listens_at_the_callers_port_is_not_the_caller() -> None:
+    """Where the kernel has no connection between two ends it answers with who listens at the first."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other:
+        at, elsewhere = (TcpEnd(address=LOOPBACK, port=each.getsockname()[1]) for each in (other, server))
+        found = look_up(at, elsewhere)
+        assert found is not None
+        assert (found.user, found.state) == (os.geteuid(), LISTENS)
+        with socket.create_connection(server.getsockname()) as caller:
+            assert peer_socket(caller, not_asked, lambda *_: found) is None
+
+
+def test_nobody_is_between_two_ends() -> None:
+    """No answer is none: neither is an end at which nobody is, nor one that was."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        at = TcpEnd(address=LOOPBACK, port=server.getsockname()[1])
+    assert look_up(at, at) is None
+    assert look_up(TcpEnd(address=ipaddress.IPv6Address("::1"), port=at.port), at) is None
+
+
+def test_a_system_without_netlink(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said as any refusal is."""
+    monkeypatch.delattr(socket, "AF_NETLINK")
+    at = TcpEnd(address=LOOPBACK, port=1)
+    with pytest.raises(OSError, match="not supported"):
+        look_up(at, at)
+
+
+def test_a_link_local_end_is_asked_for_with_its_interface() -> None:
+    """Such an address says which machine is meant only together with the interface."""
+    asked = list[TcpEnd]()
+
+    class Connection:
+        """A connection over interface 3 between two neighbours."""
+
+        def getpeername(self) -> tuple[str, int, int, int]:
+            return ("fe80::2%eth1", 5, 0, 3)
+
+        def getsockname(self) -> tuple[str, int, int, int]:
+            return ("fe80::1%eth1", 6, 0, 3)
+
+    def ask(local: TcpEnd, _remote: TcpEnd) -> TcpSocket:
+        asked.append(local)
+        return TcpSocket(state=1, user=5, inode=7)
+
+    assert peer_socket(cast("socket.socket", Connection()), not_asked, ask) == PeerSocket(user=5, inode=7)
+    assert asked == [TcpEnd(address=ipaddress.IPv6Address("fe80::2"), port=5, interface=3)]
 
 
 def test_what_is_closed_meanwhile_hides_no_other_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +206,7 @@ def test_what_a_row_says(rows: list[str], user: int | None) -> None:
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
     """Without such a table nobody is known, and so nobody is let in by it."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as caller:
-        assert peer_socket(caller, lambda: read_tables([tmp_path / "none"])) is None
+        assert peer_socket(caller, lambda: read_tables([tmp_path / "none"]), refuses) is None
     assert not is_own_program(None)
 
 

@@ -18,7 +18,7 @@ from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.workflow.approval.decide import Approval
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from tests.ledgers import Keys, Peer, Town, record
-from tests.orchestrator.repositories import Server, git
+from tests.orchestrator.repositories import Server, git, head
 
 SANDBOX = Bubblewrap()
 FLEET = """\
@@ -55,6 +55,7 @@ class Scene:
     real: bool = False
     """Whether the ledger is on a real server. A remote in memory keeps the same contract, in a third of the time."""
     _peers: dict[str, Peer] = field(default_factory=dict)
+    _bases: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -133,15 +134,17 @@ class Scene:
             (clone / name).symlink_to(target)
         for name in modes:
             (clone / name).chmod(0o755)
+        base = head(clone)
         git(clone, "add", "--all")
         git(clone, "commit", "--quiet", "-m", "the agent's work")
-        self.clone = clone
-        return git(clone, "rev-parse", "HEAD")
+        self.clone, made = clone, head(clone)
+        self._bases[made] = base
+        return made
 
     def told(self, commit: str, **more: object) -> Outcome:
         """What an honest node says of a commit in the newest clone."""
         clone = self.clone
-        base = git(clone, "rev-parse", f"{commit}^")
+        base = self._bases.get(commit) or git(clone, "rev-parse", f"{commit}^")
         table = git(clone, *DIFF_TREE_COMMAND, "--raw", "--numstat", "-M", "-z", "--abbrev=40", base, commit)
         names = git(clone, *DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", base, commit)
         patch = git(clone, *DIFF_TREE_COMMAND, "-p", "-M", "--binary", "--full-index", base, commit) + "\n"

@@ -66,7 +66,7 @@ class Place:
     @property
     def tip(self) -> str:
         """What is on the branch."""
-        return git(self.server.folder, "for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
+        return self.server.refs().get(BRANCH, "")
 
 
 @pytest.fixture
