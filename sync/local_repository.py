@@ -23,6 +23,8 @@ from sync.errors import GitError, PushUncertain, SyncError
 from sync.git import Git, GitStore
 from sync.objects import FOLDER, MAX_COMMIT_BYTES, SUBMODULE, load_commit, load_tree, object_id
 from sync.pack_file import naming_folders, write_objects
+from sync.ref_files import read_refs
+from sync.refs.held_tips import HeldTips
 from sync.refs.packed_refs import create_refs, many_new
 from sync.refs.ref_writer import RefWriter
 from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
@@ -55,6 +57,7 @@ class LocalRepository:
         self.folder = folder
         self._git = Git(folder)
         self._refs = RefWriter(self._git, timeout=timeout)
+        self._tips = HeldTips(folder / "objects")
         self._objects: GitStore | None = None
         self._settings: dict[tuple[int, int], tuple[str, ...]] = {}
 
@@ -91,8 +94,14 @@ class LocalRepository:
 
     def refs(self, *prefixes: str) -> dict[str, Oid]:
         """Where its refs stand now. Raises GitError, also for one whose object is lost."""
+        found = read_refs(self.folder, prefixes)
+        if found is not None and self._tips.hold(found.values()):
+            return found
+        packs = self._tips.packs()
         out = self._git.text("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", *prefixes)
-        return {name: oid for oid, _, name in (line.split(" ", 2) for line in out.splitlines())}
+        found = {name: oid for oid, _, name in (line.split(" ", 2) for line in out.splitlines())}
+        self._tips.note(found.values(), packs)
+        return found
 
     def bring(self, store: ObjectStore, new: Iterable[Oid], known: Iterable[Oid]) -> bool:
         """Brings all that `new` leads to and `known`, which is whole here, does not; False where git has to do that."""
