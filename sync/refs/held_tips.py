@@ -1,4 +1,4 @@
-"""Are the objects that refs name still there? Found out without git, as long as no pack of the repository changed.
+"""Does a repository hold the tips of its refs still? Found out without git, as long as none of its packs changed.
 
 An object lies in a file of its own, or in a pack (gitrepository-layout(5), objects): it can be lost by that file, or by
 a change in the folder of packs. So git is asked once of what is packed, and again when that folder is another.
