@@ -60,7 +60,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_it_is_what_git_lists(git: Git, oids: list[str], steps: list[Step]) -> None:
     """After refs were set, taken away and packed in any order."""

@@ -6,7 +6,7 @@ import { build as bundle, type Plugin } from 'vite';
 
 const PACKED = new Set(['.html', '.js', '.css', '.svg', '.json', '.webmanifest', '.wasm']);
 // Kept when there is time: not part of the first visit. Engines of models are kept only once they were asked for.
-const LATE = /\.(woff2|wasm)$|assets\/(worker|jsQR)[^/]*\.m?js$/;
+const LATE = /\.(woff2|wasm)$|assets\/(worker|decode)[^/]*\.m?js$/;
 const NEVER = /\.map$|wllama/i;
 // Of SQLite's package, for ways of running it that this page does not go: they would be a twentieth of the wheel.
 const UNUSED = /assets\/sqlite3-(worker1|opfs-async-proxy)[^/]*\.js$/;

@@ -20,7 +20,7 @@ async function ownReader(): Promise<Read | null> {
 }
 
 async function loadedReader(): Promise<Read> {
-  const { default: jsQR } = await import('jsqr');
+  const { default: decode } = await import('qr/decode.js');
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
   return async (video) => {
@@ -28,7 +28,12 @@ async function loadedReader(): Promise<Read> {
     if (!context || !width) return '';
     Object.assign(canvas, { width, height });
     context.drawImage(video, 0, 0);
-    return jsQR(context.getImageData(0, 0, width, height).data, width, height)?.data ?? '';
+    try {
+      return decode(context.getImageData(0, 0, width, height));
+    } catch (error) {
+      if (error instanceof TypeError || error instanceof RangeError) throw error; // it was asked for something odd
+      return ''; // the picture holds no code
+    }
   };
 }
 
