@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.acceptance.fleets import Fleet
 from tests.conftest import lacking, require_program
@@ -19,13 +20,31 @@ from tests.page.desk import Desk, founded
 from tests.page.nodes import FAR, PLAIN
 from tests.page.profile import ALL, KEPT, Profile
 from tests.page.qr_film import seen_by
-from tests.page.tab import Tab
+from tests.page.tab import OPENED, Tab
 from tests.servers import free_port
 from tests.waiting import PATIENCE
 
 ELSEWHERE = (FAR, PLAIN)
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "mobile-bridge"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails says what its screens showed: to do it again seldom shows the same."""
+    report = yield
+    if call.when == "call" and report.failed:
+        report.sections += [("the screen of " + page.url, _shown(page)) for page in OPENED if not page.is_closed()]
+    return report
+
+
+def _shown(page: Page) -> str:
+    try:
+        return page.locator("main").inner_text(timeout=5000)
+    except PlaywrightError as error:
+        return f"nothing: {error}"
 
 
 @pytest.fixture(scope="session")

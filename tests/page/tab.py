@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from playwright.sync_api import Error as PlaywrightError
@@ -41,6 +42,8 @@ STEP = """(path) => {
   history.pushState({}, '', path);
   dispatchEvent(new PopStateEvent('popstate'));
 }"""
+OPENED: WeakSet[Page] = WeakSet()
+"""All pages of all tabs, for who wants to know what they showed when a test failed."""
 POLICY_WORDS = ("Content Security Policy", "Content-Security-Policy", "TrustedScript", "TrustedHTML", "Refused to")
 
 
@@ -74,6 +77,7 @@ class Tab:
         tab = cls(context=context, page=context.new_page(), url=url, faults=[] if faults is None else faults)
         tab.page.on("pageerror", lambda error: tab.faults.append(f"uncaught: {error}"))
         tab.page.on("console", tab._heard)
+        OPENED.add(tab.page)
         return tab
 
     def _heard(self, message: ConsoleMessage) -> None:
