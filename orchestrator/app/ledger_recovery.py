@@ -56,15 +56,16 @@ def plan_recovery(link: GitRemote) -> list[RecoveryStep]:
 
 def _folded_claims(link: GitRemote, mine: Refs, there: Refs) -> frozenset[str]:
     """The refs whose claim at the server was folded in what comes back, and that hold a later one here: a claim of a
-    later epoch is made only after the fold of the one before. Where the branches have gone apart nobody knows that."""
+    later epoch that does not go on from the one before, as a takeover does, is made only after that was folded. Where
+    the branches have gone apart nobody knows that."""
     branch = f"refs/heads/{link.branch}"
     if branch in there and not link.store.descends(mine[branch], there[branch]):
         return frozenset()
     reader = ClaimReader(store=link.store)
     (here, _), (old, _) = reader.read(mine), reader.read(there)
-    return frozenset(
-        f"{CLAIM}{name}" for name in here.keys() & old.keys() if here[name].claim.epoch > old[name].claim.epoch
-    )
+    later = (name for name in here.keys() & old.keys() if here[name].claim.epoch > old[name].claim.epoch)
+    changed = (f"{CLAIM}{name}" for name in later)
+    return frozenset(ref for ref in changed if not link.store.descends(mine[ref], there[ref]))
 
 
 def _in_its_place(ref: str, here: Oid, there: Oid) -> list[RecoveryStep]:

@@ -18,6 +18,7 @@ from orchestrator.app.doctor import check_result, ledger_checks
 from orchestrator.app.ledger_recovery import plan_recovery, recover
 from orchestrator.cli import cli
 from orchestrator.core.environment import load_settings
+from orchestrator.ledger import claims
 from orchestrator.ledger.transport import CLAIM, LOG
 from sync.errors import HistoryRewritten, RemoteUnreachable
 from sync.git import Git
@@ -139,6 +140,21 @@ def test_a_result_comes_back_where_the_backup_has_the_claim_before_it(town: Town
     assert refs(town) == was
     assert all_done(link(node)) == []
     assert node.fold().missions == {"a": Status.DONE}
+
+
+def test_a_takeover_goes_on_from_the_claim_that_the_backup_has(town: Town) -> None:
+    """In one step: between two of them, the claim would be gone, and another node could take the mission."""
+    before, node, other = town.bare.with_name("backup.git"), town.peer("n1"), town.peer("n2")
+    held = node.hold("a")
+    shutil.copytree(town.bare, before)
+    other.ledger()
+    assert claims.take_over(other.bus, held, blob=held.claim.blob) is not None
+    other.push({"HEARTBEAT.md": "look\n"})
+    other.ledger()
+    was = refs(town)
+    restored(town, before)
+    assert all_done(link(other)) == [MAIN, f"{CLAIM}a"]
+    assert refs(town) == was
 
 
 def test_two_machines_bring_a_later_claim_back_in_any_order(town: Town) -> None:
