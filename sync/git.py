@@ -8,7 +8,6 @@ each read would dominate everything the bus does.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from sync.object_reader import ObjectReader
 from sync.objects import is_near_ancestor
 from sync.pack_file import write_objects
 from sync.process import own_session
+from sync.process.git_environment import environment
 from sync.process.process_output import communicate, kill_group, read_beginning
 from sync.process.progress_words import read_said
 from sync.ref_files import read_refs
@@ -65,18 +65,6 @@ TIDY_SECONDS = 3600.0
 
 MAX_ERROR_BYTES = 64 * 1024
 """Of standard error, where output is bounded, too."""
-
-
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English, and with
-    repositories made for SHA-1 whatever git's own settings say: a ledger's clones and its server must be of one kind.
-
-    Every object is what its name says: whoever may push refs/replace/ could have git read another in its place.
-    """
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    kept = {key: os.environ[key] for key in ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO") if key in os.environ}
-    ours = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_DEFAULT_HASH": "sha1", "LC_ALL": "C"}
-    return env | kept | ours | dict(extra or {})
 
 
 class Git:
@@ -221,7 +209,7 @@ class Git:
         return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
 
     def tip(self, branch: str) -> Oid:
-        """The commit of a branch, which is named in full. Raises GitError where there is none."""
+        """The commit of a branch, named in full; whether it is whole is not looked at. Raises GitError: no branch."""
         return self.refs(branch).get(branch) or self.text("rev-parse", "--verify", f"{branch}^{{commit}}")
 
     def counted(self) -> dict[str, int]:
@@ -293,13 +281,12 @@ class GitStore:
         if tip == since:
             return
         sides = ("--full-history", "--topo-order")
-        before = [f"^{since}"] if since else []
-        yield from self._git.lines("log", "--format=%H", *sides, tip, *before, "--", f":(literal){path}")
+        commits = _revision_range(tip, since)
+        yield from self._git.lines("log", "--format=%H", *sides, *commits, "--", f":(literal){path}")
 
     def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
         """The commits of `tip` that `since` (None: nobody) does not have, with parents; children before parents."""
-        before = [f"^{since}"] if since else []
-        out = self._git.text("rev-list", "--topo-order", "--parents", tip, *before, "--")
+        out = self._git.text("rev-list", "--topo-order", "--parents", *_revision_range(tip, since), "--")
         return {words[0]: tuple(words[1:]) for words in (line.split() for line in out.splitlines())}
 
     def descends(self, new: Oid, old: Oid) -> bool:
@@ -352,24 +339,6 @@ def _repository_environment(folder: Path) -> dict[str, str]:
     return {name: str(place) for name, place in places.items()} | none | {"GIT_NO_REPLACE_OBJECTS": "1"}
 
 
-def quarantine_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Where git keeps what a push brought until its hook has judged it (git-receive-pack(1), "Quarantine")."""
-    names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
-    return {name: environ[name] for name in names if name in environ}
-
-
-def bearer_environment(url: str, token: str) -> dict[str, str]:
-    """What makes git show a token to the server of an http(s) URL, and to no other; nothing for other URLs.
-
-    In the environment (git-config(1), GIT_CONFIG_COUNT), because everybody on the machine can read a command line.
-    """
-    found = re.match(r"https?://[^/]+", url)
-    if not token or not found:
-        return {}
-    key, value = f"http.{found[0]}/.extraHeader", f"Authorization: Bearer {token}"
-    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": value}
-
-
 def receive_pack(settings: Sequence[tuple[str, str]]) -> list[str]:
     """What takes a push (git-receive-pack(1)), with settings that go before those of the repository that is served."""
     return ["git", *(word for key, value in settings for word in ("-c", f"{key}={value}")), "receive-pack"]
@@ -398,3 +367,7 @@ def start_http_backend(repository: Path, variables: Mapping[str, str], *, roof: 
             start_new_session=True,
         )
     )
+
+
+def _revision_range(tip: Oid, since: Oid | None) -> list[str]:
+    return [tip, f"^{since}"] if since else [tip]

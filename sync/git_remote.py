@@ -18,8 +18,9 @@ from sync.errors import (
     PushUncertain,
     RemoteUnreachable,
 )
-from sync.git import Git, GitStore, bearer_environment
+from sync.git import Git, GitStore
 from sync.local_repository import LocalRepository, local_path
+from sync.process.git_environment import bearer_environment
 from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, ONLY_NAMED, BrokenRefs
 from sync.refs.growing_fetch import AS_PACK, bring
 from sync.refs.listed_refs import ListedRefs

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from sync.remote import Oid
@@ -40,13 +42,16 @@ def read_refs(folder: Path, prefixes: Sequence[str], env: Collection[str] = ()) 
 
     `env` are the names that git's environment has besides. That the objects are there is not looked at.
     """
+    prefixes = prefixes or ("refs/",)
+    if not all(map(PREFIX.fullmatch, prefixes)) or not set(env).isdisjoint(_ELSEWHERE):
+        return None
     try:
-        prefixes = prefixes or ("refs/",)
-        if not all(map(PREFIX.fullmatch, prefixes)) or not set(env).isdisjoint(_ELSEWHERE):
-            return None
         place = _repository(folder)
-        own = [each for prefix in set(prefixes) for each in _own_files(place, prefix.rstrip("/"), MAX_OWN_FILES)]
-        found = {**_packed(place, prefixes), **{name: oid for name, oid in own if _is_below(name, prefixes)}}
+        names = list(islice(_own_names(place, prefixes), MAX_OWN_FILES + 1))
+        if len(names) > MAX_OWN_FILES:
+            return None
+        own = {name: oid for name in names if (oid := _own(place, name))}
+        found = {**_packed(place, prefixes), **own}
     except (_NotPlain, OSError, ValueError):
         return None
     return dict(sorted(found.items()))
@@ -59,63 +64,75 @@ def _repository(folder: Path) -> Path:
         if os.path.lexists(place):
             raise _NotPlain  # a worktree of another repository, or a submodule
         place = folder
-    refs = place / "refs"
-    if not ((place / "HEAD").is_file() and (place / "objects").is_dir() and refs.is_dir()):
+    if not ((place / "HEAD").is_file() and (place / "objects").is_dir() and (place / "refs").is_dir()):
         raise _NotPlain
     if any(os.path.lexists(place / odd) for odd in ("reftable", "commondir", "gitdir")):
         raise _NotPlain
     if hasattr(os, "geteuid") and any(each.stat().st_uid != os.geteuid() for each in {folder, place}):
         raise _NotPlain
+    with suppress(FileNotFoundError):  # before anything else is read in vain
+        if (place / "packed-refs").stat().st_size > MAX_PACKED_BYTES:
+            raise _NotPlain
     return place
 
 
-def _own_files(place: Path, name: str, room: int) -> Iterator[tuple[str, Oid]]:
-    """Of the ref of this name, or of all in the folder of this name. Raises _NotPlain where they are too many."""
-    path = place / name
-    with suppress(FileNotFoundError):  # a ref that went meanwhile is packed now, or gone
-        if not path.is_dir():
-            yield from _own(str(path), name)
-            return
-        with os.scandir(path) as entries:
-            for each in sorted(entries, key=lambda entry: entry.name):
-                ref = f"{name}/{each.name}"
-                if each.is_dir(follow_symlinks=False):
-                    inside = list(_own_files(place, ref, room))
-                elif each.name.endswith(".lock"):
-                    continue
-                else:
-                    inside = list(_own(each.path, ref))
-                room -= len(inside)
-                if room < 0:
-                    raise _NotPlain
-                yield from inside
+def _own_names(place: Path, prefixes: Sequence[str]) -> Iterator[str]:
+    """The names of the refs that have files of their own, and of what git leaves out there but locks."""
+    for prefix in dict.fromkeys(prefixes):
+        if (place / prefix).is_dir():
+            yield from _names_in(place, prefix.rstrip("/"))
+        elif not prefix.endswith("/"):
+            yield prefix
 
 
-def _own(path: str, name: str) -> Iterator[tuple[str, Oid]]:
-    if not _OWN_NAME.fullmatch(name) or os.path.islink(path):  # noqa: PTH114 - as old git kept symbolic refs
+def _names_in(place: Path, folder: str) -> Iterator[str]:
+    with suppress(FileNotFoundError), os.scandir(place / folder) as entries:  # packed meanwhile, or gone
+        for each in entries:
+            name = f"{folder}/{each.name}"
+            if each.is_dir(follow_symlinks=False):
+                yield from _names_in(place, name)
+            elif not name.endswith(".lock"):
+                yield name
+
+
+def _own(place: Path, name: str) -> Oid | None:
+    """What the file of a ref says; None where there is none. Raises _NotPlain for a symbolic ref, or a broken one."""
+    if not _OWN_NAME.fullmatch(name):
         raise _NotPlain
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each would take as long as the file
-            said = _OWN.fullmatch(file.read(128))
+        said = _OWN.fullmatch(_content(f"{place}/{name}", 128))
     except FileNotFoundError:
-        return
-    if said is None:  # a symbolic ref, or a broken one, of which git says what there is to say
+        return None
+    if said is None:
         raise _NotPlain
-    yield name, said[1].decode()
+    return said[1].decode()
 
 
 def _packed(place: Path, prefixes: Sequence[str]) -> dict[str, Oid]:
     try:
-        with (place / "packed-refs").open("rb") as file:
-            data = file.read(MAX_PACKED_BYTES + 1)
+        data = _content(f"{place}/packed-refs", MAX_PACKED_BYTES + 1)
     except FileNotFoundError:
         return {}
+    if len(data) > MAX_PACKED_BYTES:
+        raise _NotPlain
     text = data.decode("ascii")
     lines = list(_LINE.finditer(text))
-    if len(data) > MAX_PACKED_BYTES or sum(map(len, (line[0] for line in lines))) != len(text):
+    if sum(len(line[0]) for line in lines) != len(text):
         raise _NotPlain
     return {line[2]: line[1] for line in lines if line[2] and _is_below(line[2], prefixes)}
 
 
+def _content(path: str, most: int) -> bytes:
+    """The beginning of a file. Raises _NotPlain for what is none, which might keep whoever reads it waiting."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _NotPlain
+        return os.read(descriptor, most)
+    finally:
+        os.close(descriptor)
+
+
 def _is_below(name: str, prefixes: Sequence[str]) -> bool:
+    """A prefix that ends with a slash is no ref's own name."""
     return any(name == prefix or name.startswith(f"{prefix.rstrip('/')}/") for prefix in prefixes)

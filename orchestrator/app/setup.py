@@ -26,7 +26,8 @@ from orchestrator.ledger.trust.pins import TrustPins
 from orchestrator.policy.membership import admission_problem, admit_command, free_node_name
 from sync import files
 from sync.errors import GitError
-from sync.git import Git, bearer_environment
+from sync.git import Git
+from sync.process.git_environment import bearer_environment
 from sync.refs.growing_fetch import AS_PACK, bring
 from sync.signatures import Key, Principal, read_signers
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from orchestrator.app.identity import set_identity
 from orchestrator.core.settings import variable
 from sync.errors import GitError
-from sync.git import Git, bearer_environment
+from sync.git import Git
+from sync.process.git_environment import bearer_environment
 from sync.remote import Oid
 
 if TYPE_CHECKING:

@@ -43,8 +43,9 @@ from orchestrator.policy.write_rules import (
 from orchestrator.workflow.queue_hold.queue_record import QUEUE_FILE
 from sync import files
 from sync.errors import HistoryRewritten, SyncError
-from sync.git import GitStore, quarantine_environment
+from sync.git import GitStore
 from sync.objects import FILE, find, load_commit, load_tree
+from sync.process.git_environment import quarantine_environment
 from sync.remote import MOVED_MESSAGE, Oid
 from sync.signatures import Verifier
 

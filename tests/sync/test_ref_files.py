@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ LOOKS = (
     EVERY,
     ("refs/heads/",),
     ("refs/heads/main",),
+    ("refs/heads/main/",),
     ("refs/heads/a",),
     ("refs/heads/a/", "refs/tags"),
     ("refs/none",),
@@ -188,18 +189,26 @@ def test_a_ref_that_is_packed_between_two_looks_is_found(
     """Its own file is gone when its line is there: whoever looks at the lines first sees neither."""
     git.run("update-ref", "refs/heads/main", oids[1])
 
-    def and_pack(look: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
-        def looked(*given: Any) -> Iterable[Any]:
+    def and_pack(look: Callable[..., Any]) -> Callable[..., Any]:
+        def looked(*given: Any) -> Any:
             found = look(*given)
-            found = found if isinstance(found, dict) else list(found)
             git.run("pack-refs", "--all")
             return found
 
         return looked
 
-    for name in ("_own_files", "_packed"):
+    for name in ("_own", "_packed"):
         monkeypatch.setattr(ref_files, name, and_pack(getattr(ref_files, name)))
     assert read_refs(git.folder, ("refs/heads/",)) == {"refs/heads/main": oids[1]}
+
+
+def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, a device, a link: each is refused at once."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path / "link"):
+        with pytest.raises((ref_files._NotPlain, OSError)):
+            ref_files._content(str(path), 128)
 
 
 def test_none_is_missed_while_they_are_packed_and_moved(git: Git, oids: list[str]) -> None:

@@ -12,7 +12,8 @@ from orchestrator.app.identity import set_identity
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
-from sync.git import Git, bearer_environment
+from sync.git import Git
+from sync.process.git_environment import bearer_environment
 from tests.orchestrator.clones import git
 from tests.templates import Template
 
