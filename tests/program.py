@@ -36,8 +36,9 @@ NAME = "shiftbook"
 """The last word of the server's command line, by which `ps` tells whose it is."""
 SCRIPT = "--script"
 """The first word of a request for a script in the program's place, which follows it, before the script's own words."""
-WARNINGS = {"PYTHONWARNINGS": "default"}
-"""What the fork server is started with, and so are most fleets' processes."""
+WARNINGS = {"PYTHONWARNINGS": "default", "PYTHONFAULTHANDLER": "1"}
+"""What the fork server is started with, and so are most fleets' processes: warnings are told, and where each thread
+stands when the process is aborted."""
 
 LAUNCHER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")))
 """What stands before a server's address in the command line of a process that it forks."""
@@ -260,12 +261,33 @@ def run(
         process = start(*words, env=env, cwd=cwd, stdin=stdin, stdout=out, stderr=err, inside=inside, fresh=fresh)
         try:
             code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        except subprocess.TimeoutExpired as error:
+            error.add_note(f"it had started: {started_by(process.pid)}")
+            abort(process)
+            error.add_note(f"it said:\n{_text(out)[-3000:]}\n{_text(err)[-9000:]}")
             raise
         said = [_text(each) for each in (out, err)]
     return subprocess.CompletedProcess(["shiftbook", *words], code, *said)
+
+
+def abort(process: Process) -> None:
+    """Ends a process that hangs, which tells its standard error where each of its threads stands."""
+    process.send_signal(signal.SIGABRT)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def started_by(pid: int) -> list[str]:
+    """The command lines of what a process has started that still runs, with all that those have started."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text(encoding="ascii").split():
+            words = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
+            found += [f"{child} {words.decode(errors='replace')[:300]}", *started_by(int(child))]
+    return found
 
 
 def _text(file: IO[bytes]) -> str:

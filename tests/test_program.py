@@ -236,3 +236,13 @@ def test_a_server_ends_whose_beginner_died_at_once(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
             raise
     assert done.returncode == 4
+
+
+def test_what_hangs_tells_where_it_stands(tmp_path: Path) -> None:
+    """The stacks of its threads, and what it had started: a hang of a loaded machine is seldom had again."""
+    script = "import subprocess\ndef stuck():\n    subprocess.run(['sleep', '20'])\nprint('begun')\nstuck()\n"
+    with pytest.raises(subprocess.TimeoutExpired) as caught:
+        program.run(program.SCRIPT, script, env=environment(tmp_path / "home"), cwd=tmp_path, timeout=5)
+    told = "\n".join(caught.value.__notes__)
+    assert "sleep 20" in told
+    assert "in stuck" in told

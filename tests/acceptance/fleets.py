@@ -213,14 +213,20 @@ class Fleet:
     def words(self) -> str:
         """Everything that the nodes have said, for a failing test's message."""
         files = sorted([*self.folder.glob("*.err"), *self.folder.glob("*.jsonl")])
-        return "\n".join(f"--- {file.name}\n{file.read_text(encoding='utf-8')[-3000:]}" for file in files)
+        return "\n".join(f"--- {file.name}\n{file.read_text(encoding='utf-8')[-6000:]}" for file in files)
 
     def wait(self, what: str, test: Callable[[], bool], *, seconds: float = 240) -> None:
         """Waits until something is true."""
         deadline = time.monotonic() + seconds
         while not test():
-            assert time.monotonic() < deadline, f"{what}: not within {seconds} s\n{self.words()}"
+            assert time.monotonic() < deadline, f"{what}: not within {seconds} s\n{self._last_words()}"
             time.sleep(0.2)
+
+    def _last_words(self) -> str:
+        """What its nodes have said, and where each of their threads stands: they end with that."""
+        for process in self.running.values():
+            program.abort(process)
+        return self.words()
 
 
 @cache

@@ -45,16 +45,20 @@ class Server:
         """A server with one commit on main; all that are made have the same one."""
         _founded().copy(tmp)
         git(tmp / "person", "update-index", "--refresh")  # the index knows files by their inodes
-        return cls(folder=tmp / "server.git", person=tmp / "person")
+        return cls.within(tmp)
+
+    @classmethod
+    def within(cls, folder: Path) -> Server:
+        """The one that was made in a folder, or copied to it."""
+        return cls(folder=folder / "server.git", person=folder / "person")
 
     @classmethod
     def found(cls, tmp: Path) -> Server:
         """The same, made by git."""
-        folder, person = tmp / "server.git", tmp / "person"
-        git(tmp, "init", "--quiet", "--bare", "--initial-branch=main", str(folder))
-        git(tmp, "clone", "--quiet", str(folder), str(person))
-        git(person, "checkout", "--quiet", "-B", "main")
-        made = cls(folder=folder, person=person)
+        made = cls.within(tmp)
+        git(tmp, "init", "--quiet", "--bare", "--initial-branch=main", str(made.folder))
+        git(tmp, "clone", "--quiet", str(made.folder), str(made.person))
+        git(made.person, "checkout", "--quiet", "-B", "main")
         made.push({"README.md": "hello\n", "src/app.py": "print('hello')\n" * 30, "src/old.py": "x = 1\n" * 30})
         return made
 

@@ -102,8 +102,7 @@ def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         if not (shared / "first-desk.made").exists():
             founded(Fleet(folder))
             (shared / "first-desk.made").touch()
-    place = folder / "project"
-    return Desk(fleet=Fleet(folder, first="desk"), project=Server(folder=place / "server.git", person=place / "person"))
+    return Desk(fleet=Fleet(folder, first="desk"), project=Server.within(folder / "project"))
 
 
 @pytest.fixture

@@ -92,15 +92,18 @@ class Desk:
         until(lambda: not self._answers(), "it is dead")
 
     def copied(self, to: Path) -> Desk:
-        """Another one, in a folder that is not there yet. It has the same project's repository: its address is in the
-        ledger, in commits, which stay as they are."""
-        shutil.copytree(self.fleet.folder, to, symlinks=True, ignore=shutil.ignore_patterns("project"))
-        here = str(self.fleet.folder).encode()
-        for path in (each for each in to.rglob("*") if each.is_file() and each != to / "ledger" / "fleet.toml"):
+        """Another one, in a folder that is not there yet, with a project's repository of its own: what one desk merges
+        is not merged at another."""
+        shutil.copytree(self.fleet.folder, to, symlinks=True)
+        here, rules = str(self.fleet.folder), "fleet.toml"
+        for path in (each for each in to.rglob("*") if each.is_file() and each != to / "ledger" / rules):
             data = path.read_bytes()
-            if here in data and b"\0" not in data:
-                path.write_bytes(data.replace(here, str(to).encode()))
-        return Desk(fleet=Fleet(to, first=self.fleet.first), project=self.project)
+            if here.encode() in data and b"\0" not in data:
+                path.write_bytes(data.replace(here.encode(), str(to).encode()))
+        made = Desk(fleet=Fleet(to, first=self.fleet.first), project=Server.within(to / "project"))
+        text = (made.fleet.clone / rules).read_text(encoding="utf-8")
+        made.fleet.commit({rules: text.replace(here, str(to))}, "The project's address")
+        return made
 
 
 def _descendants(pid: int) -> list[int]:

@@ -66,7 +66,9 @@ def test_the_handoff_shows_what_real_missions_say(wide: Tab) -> None:
     section.locator("svg").first.wait_for(state="attached")
     expect(section).to_contain_text("missions accepted", use_inner_text=True, ignore_case=True)
     expect(section.locator("table").first).to_contain_text("38 of 40 (83% to 99%)")
-    expect(section.locator("svg").first.locator(".point")).to_have_count(2)  # of a month without a case there is none
+    cases = section.locator("table").first.locator("tr", has_text="%").count()
+    assert cases >= 2  # a month without a case has no point
+    expect(section.locator("svg").first.locator(".point")).to_have_count(cases)
     wide.page.set_viewport_size(NARROW)
     assert wide.overflow() <= 0
     assert max(section.locator("div:has(> table)").evaluate_all("all => all.map(one => one.offsetWidth)")) <= 1

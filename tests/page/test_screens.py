@@ -142,7 +142,7 @@ def test_a_mission_is_written_with_help(wide: Tab, desk: Desk) -> None:
     wide.page.get_by_role("button", name="File it").click()
     wide.page.wait_for_url("**/app/missions/with-a-shot")
     desk.fleet.git("pull", "--quiet", "--rebase")
-    (kept,) = (desk.fleet.clone / "missions" / "attachments").rglob("*.png")
+    (kept,) = (desk.fleet.clone / "missions" / "attachments").rglob("Shot-1.png")
     assert (kept.name, kept.read_bytes()) == ("Shot-1.png", png())
 
 

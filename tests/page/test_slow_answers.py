@@ -89,24 +89,24 @@ def test_a_mission_with_a_file_whose_answer_was_lost_is_filed_once(wide: Tab, de
         route.abort()
 
     def filed() -> int:
-        return len(told(desk, "/api/v1/missions?q=lost-answer")["items"])
+        return len(told(desk, "/api/v1/missions?q=the-line-broke")["items"])
 
     wide.go("/missions/new")
-    text.fill("# Lost answer\n")
+    text.fill("# The line broke\n")
     wide.page.route("**/api/v1/missions", lose)
     file()
     expect(wide.page.get_by_text("Files go to a node that answers", exact=False).first).to_be_visible()
     assert statuses == [201]
     wide.page.unroute("**/api/v1/missions")
     wide.page.reload()
-    expect(text).to_have_value("# Lost answer\n")
+    expect(text).to_have_value("# The line broke\n")
     file()
-    wide.page.wait_for_url("**/app/missions/lost-answer")
+    wide.page.wait_for_url("**/app/missions/the-line-broke")
     assert filed() == 1
     wide.go("/missions/new")
-    text.fill("# Lost answer\n")
+    text.fill("# The line broke\n")
     file()
-    wide.page.wait_for_url("**/app/missions/lost-answer-2")
+    wide.page.wait_for_url("**/app/missions/the-line-broke-2")
     assert filed() == 2
 
 

@@ -80,7 +80,7 @@ class BranchDelivery:
 
     def undelivered(self, ledger: LedgerSnapshot) -> list[MissionFile]:
         """Results in review whose branch this very node could not push, and keeps."""
-        mine = (filed for filed in ledger.open.values() if _is_unpushed(filed.mission))
+        mine = (filed for filed in ledger.open.values() if _is_unpushed(ledger, filed.mission))
         return [
             filed
             for filed in mine
@@ -94,7 +94,7 @@ class BranchDelivery:
         """
         ledger = self.reader.read(self.bus.remote.fetch())
         filed = ledger.open.get(name)
-        if filed is None or not _is_unpushed(filed.mission) or filed.mission.about not in ledger.charter.projects:
+        if filed is None or not _is_unpushed(ledger, filed.mission):
             return None
         mission, project = filed.mission, ledger.charter.project(str(filed.mission.about))
         with self.repository(project) as repository:
@@ -291,8 +291,10 @@ def _is_due(ledger: LedgerSnapshot, mission: Mission) -> bool:
     return pending_delivery(ledger.charter, mission) in {"merge", "push"}
 
 
-def _is_unpushed(mission: Mission) -> bool:
-    return mission.status is Status.REVIEW and mission.commit is not None and mission.branch is None
+def _is_unpushed(ledger: LedgerSnapshot, mission: Mission) -> bool:
+    """Whether its project, if the fleet has it still, lacks the branch of a result that waits."""
+    made = mission.status is Status.REVIEW and mission.commit is not None and mission.branch is None
+    return made and mission.about in ledger.charter.projects
 
 
 def _reported_facts(judge: Judge, mission: Mission) -> ChangeFacts:

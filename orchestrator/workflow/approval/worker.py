@@ -65,18 +65,20 @@ class DeliveryWorker:
         except Exception as error:  # a mistake of ours must not be made again at once, for ever
             self._rest(name, f"internal: {error!r}")
             return
-        self._say(done)
+        if done is None:  # somebody was faster, as the loop sees in a moment; where it does not, it must not spin
+            self._rest(name)
+        else:
+            self._say(done)
         self.wake()
 
-    def _say(self, done: DeliveryResult | None) -> None:
-        if done is None:
-            return
+    def _say(self, done: DeliveryResult) -> None:
         if done.refused:
             self.tell("review", f"{done.mission} is back in review: {done.refused}", mission=done.mission)
         else:
             self.tell("approved", f"{done.mission}: its branch is in place as {done.oid[:10]}", mission=done.mission)
 
-    def _rest(self, name: str, why: str) -> None:
+    def _rest(self, name: str, why: str = "") -> None:
         rest = RETRY.next(self._rests.get(name, (0.0, 0.0))[1])
         self._rests[name] = (self.clock() + rest, rest)
-        self.tell("approved", f"{name}: its branch waits, and is tried again: {why}", once=True, mission=name)
+        if why:
+            self.tell("approved", f"{name}: its branch waits, and is tried again: {why}", once=True, mission=name)

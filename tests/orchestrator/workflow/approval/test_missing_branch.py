@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLa
 from orchestrator.workflow.approval.worker import RETRY, DeliveryWorker
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import AUTO, Scene
+from tests.waiting import until
 
 BRANCH = "shiftbook/m/1"
 
@@ -99,6 +101,20 @@ def test_the_node_tries_again_with_the_very_commit(scene: Scene) -> None:
     assert not completion.undelivered(scene.peer("n2").ledger())
     scene.door("anna").approve("m")
     assert scene.mission().merged == scene.main()
+
+
+def test_a_node_rests_where_there_is_nothing_to_deliver(scene: Scene) -> None:
+    """A project that left the fleet is tried no more. What somebody else was faster with is not looked for at once
+    again: a node that `--once` keeps going while it does something would never end."""
+    completion = scene.completion("n1", kept(scene, scene.hand_in(push=False)))
+    before = scene.peer("n2").ledger()
+    assert completion.undelivered(before)
+    without = re.sub(r"(?s)\n\[projects\.shop\].*?(?=\n\[|$)", "\n", scene.text_of_fleet())
+    scene.peer("anna").push({"fleet.toml": without})
+    one = DeliveryWorker(completion=completion, tell=lambda *_words, **_more: None, clock=lambda: 0.0)
+    assert not one.step(scene.peer("n2").ledger())
+    assert one.step(before)
+    until(lambda: not one.step(before), "it rests", seconds=20)
 
 
 def test_a_person_delivers_it_now(scene: Scene) -> None:
