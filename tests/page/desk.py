@@ -42,17 +42,21 @@ class Desk:
     @property
     def environment(self) -> dict[str, str]:
         """What its commands are run with."""
-        more = {
-            "SHIFTBOOK_HTTP": f"127.0.0.1:{self.port}",
-            "FACTORY_ROLE": "HEADQUARTERS",
-            "SHIFTBOOK_HOSTS": self.hosts,
-            "SHIFTBOOK_PUSH_PRIVATE": "1",  # the push service of the tests is on loopback
-        }
+        more = {"SHIFTBOOK_HTTP": f"127.0.0.1:{self.port}", "SHIFTBOOK_HOSTS": self.hosts, **self._settings}
         if self.python_path:
             more["PYTHONPATH"] = self.python_path
+        return self.fleet.environment("desk", **more)
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        more = {"FACTORY_ROLE": "HEADQUARTERS", "SHIFTBOOK_PUSH_PRIVATE": "1"}  # the tests' push service is on loopback
         if self.model_url:
             more |= {"SHIFTBOOK_OPENAI_URL": self.model_url, "LLM_PROVIDER_OVERRIDE": "openai"}
-        return self.fleet.environment("desk", **more)
+        return more
+
+    def work(self) -> None:
+        """Has its node do what can be done now: what other tests have filed, too."""
+        self.fleet.shiftbook("node", "run", "--once", node="desk", **self._settings)
 
     @property
     def record(self) -> Path:
@@ -125,10 +129,11 @@ def founded(fleet: Fleet) -> Desk:
     files = {"missions/fix-the-auth-bug.md": mission, "missions/bump-the-version.md": other}
     files["missions/say-who-we-are.md"] = third
     fleet.commit({"fleet.toml": rules, **files}, "A project, three missions")
-    fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
+    made = Desk(fleet=fleet, project=server)
+    made.work()
     fleet.git("pull", "--quiet", "--rebase")
     page = (fleet.clone / "heartbeats" / "desk.md").read_text(encoding="utf-8")
     log = fleet.clone / "projects" / "shop" / "SESSION_LOG.md"
     words = log.read_text(encoding="utf-8") if log.exists() else "# Session log\n"
     fleet.commit(lived_in(rules, page, words), "What a fleet has that worked for a while")
-    return Desk(fleet=fleet, project=server)
+    return made

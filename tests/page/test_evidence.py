@@ -62,7 +62,7 @@ def worked(own: Desk) -> None:
     mission = command("echo card > pay.txt", project="shop", title="Pay by card")
     files = {"fleet.toml": rules.replace("\n[projects.shop]\n", more), f"missions/{MISSION}.md": mission}
     own.fleet.commit(files, "Evidence, and a mission")
-    own.fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
+    own.work()
 
 
 def seen(tab: Tab, pictures: Path | None = None) -> None:

@@ -56,7 +56,7 @@ def test_a_paired_phone_approves_what_it_read_and_a_second_word_counts_no_more(
         wide.page.get_by_role("button", name="Send it back").click()
     assert refused.value.status == 409
     expect(wide.page.get_by_text("Look again.", exact=False).first).to_be_visible()
-    desk.fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
+    desk.work()
     assert git(desk.project.folder, "show", "main:about.txt") == "all of us"
     visitor.go(f"/missions/{MISSION}")
     expect(visitor.page.locator("main header .pill")).to_have_text("done")

@@ -84,7 +84,7 @@ def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, servic
     phone.page.locator("#main").get_by_text("This device is rung.").wait_for()
     asked = command("echo 3 > version.txt", project="shop", title="Wait for a word")
     desk.fleet.commit({"missions/wait-for-a-word.md": asked}, "A mission that will wait")
-    desk.fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS", SHIFTBOOK_PUSH_PRIVATE="1")
+    desk.work()
     until(lambda: any("/wait-for-a-word" in each["open"] for each in service.said), "the node rings")
     said = next(each for each in service.said if "/wait-for-a-word" in each["open"])
     show(phone, json.dumps(said))

@@ -220,7 +220,7 @@ def test_approved_by_key_and_merged(wide: Tab, desk: Desk) -> None:
     with wide.page.expect_response(lambda answer: answer.request.method == "PUT") as told:
         wide.page.clock.run_for(UNDO_MS)
     assert told.value.status == 200, told.value.text()
-    desk.fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
+    desk.work()
     wide.go("/missions/bump-the-version")
     expect(wide.page.locator("main header .pill")).to_have_text("done")
 
