@@ -33,14 +33,14 @@ def paired(tab: Tab, desk: Desk, may: Sequence[str] = DEVICE_MAY) -> None:
     tab.page.get_by_text("This device is paired.").wait_for()
 
 
-def wrote(text: str) -> dict[str, Any]:
-    """A turn of the chat of this file."""
-    return {"kind": "append", "entity": "chat/kept", "field": "turn", "value": {"role": "user", "text": text}}
+def wrote(text: str, chat: str = "chat/kept") -> dict[str, Any]:
+    """A turn of a chat."""
+    return {"kind": "append", "entity": chat, "field": "turn", "value": {"role": "user", "text": text}}
 
 
-def at(desk: Desk) -> list[tuple[str, str]]:
-    """What was said in that chat, as the node has it, with who said it."""
-    return [(op["value"]["text"], op["device"]) for op in held(desk) if op["entity"] == "chat/kept"]
+def at(desk: Desk, chat: str = "chat/kept") -> list[tuple[str, str]]:
+    """What was said in a chat, as the node has it, with who said it."""
+    return [(op["value"]["text"], op["device"]) for op in held(desk) if op["entity"] == chat]
 
 
 def test_a_store_that_was_evicted_is_told_and_comes_back(visitor: Tab, desk: Desk) -> None:
@@ -96,10 +96,10 @@ def test_in_a_full_browser_what_is_said_goes_first(visitor: Tab, desk: Desk) -> 
     expect(visitor.page.locator(".held")).to_have_count(1)
     words = [f"full {n}" for n in range(4)]
     for text in words:
-        call(visitor.page, "say", [wrote(text)], text)
+        call(visitor.page, "say", [wrote(text, "chat/full")], text)
         _kept(visitor, f"/between/{text}", "x" * 100_000)  # room for it is not taken from the next words
     visitor.context.set_offline(False)
-    until(lambda: [text for text, _ in at(desk) if text in words] == words, "each is at the node, once")
+    until(lambda: [text for text, _ in at(desk, "chat/full")] == words, "each is at the node, once")
     expect(visitor.page.locator("main article footer")).to_contain_text("tokens in")
     expect(visitor.page.locator(".held")).to_have_count(0)
     wire.send("Storage.overrideQuotaForOrigin", {"origin": desk.url})

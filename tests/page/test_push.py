@@ -93,6 +93,9 @@ def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, servic
     phone.page.wait_for_url("**/app/review/wait-for-a-word")
     expect(phone.page.get_by_role("heading", level=1)).to_have_text("Wait for a word")
     until(lambda: phone.js(SHOWN) == [], "it is shown no more")
+    phone.go("/settings")  # to the node, all browsers of one user on its machine are one device
+    phone.page.get_by_role("button", name="Ring it no more").click()
+    phone.page.locator("#main").get_by_text("This device is not rung.").wait_for()
 
 
 def clicked(tab: Tab) -> bool:
