@@ -37,6 +37,14 @@ def for_people(stream: TextIO | None = None) -> bool:
     return (stream or sys.stdout).isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
+def given_text(words: Sequence[str], *, needed: bool = True) -> str:
+    """A command's words; what stands on standard input for a lone `-`, and where there are none but a pipe or a file
+    that is read, if they are needed."""
+    if tuple(words) == ("-",) or (needed and not words and not sys.stdin.isatty()):
+        return sys.stdin.read()
+    return " ".join(words)
+
+
 def say(words: str, *, err: bool = False, below: str = "") -> None:
     """Lines, broken between words where a terminal would break them within one, and in no command between backticks;
     into a pipe as they are. What is broken goes on behind `below`."""

@@ -49,7 +49,7 @@ SECTION_BY_FLAG = {
 def add(
     text: tuple[str, ...], project: str, title: str, mission: str, as_json: bool, **flags: str | tuple[str, ...] | None
 ) -> None:
-    """Appends an entry, signed by you. TEXT, or what stands on standard input, is what was done.
+    """Appends an entry, signed by you. TEXT (`-`, or nothing: what stands on standard input) is what was done.
 
     On standard input, headings such as `### Decisions` head sections. Secrets are taken out before anything is written.
     """
@@ -57,7 +57,7 @@ def add(
     from orchestrator.workflow.journal.log import parse_sections
 
     given = {SECTION_BY_FLAG[name]: _bullet_list(value) for name, value in flags.items() if value}
-    typed = " ".join(text) or ("" if given or sys.stdin.isatty() else sys.stdin.read())
+    typed = terminal.given_text(text, needed=not given)
     said = parse_sections(typed) if typed.strip() else {}
     both = {name: "\n\n".join(part for part in (said.get(name), given.get(name)) if part) for name in {*said, *given}}
     chosen = load_settings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -60,13 +59,13 @@ def new(
     as_json: bool,
     **fields: object,
 ) -> None:
-    """Files a mission that says TEXT (or what stands on standard input), signed by you."""
+    """Files a mission that says TEXT (`-`, or nothing: what stands on standard input), signed by you."""
     from orchestrator.app.factories.tracer_factory import open_tracing
     from orchestrator.cli.mission.project import choose_project
 
     if (words and not of) or (text and of):
         raise WrongSetting("--set" if words and not of else "TEXT", "a mission has its own text, or a template's")
-    body = " ".join(text) or ("" if sys.stdin.isatty() or of else sys.stdin.read())
+    body = terminal.given_text(text, needed=not of)
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
     if run_line:
         given |= {"agent": fields.get("agent") or "command", "run": run_line}

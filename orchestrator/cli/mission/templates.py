@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -50,10 +49,10 @@ def list_(as_json: bool) -> None:
 @click.option("--budget", "budget_usd", type=click.FloatRange(0), help="What each mission may cost, in USD.")
 @click.option("--json", "as_json", is_flag=True, help="Print name and path as JSON.")
 def new(name: str, text: tuple[str, ...], as_json: bool, **fields: str | float | None) -> None:
-    """Writes a template NAME whose missions say TEXT (or what stands on standard input), signed by you."""
+    """Writes a template NAME of missions that say TEXT (`-`, or nothing: what is on standard input), signed by you."""
     from orchestrator.workflow.recurring.by_hand import write_template
 
-    body = " ".join(text) or ("" if sys.stdin.isatty() else sys.stdin.read())
+    body = terminal.given_text(text)
     if fields["run"]:
         fields["agent"] = fields["agent"] or "command"
     elif not body.strip():

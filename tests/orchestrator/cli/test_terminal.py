@@ -32,6 +32,28 @@ def test_plain_words_stay() -> None:
     assert printable_diff("Grüße,\t日本語 ✓\n") == "Grüße,\t日本語 ✓\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "needed", "person", "text"),
+    [
+        (("fix", "it"), True, False, "fix it"),
+        (("-",), True, True, "from a pipe\n"),
+        (("-",), False, False, "from a pipe\n"),
+        ((), True, False, "from a pipe\n"),
+        ((), False, False, ""),
+        ((), True, True, ""),
+        (("-", "x"), True, False, "- x"),
+    ],
+)
+def test_a_text_is_words_or_what_is_piped(
+    words: tuple[str, ...], needed: bool, person: bool, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As other programs do: `-` is standard input. Nobody is waited for who only looks at the terminal."""
+    stdin = io.StringIO("from a pipe\n")
+    monkeypatch.setattr(stdin, "isatty", lambda: person)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert terminal.given_text(words, needed=needed) == text
+
+
 @pytest.mark.parametrize(("person", "lines"), [(True, 2), (False, 1)], ids=["terminal", "pipe"])
 def test_a_sentence_is_broken_between_words(
     person: bool, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
