@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import IO
 
-from sync.errors import GitError, GitTimeout, ObjectMissing
+from sync.errors import GitError, GitTimeout, ObjectMissing, ObjectTooLarge
 from sync.object_reader import ObjectReader
 from sync.objects import is_near_ancestor
 from sync.pack_file import write_objects
@@ -242,11 +242,17 @@ class GitStore:
             Git(folder, env={**_repository_environment(folder.absolute()), **(env or {})}).reader
         )
         self._folder = folder
+        self.missed = False
+        """Whether an object was asked for that is not here."""
 
     def get(self, oid: Oid, limit: int = MAX_OBJECT_BYTES) -> bytes:
         """An object's content. Raises ObjectMissing, and ObjectTooLarge past `limit` bytes, of which none is kept."""
-        with self._lock:
-            return self._reader.get(oid, limit)
+        try:
+            with self._lock:
+                return self._reader.get(oid, limit)
+        except ObjectMissing as error:
+            self.missed = self.missed or not isinstance(error, ObjectTooLarge)
+            raise
 
     def size(self, oid: Oid) -> int:
         """An object's length in bytes without reading it. Raises ObjectMissing."""

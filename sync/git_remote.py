@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sync import files
 from sync.disk.file_turn import file_turn
 from sync.errors import (
     BranchMissing,
@@ -22,22 +21,16 @@ from sync.git import Git, GitStore
 from sync.local_repository import LocalRepository, local_path
 from sync.process.git_environment import bearer_environment
 from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, ONLY_NAMED, BrokenRefs
+from sync.refs.clone_origin import SEEN_PREFIX, CloneOrigin
 from sync.refs.growing_fetch import AS_PACK, bring
 from sync.refs.listed_refs import ListedRefs
-from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
+from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs
 from sync.refs.ref_writer import RefWriter
+from sync.refs.whole_clone import WholeClone
 from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate
-
-SEEN_PREFIX = "refs/seen/"
-"""Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
 
 RECOVERED_PREFIX = "refs/heads/recovered-"
 """Branches of what a server had lost and that could not go forward on the ledger's own."""
-FORMER_PREFIX = "refs/former/"
-"""Where this clone keeps what it saw of a ledger for which it no longer works, below its last commit's name."""
-URL_RECORD = "shiftbook-url"
-"""The file in this clone that says of which ledger it is."""
-
 FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
 """Seconds in which nothing comes, of the first fetch: the server may count what there is, and this machine look through
 years of work, for so long. One that was broken off begins anew."""
@@ -53,15 +46,6 @@ MAX_SHORT_FETCHES = 50
 
 TIP_TIMEOUT_SECONDS = 10.0
 """Seconds for a look at few refs: whoever looks that often must not wait longer than that."""
-
-
-def seen_ledger(folder: Path) -> tuple[str, str]:
-    """Of which ledger a private clone is: its address and its branch. Empty where it has never seen one."""
-    record = folder / URL_RECORD
-    heads = Git(folder).refs(f"{SEEN_PREFIX}heads/") if record.is_file() else {}
-    if not heads:
-        return "", ""
-    return record.read_text(encoding="utf-8").strip(), min(heads).removeprefix(f"{SEEN_PREFIX}heads/")
 
 
 class GitRemote:
@@ -87,6 +71,8 @@ class GitRemote:
                 self._git.run("init", "--quiet", "--bare", ".")
         self.store = GitStore(folder)
         self.broken = BrokenRefs(git=self._git, store=self.store, url=url, timeout=timeout)
+        self._origin = CloneOrigin(git=self._git, url=url)
+        self._clone = WholeClone(git=self._git, store=self.store)
         self._local: LocalRepository | None = None
         self._own_refs = RefWriter(self._git, timeout=timeout)
         self._known = ListedRefs(self._git, SEEN_PREFIX, PUSHED_PREFIX)
@@ -113,9 +99,10 @@ class GitRemote:
         before = known.get(f"{SEEN_PREFIX}heads/{self.branch}")
         if before and (found := self._brought_locally(known)) is not None:
             return found
-        timeout = self.timeout if before and self._is_noted() else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
+        first = not before or self._origin.noted != self.url
+        timeout = max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS) if first else self.timeout
         try:
-            self._bring((), timeout, *(() if before else AS_PACK))
+            self._bring_whole(timeout, *(() if before else AS_PACK))
             self.broken.found = {}
         except GitError as error:
             if not CORRUPT.search(error.stderr):
@@ -125,7 +112,7 @@ class GitRemote:
             self.store.tidy()  # a fresh clone has no commit-graph
         refs = {**self.seen(), **self.broken.found}
         self._refuse_rewrite(known, refs[f"refs/heads/{self.branch}"])
-        self._note_url()
+        self._origin.note()
         self._pushed.forget(_below(known, PUSHED_PREFIX))
         if self.broken.found and self.mends:
             self.broken.mend()
@@ -139,7 +126,8 @@ class GitRemote:
         odd, and now and then, so that damage at the server is found."""
         local = self._local_repository()
         self._short_fetches += 1
-        if local is None or self.broken.found or self._short_fetches % MAX_SHORT_FETCHES == 0:
+        due = self._clone.doubted or self._short_fetches % MAX_SHORT_FETCHES == 0
+        if local is None or self.broken.found or due:
             return None
         branch = f"refs/heads/{self.branch}"
         try:
@@ -158,7 +146,7 @@ class GitRemote:
         lines += [f"delete {SEEN_PREFIX}{ref.removeprefix('refs/')}\n" for ref in was if ref not in there]
         if lines and not self._own_refs.apply(lines):
             return None
-        self._note_url()
+        self._origin.note()
         self._pushed.forget(_below(known, PUSHED_PREFIX))
         return there
 
@@ -178,13 +166,30 @@ class GitRemote:
 
     def _bring(self, without: Iterable[str], timeout: float, *settings: str) -> None:
         """Fetches all refs of the ledger but these, as long as something comes at least every `timeout` seconds."""
+        words = (*settings, *self._fetch_words(without))
+        bring(self._git, *words, objects=self._git.folder / "objects", silence=timeout, ours=True)
+
+    def _fetch_words(self, without: Iterable[str]) -> tuple[str, ...]:
         specs = [
             f"+refs/heads/{self.branch}:{SEEN_PREFIX}heads/{self.branch}",
             f"+refs/shiftbook/*:{SEEN_PREFIX}shiftbook/*",
             *(f"^{ref}" for ref in without),
         ]
-        words = (*settings, "fetch", *ONLY_NAMED, "--prune", "--", self.url, *specs)
-        bring(self._git, *words, objects=self._git.folder / "objects", silence=timeout, ours=True)
+        return ("fetch", *ONLY_NAMED, "--prune", "--", self.url, *specs)
+
+    def _bring_whole(self, timeout: float, *settings: str) -> None:
+        """Fetches all refs of the ledger, and what this clone says that it has and lacks. Raises GitError."""
+        try:
+            self._bring((), timeout, *settings)
+            damaged = self._clone.is_damaged(self.seen()[f"refs/heads/{self.branch}"])
+        except GitError as error:
+            damaged = self._clone.is_damaged(error)
+            if not damaged:
+                raise
+        if damaged:
+            self._clone.bring_again(self._fetch_words(()), silence=FIRST_FETCH_TIMEOUT_SECONDS)
+            self._bring((), timeout)
+            self.broken.notice(f"the clone of the ledger in {self._git.folder} was damaged: all was brought again")
 
     def _bring_sound(self, timeout: float) -> None:
         """Fetches all but what names objects that the server has lost. Raises RemoteUnreachable."""
@@ -237,6 +242,11 @@ class GitRemote:
             looks.find(there, lambda ref: "refs/probe/" + ref)
         self.broken.found = looks.found
         sound = {ref: oid for ref, oid in there.items() if ref not in looks.found}
+        if not self._clone.has():
+            try:
+                self._clone.bring_again(self._fetch_words(looks.found), silence=FIRST_FETCH_TIMEOUT_SECONDS)
+            except GitError as error:
+                raise self._unreachable(error) from error
         BrokenRefs(git=self._git, store=self.store, url=self.url, timeout=self.timeout).find(sound, lambda _ref: "")
         return there
 
@@ -246,13 +256,8 @@ class GitRemote:
         return {"refs/" + name.removeprefix(SEEN_PREFIX): oid for name, oid in known.items()}
 
     def held(self) -> Refs:
-        """The newest that this clone knows of each ref: as it was fetched, or pushed from here since."""
-        newest = dict(self.seen())
-        for name, oid in self._git.refs(PUSHED_PREFIX).items():
-            ref = noted_ref(name)
-            if ref not in newest or self.store.descends(oid, newest[ref]):
-                newest[ref] = oid
-        return newest
+        """The newest that this clone has all of, of each ref: as it was fetched, or pushed from here since."""
+        return self._clone.held(self.seen(), self._git.refs(PUSHED_PREFIX))
 
     def heads(self, *prefixes: str) -> Refs:
         """Where the branch and the refs below `prefixes` stand at the remote, as Remote.heads promises."""
@@ -272,8 +277,8 @@ class GitRemote:
         lost = self._lost_commits(known, now)
         if not lost:
             return
-        if self._is_another(lost[0], now):
-            self._keep(known)
+        if self._origin.is_another(lost[0], now):
+            self._origin.keep(known, known[f"{SEEN_PREFIX}heads/{self.branch}"])
             return
         here, seen = self._git.refs(SEEN_PREFIX), _below(known, SEEN_PREFIX)
         lines = [f"update {ref} {oid}\n" for ref, oid in seen.items() if here.get(ref) != oid]
@@ -285,28 +290,6 @@ class GitRemote:
         """Where the branch stood, by what was pushed and by what was seen, and from where `now` does not go on."""
         stood = (known.get(f"{prefix}heads/{self.branch}") for prefix in (PUSHED_PREFIX, SEEN_PREFIX))
         return [oid for oid in stood if oid is not None and oid != now and not self.store.descends(now, oid)]
-
-    def _is_another(self, before: str, now: str) -> bool:
-        """Whether a person has turned to another ledger since: another address, and no commit in common."""
-        record = self._git.folder / URL_RECORD
-        if not record.is_file() or record.read_text(encoding="utf-8").strip() == self.url:
-            return False
-        return self._git.call("merge-base", before, now, codes=(0, 1))[0] == 1
-
-    def _keep(self, known: Mapping[str, Oid]) -> None:
-        """Names what was seen of the ledger before, so that its objects stay: this may be the only copy of them."""
-        prefix = f"{FORMER_PREFIX}{known[f'{SEEN_PREFIX}heads/{self.branch}'][:12]}/"
-        lines = [f"update {prefix}{ref.removeprefix(SEEN_PREFIX)} {oid}\n" for ref, oid in known.items()]
-        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
-
-    def _is_noted(self) -> bool:
-        """Whether a fetch from this address has ever come to its end."""
-        record = self._git.folder / URL_RECORD
-        return record.is_file() and record.read_text(encoding="utf-8").strip() == self.url
-
-    def _note_url(self) -> None:
-        if not self._is_noted():
-            files.replace(self._git.folder / URL_RECORD, f"{self.url}\n", durable=False)
 
     def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, as Remote.push promises."""

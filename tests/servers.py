@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import httpx
+
 from tests import program
 from tests.loopback import LoopbackServer
 from tests.orchestrator.repositories import CLEAN
@@ -157,6 +159,8 @@ def shiftbook_serve(home: Path, bare: Path, **extra: str) -> Iterator[str]:
         assert process.poll() is None, f"shiftbook serve ended with {process.returncode}"
         url = str(json.loads(record.read_text(encoding="utf-8"))["url"])
         _listening(int(url.rpartition(":")[2]), lambda: process.poll() is None)
+        # Its port is open before its worker has looked at the repository, which a test may move.
+        httpx.get(f"{url}/health", timeout=PATIENCE, trust_env=False).raise_for_status()
         yield f"{url}/git/{bare.name}"
     finally:
         process.terminate()

@@ -110,7 +110,7 @@ def fleets_of(settings: Settings) -> list[Settings]:
 
     The two keys are the home's: every fleet that lists one lists the same.
     """
-    from sync.git_remote import seen_ledger
+    from sync.refs.clone_origin import seen_ledger
 
     found = {settings.ledger: settings} if settings.ledger else {}
     for folder in sorted((settings.home / "fleets").glob("*/ledger.git")):

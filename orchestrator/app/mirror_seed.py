@@ -13,7 +13,7 @@ from pathlib import Path
 from sync import files
 from sync.errors import GitError
 from sync.git import Git, GitStore
-from sync.git_remote import SEEN_PREFIX
+from sync.refs.clone_origin import SEEN_PREFIX
 
 UNFINISHED = ".shiftbook-seed"
 """What a private clone's name ends with until it is whole."""
