@@ -153,7 +153,7 @@ RENAMES = {
     "orchestrator/execution/workspace/git_tree.py": "a .git folder is moved out of the tree",
     "orchestrator/execution/workspace/spare.py": "a folder is renamed when it is whole, and not used after a restart",
     "orchestrator/execution/workspace/tree_walk.py": "a folder is moved up so that deep trees can be removed",
-    "sync/refs/whole_clone.py": "packs that git has flushed go to another repository; one that is lost is brought again",
+    "sync/refs/whole_clone.py": "packs that git has flushed change repositories; a lost one is brought again",
 }
 """Modules that rename, and what: everything but the first and the last moves folders only."""
 
