@@ -20,7 +20,7 @@ from sync.errors import (
 from sync.git import Git, GitStore
 from sync.local_repository import LocalRepository, local_path
 from sync.process.git_environment import bearer_environment
-from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, ONLY_NAMED, BrokenRefs
+from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, ONLY_NAMED, BrokenRefs, is_whole
 from sync.refs.clone_origin import SEEN_PREFIX, CloneOrigin
 from sync.refs.growing_fetch import AS_PACK, bring
 from sync.refs.listed_refs import ListedRefs
@@ -242,7 +242,7 @@ class GitRemote:
             looks.find(there, lambda ref: "refs/probe/" + ref)
         self.broken.found = looks.found
         sound = {ref: oid for ref, oid in there.items() if ref not in looks.found}
-        if not self._clone.has():
+        if not is_whole(self._git):
             try:
                 self._clone.bring_again(self._fetch_words(looks.found), silence=FIRST_FETCH_TIMEOUT_SECONDS)
             except GitError as error:

@@ -282,11 +282,12 @@ def abort(process: Process) -> None:
 
 def started_by(pid: int) -> list[str]:
     """The command lines of what a process has started that still runs, with all that those have started."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text(encoding="ascii").split():
-            words = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
-            found += [f"{child} {words.decode(errors='replace')[:300]}", *started_by(int(child))]
+    found: list[str] = []
+    with suppress(OSError):  # what ends meanwhile must not hide why this was asked
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text(encoding="ascii").split():
+                words = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
+                found += [f"{child} {words.decode(errors='replace')[:300]}", *started_by(int(child))]
     return found
 
 

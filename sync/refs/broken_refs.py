@@ -30,6 +30,11 @@ GRACE_SECONDS = 180.0
 ONLY_NAMED = ("--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
 
 
+def is_whole(git: Git, *oids: Oid) -> bool:
+    """Whether all is here that these lead to; without any, all that refs lead to. Reads every name once."""
+    return git.call("rev-list", "--objects", "--quiet", *(oids or ("--all",)), "--", codes=range(256))[0] == 0
+
+
 @dataclass(kw_only=True)
 class BrokenRefs:
     """Those of one server, as its clone here finds them. `notice` is told one line about each."""
@@ -79,7 +84,7 @@ class BrokenRefs:
             what = f"{ref} at {self.url} names {oid[:12]}, whose objects are not there"
             if not ref.startswith("refs/shiftbook/"):
                 continue
-            if self._whole(oid):
+            if is_whole(self.git, oid):
                 self._told(self._send_again(ref, oid), ref, f"{what}: they were sent again from here", what)
             elif time.monotonic() - since >= self.grace:
                 self._told(self._take_away(ref, oid), ref, f"{what}: the ref was set aside", what)
@@ -92,9 +97,6 @@ class BrokenRefs:
         else:
             self.found.pop(ref, None)
             self.notice(done)
-
-    def _whole(self, oid: Oid) -> bool:
-        return self.git.call("rev-list", "--objects", "--quiet", oid, "--", codes=range(256))[0] == 0
 
     def _send_again(self, ref: str, oid: Oid) -> str:
         """Why not, in words. While a ref names an object git takes it for there: so the name goes first."""

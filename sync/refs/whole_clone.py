@@ -16,7 +16,7 @@ from pathlib import Path
 from sync.errors import GitError, ObjectMissing
 from sync.git import Git, GitStore
 from sync.objects import load_commit, load_tree
-from sync.refs.broken_refs import CORRUPT
+from sync.refs.broken_refs import CORRUPT, is_whole
 from sync.refs.growing_fetch import AS_PACK, bring
 from sync.refs.pushed_refs import noted_ref
 from sync.remote import Oid
@@ -35,11 +35,6 @@ class WholeClone:
     store: GitStore
     _looked: bool = False
 
-    def has(self, *oids: Oid) -> bool:
-        """Whether all is here that these lead to; without any, all that refs lead to. Reads every name once."""
-        found = self.git.call("rev-list", "--objects", "--quiet", *(oids or ("--all",)), "--", codes=range(256))
-        return found[0] == 0
-
     @property
     def doubted(self) -> bool:
         """Whether an object was asked for that is not here, and nobody has looked yet why."""
@@ -48,11 +43,11 @@ class WholeClone:
     def is_damaged(self, why: GitError | Oid) -> bool:
         """Whether objects are missing here: found out where a fetch's failure, the tip that it brought, or what was
         asked for before looks so."""
-        suspect = DAMAGE.search(why.stderr) if isinstance(why, GitError) else not self._lists_files(why)
-        if not (suspect or self.doubted) or self._looked:
+        if self._looked:
             return False
-        self._looked = True
-        return not self.has()
+        suspect = DAMAGE.search(why.stderr) if isinstance(why, GitError) else not self._lists_files(why)
+        self._looked = bool(suspect) or self.doubted
+        return self._looked and not is_whole(self.git)
 
     def _lists_files(self, tip: Oid) -> bool:
         """Whether the list of a commit's files is here, with which all reading begins."""
@@ -84,5 +79,5 @@ class WholeClone:
         return newest
 
     def _whole(self, refs: Mapping[str, Oid]) -> dict[str, Oid]:
-        whole = not refs or self.has(*refs.values())
-        return {ref: oid for ref, oid in refs.items() if whole or self.has(oid)}
+        whole = not refs or is_whole(self.git, *refs.values())
+        return {ref: oid for ref, oid in refs.items() if whole or is_whole(self.git, oid)}
